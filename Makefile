@@ -1,0 +1,36 @@
+# make demo   opens the page on the embedded model at http://127.0.0.1:7860 (PORT=8000 changes it)
+# make test   runs every test
+# make bench  prints the speed table
+# Both set-ups share .venv; everything is idempotent and quick the second time.
+
+PYTHON ?= python3
+PORT ?= 7860
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: install demo test lint bench
+
+install: $(INSTALLED)
+
+# The constraints file in the same command keeps pip from replacing torch by a CUDA build of several GB.
+$(INSTALLED): requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "swapae needs Python 3.10 or newer; try make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements.txt -e '.[test]'
+	touch $@
+
+demo: install
+	PORT=$(PORT) $(BIN)/python app.py
+
+# The browser tests drive Debian's Chromium.
+test: install lint
+	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: install
+	$(BIN)/python benchmarks/speed.py

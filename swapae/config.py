@@ -1,0 +1,223 @@
+"""Sizes of the networks: `SwapAEConfig`, `DiscriminatorConfig` and the presets of the published models.
+
+Both are frozen dataclasses of plain scalars, so they survive JSON (config.json on the Hub) unchanged.
+One alphabet for shapes in the whole package: B batch, C channels, H W pixels, h w structure grid
+(H/stride, W/stride), K structure channels, T texture channels, N patches, S patch side.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from swapae.errors import UserError
+
+# The texture branch shrinks the structure grid by two stride-2 3x3 convolutions without padding:
+# 7 cells -> 3 -> 1. Fewer than seven leave nothing to pool.
+MINIMUM_CELLS = 7
+TEXTURE_DOWNSAMPLINGS = 2
+
+
+@dataclass(frozen=True)
+class SwapAEConfig:
+    """What fixes the shapes of encoder and generator (paper, appendix B).
+
+    Args:
+        image_size: short side in pixels of the photographs the model is trained at. The networks are
+            fully convolutional; this is the size pictures are brought to by default.
+        structure_channels: K, channels of the structure code.
+        texture_channels: T, length of the texture code.
+        downsamplings: octaves between the image and the structure code; `stride` is 2 to this power.
+        encoder_capacity: factor on the encoder's channels.
+        encoder_steepness: factor on the encoder's channels from one octave to the next.
+        generator_capacity: factor on the generator's channels.
+    """
+
+    image_size: int = 256
+    structure_channels: int = 8
+    texture_channels: int = 2048
+    downsamplings: int = 4
+    encoder_capacity: float = 1.0
+    encoder_steepness: float = 2.0
+    generator_capacity: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_positive(self)
+
+    @property
+    def stride(self) -> int:
+        """Pixels per structure cell; sides of images must be multiples of it."""
+        return 2**self.downsamplings
+
+    @property
+    def minimum_side(self) -> int:
+        """The smallest side in pixels that can be encoded."""
+        return MINIMUM_CELLS * self.stride
+
+    def encoder_channels(self, level: int) -> int:
+        """Channels of the encoder after `level` down-samplings, never more than the texture code has."""
+        channels = round(32 * self.encoder_capacity * self.encoder_steepness**level)
+        return max(1, min(self.texture_channels, channels))
+
+    def head_channels(self, block: int) -> int:
+        """Output channels of the generator's head block 0 or 1, at the structure's resolution."""
+        return max(1, round(256 * 2**block * self.generator_capacity))
+
+    def generator_channels(self, level: int) -> int:
+        """Output channels of the generator's up-sampling block `level`; each of the last two halves them."""
+        halvings = max(0, level - (self.downsamplings - 3))
+        return max(1, self.head_channels(1) // 2**halvings)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of the configuration; codes carry it, so that no other model decodes them."""
+        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """What fixes the shapes of the two discriminators.
+
+    Args:
+        crop_size: side in pixels of the images the image discriminator sees.
+        image_capacity: factor on its channels at 16 pixels and above.
+        image_max_channels: cap on its channels (512 in the paper; small models want less).
+        patch_size: S, side in pixels to which the patches are resampled.
+        patch_capacity: factor on the patch discriminator's channels.
+        patch_max_channels: cap on its channels.
+        patch_hidden_channels: width of the linear layers that compare two patch features.
+    """
+
+    crop_size: int = 256
+    image_capacity: float = 1.0
+    image_max_channels: int = 512
+    patch_size: int = 128
+    patch_capacity: float = 4.0
+    patch_max_channels: int = 384
+    patch_hidden_channels: int = 2048
+
+    def __post_init__(self) -> None:
+        check_positive(self)
+
+    @property
+    def image_levels(self) -> int:
+        """log2 of the side, rounded up, of the power of two that `crop_size` is treated as."""
+        return math.ceil(math.log2(self.crop_size))
+
+    @property
+    def image_final_side(self) -> int:
+        """Side of the feature map before the image discriminator's linear layers (4 for powers of two)."""
+        return math.ceil(self.crop_size / 2 ** (self.image_levels - 2))
+
+    def image_channels(self, level: int) -> int:
+        """Channels of the image discriminator where the side is 2**level pixels (StyleGAN2's table)."""
+        if level <= 3:
+            return self.image_max_channels
+        unscaled = 512 if level <= 5 else 2 ** (14 - level)
+        return max(1, min(self.image_max_channels, int(2 * unscaled * self.image_capacity)))
+
+    @property
+    def patch_levels(self) -> int:
+        """log2 of the patch side, rounded up."""
+        return math.ceil(math.log2(self.patch_size))
+
+    def patch_channels(self, level: int) -> int:
+        """Channels of the patch discriminator where the side is 2**level pixels."""
+        return max(1, min(self.patch_max_channels, int(self.patch_capacity * 2 ** (10 - level))))
+
+
+def check_positive(config: SwapAEConfig | DiscriminatorConfig) -> None:
+    """Raise UserError unless every field is a positive number of the type of its default."""
+    for field in dataclasses.fields(config):
+        value, kind = getattr(config, field.name), type(field.default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+            raise UserError(f"{type(config).__name__}.{field.name} must be a positive number, got {value!r}")
+        if kind is int and not isinstance(value, int):
+            raise UserError(f"{type(config).__name__}.{field.name} must be a whole number, got {value!r}")
+        # 1 and 1.0 are the same configuration and must give the same fingerprint.
+        object.__setattr__(config, field.name, kind(value))
+
+
+Config = TypeVar("Config", SwapAEConfig, DiscriminatorConfig)
+
+
+def config_from_dict(kind: type[Config], values: Mapping[str, Any], source: str) -> Config:
+    """Build a configuration from parsed JSON, refusing what it does not know.
+
+    Raises:
+        UserError: `values` has a key that is no field, lacks one, or holds something else than a number.
+    """
+    if not isinstance(values, Mapping):
+        raise UserError(f"{source}: expected a JSON object with the fields of {kind.__name__}")
+    names = {field.name for field in dataclasses.fields(kind)}
+    if unknown := sorted(set(values) - names):
+        raise UserError(f"{source}: unknown key {', '.join(unknown)}; {kind.__name__} knows {', '.join(sorted(names))}")
+    if missing := sorted(names - set(values)):
+        raise UserError(f"{source}: missing key {', '.join(missing)}; is this the configuration of a swapae model?")
+    try:
+        return kind(**values)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model with the discriminators that train it and its weight of patch R1."""
+
+    model: SwapAEConfig = SwapAEConfig()
+    discriminators: DiscriminatorConfig = DiscriminatorConfig()
+    patch_r1_weight: float = 1.0
+
+
+PRESETS: dict[str, Preset] = {
+    "church256": Preset(),
+    "bedroom256": Preset(),
+    "afhq256": Preset(),
+    "mountain512": Preset(
+        SwapAEConfig(image_size=512), DiscriminatorConfig(crop_size=512), patch_r1_weight=10.0
+    ),
+    "ffhq512": Preset(SwapAEConfig(image_size=512), DiscriminatorConfig(crop_size=512)),
+    "ffhq1024": Preset(
+        SwapAEConfig(
+            image_size=1024, texture_channels=1536, downsamplings=5, encoder_capacity=0.4, generator_capacity=0.8
+        ),
+        DiscriminatorConfig(crop_size=768, patch_size=256),
+    ),
+    # The small family: one CPU trains them in hours, and encoder and generator fit in 10 MB as float16.
+    "small128": Preset(
+        SwapAEConfig(
+            image_size=128,
+            structure_channels=4,
+            texture_channels=256,
+            downsamplings=3,
+            encoder_capacity=0.5,
+            generator_capacity=0.25,
+        ),
+        DiscriminatorConfig(
+            crop_size=64,
+            image_capacity=0.0625,
+            image_max_channels=96,
+            patch_size=16,
+            patch_capacity=0.5,
+            patch_max_channels=96,
+            patch_hidden_channels=512,
+        ),
+    ),
+    "small256": Preset(
+        SwapAEConfig(texture_channels=256, encoder_capacity=0.5, generator_capacity=0.375),
+        DiscriminatorConfig(
+            crop_size=128,
+            image_capacity=0.25,
+            image_max_channels=128,
+            patch_size=32,
+            patch_capacity=1.0,
+            patch_max_channels=128,
+            patch_hidden_channels=512,
+        ),
+    ),
+}

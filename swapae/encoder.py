@@ -1,0 +1,44 @@
+"""Encoder: image -> structure code and texture code (section 3.1 and appendix B of arXiv:2007.00653)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from swapae.config import TEXTURE_DOWNSAMPLINGS, SwapAEConfig
+from swapae.layers import ConvLayer, DownBlock, EqualLinear, unit_length
+
+BINOMIAL = (1, 2, 1)
+
+
+class Encoder(nn.Module):
+    """A residual trunk to 1/stride of the side, from which both codes are read."""
+
+    def __init__(self, config: SwapAEConfig) -> None:
+        super().__init__()
+        widths = [config.encoder_channels(level) for level in range(config.downsamplings + 1)]
+        self.from_rgb = ConvLayer(3, widths[0], 1)
+        self.trunk = nn.Sequential(
+            *[DownBlock(widths[i], widths[i + 1], BINOMIAL, "reflect") for i in range(config.downsamplings)]
+        )
+        self.to_structure = nn.Sequential(
+            ConvLayer(widths[-1], widths[-1], 1),
+            ConvLayer(widths[-1], config.structure_channels, 1, activate=False),
+        )
+        levels = range(config.downsamplings, config.downsamplings + TEXTURE_DOWNSAMPLINGS)
+        self.texture_convs = nn.Sequential(
+            *[
+                ConvLayer(
+                    config.encoder_channels(level), config.encoder_channels(level + 1), 3, stride=2, padded=False
+                )
+                for level in levels
+            ]
+        )
+        pooled = config.encoder_channels(config.downsamplings + TEXTURE_DOWNSAMPLINGS)
+        self.to_texture = EqualLinear(pooled, config.texture_channels)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 3, H, W] in [-1, 1] -> structure [B, K, h, w] and texture [B, T], of unit length over channels."""
+        features = self.trunk(self.from_rgb(images))  # [B, C, h, w]
+        structure = self.to_structure(features)  # [B, K, h, w]
+        texture = self.to_texture(self.texture_convs(features).mean((2, 3)))  # [B, T]
+        return unit_length(structure), unit_length(texture)

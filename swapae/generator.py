@@ -1,0 +1,88 @@
+"""Generator: structure code + texture code -> image (section 3.1 and appendix B of arXiv:2007.00653)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from swapae.config import SwapAEConfig
+from swapae.layers import ConvLayer, EqualLinear, ModulatedConv, ToRGB, residual, unit_length
+
+
+class StructureModulation(nn.Module):
+    """Scales and shifts the structure code by the texture, before any convolution."""
+
+    def __init__(self, structure_channels: int, texture_channels: int) -> None:
+        super().__init__()
+        self.scale = EqualLinear(texture_channels, structure_channels)
+        self.shift = EqualLinear(texture_channels, structure_channels)
+
+    def forward(self, structure: Tensor, texture: Tensor) -> Tensor:
+        """structure [B, K, h, w], texture [B, T, 1, 1] or a map -> [B, K, h, w]."""
+        scale, shift = self.scale(texture), self.shift(texture)
+        if texture.shape[2:] != (1, 1):
+            grid = structure.shape[2:]
+            scale = F.interpolate(scale, size=grid, mode="bilinear", align_corners=False)
+            shift = F.interpolate(shift, size=grid, mode="bilinear", align_corners=False)
+        return structure * scale + shift
+
+
+class GeneratorBlock(nn.Module):
+    """Residual block of two modulated convolutions; `upsample` doubles the side, the skip bilinearly."""
+
+    def __init__(self, in_channels: int, out_channels: int, texture_channels: int, *, upsample: bool) -> None:
+        super().__init__()
+        self.conv1 = ModulatedConv(in_channels, out_channels, texture_channels, upsample=upsample)
+        self.conv2 = ModulatedConv(out_channels, out_channels, texture_channels)
+        self.upsample = upsample
+        self.skip: ConvLayer | None = None
+        if in_channels != out_channels:
+            self.skip = ConvLayer(in_channels, out_channels, 1, activate=upsample, bias=upsample)
+
+    def forward(self, x: Tensor, texture: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
+        """[B, in, h, w] -> [B, out, h, w], or twice the sides."""
+        y = self.conv2(self.conv1(x, texture, noises[0]), texture, noises[1])
+        skip = x if self.skip is None else self.skip(x)
+        if self.upsample:
+            skip = F.interpolate(skip, scale_factor=2, mode="bilinear", align_corners=False)
+        return residual(y, skip)
+
+
+class Generator(nn.Module):
+    """Two head blocks at the structure's resolution, one up-sampling block per octave, then RGB."""
+
+    def __init__(self, config: SwapAEConfig) -> None:
+        super().__init__()
+        texture = config.texture_channels
+        widths = [config.structure_channels, config.head_channels(0), config.head_channels(1)]
+        widths += [config.generator_channels(level) for level in range(config.downsamplings)]
+        self.structure_modulation = StructureModulation(config.structure_channels, texture)
+        self.blocks = nn.ModuleList(
+            GeneratorBlock(widths[i], widths[i + 1], texture, upsample=i >= 2) for i in range(len(widths) - 1)
+        )
+        self.to_rgb = ToRGB(widths[-1], texture)
+
+    def noise_sides(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Sides of each noise map, in layer order, for a structure grid of `height` x `width` cells."""
+        sides = []
+        for block in self.blocks:
+            if block.upsample:
+                height, width = 2 * height, 2 * width
+            sides += [(height, width)] * 2
+        return sides
+
+    def forward(self, structure: Tensor, texture: Tensor, noises: Sequence[Tensor] | None) -> Tensor:
+        """structure [B, K, h, w], texture [B, T] or a map [B, T, any, any] -> image [B, 3, H, W].
+
+        Args:
+            noises: one map [1 or B, 1, *noise_sides] per modulated 3x3 convolution, or None for zero noise.
+        """
+        structure, texture = unit_length(structure), unit_length(texture)
+        if texture.dim() == 2:
+            texture = texture[:, :, None, None]  # [B, T, 1, 1]
+        x = self.structure_modulation(structure, texture)
+        for i, block in enumerate(self.blocks):
+            x = block(x, texture, (None, None) if noises is None else noises[2 * i : 2 * i + 2])
+        return self.to_rgb(x, texture)

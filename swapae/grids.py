@@ -1,0 +1,58 @@
+"""Contact sheets of swaps, as figures in the paper show them."""
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+_PAPER = (255, 255, 255)
+_INK = (70, 70, 70)
+
+
+def swap_grid(
+    structures: list[Image.Image], textures: list[Image.Image], results: list[list[Image.Image]], cell: int
+) -> Image.Image:
+    """Lay out every structure (a row each) in every texture (a column each), inputs at the left and on top.
+
+    Args:
+        structures: RGB images of any size, each cropped about its centre to a square.
+        textures: The same.
+        results: `results[i][j]` is structure i in texture j.
+        cell: The side of a square in pixels.
+
+    Returns:
+        An RGB image with "texture" written above and "structure" at the left.
+
+    Raises:
+        ValueError: `results` has not a row for each structure and a column for each texture.
+    """
+    if len(results) != len(structures) or any(len(row) != len(textures) for row in results):
+        raise ValueError(f"expected {len(structures)} rows of {len(textures)} results")
+    gutter = max(2, cell // 64)
+    gap = 4 * gutter  # sets the inputs apart from the results
+    font = ImageFont.load_default(size=max(12, cell // 9))
+    words = [_word(text, font) for text in ("texture", "structure")]
+    margin = max(word.height for word in words) + 4 * gutter
+
+    def start(index: int) -> int:
+        """Where the row or column begins: 0 holds the inputs."""
+        return margin + index * (cell + gutter) + (gap if index else 0)
+
+    sheet = Image.new("RGB", (start(len(textures) + 1), start(len(structures) + 1)), _PAPER)
+    rows = [[None, *textures], *([first, *rest] for first, rest in zip(structures, results, strict=True))]
+    for row, pictures in enumerate(rows):
+        for column, picture in enumerate(pictures):
+            if picture is not None:
+                square = ImageOps.fit(picture, (cell, cell), Image.Resampling.LANCZOS)
+                sheet.paste(square, (start(column), start(row)))
+    across, down = words[0], words[1].transpose(Image.Transpose.ROTATE_90)
+    sheet.paste(
+        across, ((start(1) + sheet.width - gutter - across.width) // 2, (margin - across.height) // 2)
+    )
+    sheet.paste(down, ((margin - down.width) // 2, (start(1) + sheet.height - gutter - down.height) // 2))
+    return sheet
+
+
+def _word(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Image.Image:
+    """A word on paper, trimmed to its ink."""
+    left, top, right, bottom = (round(edge) for edge in font.getbbox(text))
+    word = Image.new("RGB", (right - left, bottom - top), _PAPER)
+    ImageDraw.Draw(word).text((-left, -top), text, _INK, font)
+    return word

@@ -1,0 +1,198 @@
+"""The objectives of the paper (section 3). Networks come in as callables, so this file knows none of them.
+
+    L_total = L_rec + 0.5 L_GAN,rec + 0.5 L_GAN,swap + L_CooccurGAN                         (Eq. 5)
+
+A hybrid has the texture of an image and the structure of its neighbour in the batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from swapae.codes import Codes
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the terms; the defaults are the paper's.
+
+    `perceptual` (LPIPS of the reconstruction) is no part of the published method: 0 in both recipes.
+    """
+
+    reconstruction: float = 1.0
+    gan_reconstruction: float = 0.5
+    gan_swap: float = 0.5
+    patch: float = 1.0
+    r1: float = 10.0
+    patch_r1: float = 1.0
+    perceptual: float = 0.0
+
+
+# The published code weighs the hybrid's realism twice as much as the paper says, for the generator alone.
+RECIPES = {"paper": LossWeights(), "release": dataclasses.replace(LossWeights(), gan_swap=1.0)}
+
+PATCHES_PER_IMAGE = 8
+
+
+class SwapModel(Protocol):
+    """What the objectives need of `SwapAE`."""
+
+    def encode(self, images: Tensor) -> Codes:
+        """Images -> codes."""
+
+    def decode(self, codes: Codes, *, noise: str) -> Tensor:
+        """Codes -> images."""
+
+
+class PatchCritic(Protocol):
+    """What the objectives need of `PatchDiscriminator`."""
+
+    def features(self, patches: Tensor) -> Tensor:
+        """[B, N, 3, S, S] -> [B, N, C]."""
+
+    def logits(self, reference: Tensor, features: Tensor) -> Tensor:
+        """Two feature sets [B, N, C] -> [B, N]."""
+
+
+Cropper = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> patches [B, N, 3, S, S]
+
+
+def neighbours(batch: int) -> list[int]:
+    """The image whose structure each image borrows: i with i ^ 1, the last three in a ring if the batch is odd.
+
+    Neighbours are near, so that splitting a batch over processes changes no pair; nobody pairs with itself.
+
+    Raises:
+        ValueError: a batch of one has no pairs.
+    """
+    if batch < 2:
+        raise ValueError(f"swapping needs at least 2 images in a batch, got {batch}")
+    indices = [i ^ 1 for i in range(batch)]
+    if batch % 2:
+        indices[-3:] = [batch - 2, batch - 1, batch - 3]
+    return indices
+
+
+class Fakes(NamedTuple):
+    """What the generator makes of a batch of B images."""
+
+    reconstructions: Tensor  # [ceil(B / 2), 3, H, W], of images 0, 2, 4, ...
+    hybrids: Tensor  # [B, 3, H, W], texture of image i, structure of its neighbour
+
+
+def generate(model: SwapModel, images: Tensor) -> Fakes:
+    """Reconstruct half of the images and swap all of them, in one call of the generator."""
+    structure, texture = model.encode(images)
+    half = structure[::2]
+    codes = Codes(
+        torch.cat([half, structure[neighbours(len(images))]]),
+        torch.cat([texture[::2], texture]),
+    )
+    made = model.decode(codes, noise="random")
+    return Fakes(made[: len(half)], made[len(half) :])
+
+
+def look_real(logits: Tensor) -> Tensor:
+    """Non-saturating loss of logits that should say "real", computed in float32."""
+    return F.softplus(-logits.float()).mean()
+
+
+def look_fake(logits: Tensor) -> Tensor:
+    """Loss of logits that should say "fake", computed in float32."""
+    return F.softplus(logits.float()).mean()
+
+
+def discriminator_losses(
+    fakes: Fakes,
+    images: Tensor,
+    image_discriminator: Callable[[Tensor], Tensor],
+    patch_discriminator: PatchCritic,
+    crop: Cropper,
+) -> dict[str, Tensor]:
+    """Weighted terms of both discriminators; each is called once.
+
+    Images are real; reconstructions and hybrids, half the weight each, are not. Patches of an image belong
+    to its reference patches; patches of the hybrid with its texture do not (Eq. 4).
+    """
+    logits = image_discriminator(torch.cat([images, *fakes]))
+    real, reconstruction, hybrid = logits.split([len(images), *map(len, fakes)])
+    references, others, swapped = crop(images), crop(images), crop(fakes.hybrids)
+    features = patch_discriminator.features(torch.cat([references, others, swapped], 1))
+    count = references.shape[1]
+    reference, other, swap = features.split(count, 1)
+    reference = reference.mean(1, keepdim=True).expand_as(other)
+    patch_logits = patch_discriminator.logits(torch.cat([reference, reference], 1), torch.cat([other, swap], 1))
+    return {
+        "d_real": look_real(real),
+        "d_reconstruction": 0.5 * look_fake(reconstruction),
+        "d_hybrid": 0.5 * look_fake(hybrid),
+        "d_patch_real": look_real(patch_logits[:, :count]),
+        "d_patch_hybrid": look_fake(patch_logits[:, count:]),
+    }
+
+
+def r1_losses(
+    images: Tensor,
+    image_discriminator: Callable[[Tensor], Tensor],
+    patch_discriminator: PatchCritic,
+    crop: Cropper,
+    weights: LossWeights,
+    interval: int,
+) -> dict[str, Tensor]:
+    """Gradient penalty on real images and patches (Mescheder et al. 2018), for every `interval`-th step.
+
+    weight / 2 * |gradient|^2 per image; for patches, with respect to both sets and with an extra half as in
+    the release. Multiplied by the interval, so that its mean strength does not depend on it (StyleGAN2).
+    """
+    images = images.detach().requires_grad_()
+    references, others = (crop(images).detach().requires_grad_() for _ in range(2))
+    logits = image_discriminator(images)
+    features = patch_discriminator.features(torch.cat([references, others], 1))
+    reference, other = features.split(references.shape[1], 1)
+    patch_logits = patch_discriminator.logits(reference.mean(1, keepdim=True).expand_as(other), other)
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    patch_gradients = torch.autograd.grad(patch_logits.sum(), (references, others), create_graph=True)
+    penalty = gradient.square().sum((1, 2, 3)).mean()
+    patch_penalty = sum(g.square().sum((2, 3, 4)).mean() for g in patch_gradients)
+    # The last bias does not enter a gradient of the logits; times zero, it still gets one, as DDP demands.
+    return {
+        "d_r1": weights.r1 / 2 * interval * penalty + 0 * logits.sum(),
+        "d_patch_r1": weights.patch_r1 / 4 * interval * patch_penalty + 0 * patch_logits.sum(),
+    }
+
+
+def generator_losses(
+    fakes: Fakes,
+    images: Tensor,
+    image_discriminator: Callable[[Tensor], Tensor],
+    patch_discriminator: PatchCritic,
+    crop: Cropper,
+    weights: LossWeights,
+    perceptual_distance: Callable[[Tensor, Tensor], Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """Weighted terms of encoder and generator (Eq. 1 to 5); each discriminator is called once."""
+    logits = image_discriminator(torch.cat(fakes))
+    reconstruction, hybrid = logits.split([*map(len, fakes)])
+    with torch.no_grad():
+        references = crop(images)
+    swapped = crop(fakes.hybrids)
+    features = patch_discriminator.features(torch.cat([references, swapped], 1))
+    reference, swap = features.split(references.shape[1], 1)
+    patch_logits = patch_discriminator.logits(reference.mean(1, keepdim=True).expand_as(swap), swap)
+    originals = images[::2]
+    losses = {
+        "g_l1": weights.reconstruction * F.l1_loss(fakes.reconstructions.float(), originals.float()),
+        "g_reconstruction": weights.gan_reconstruction * look_real(reconstruction),
+        "g_hybrid": weights.gan_swap * look_real(hybrid),
+        "g_patch": weights.patch * look_real(patch_logits),
+    }
+    if perceptual_distance is not None and weights.perceptual:
+        losses["g_perceptual"] = weights.perceptual * perceptual_distance(fakes.reconstructions, originals).mean()
+    return losses

@@ -1,0 +1,196 @@
+"""The swapping autoencoder: encode, decode, swap. Start reading here.
+
+Park, Zhu, Wang, Lu, Shechtman, Efros, Zhang, "Swapping Autoencoder for Deep Image Manipulation",
+NeurIPS 2020, arXiv:2007.00653.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from huggingface_hub import ModelCard, PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from swapae.codes import Codes
+from swapae.config import SwapAEConfig
+from swapae.encoder import Encoder
+from swapae.generator import Generator
+from swapae.hub import CARD, EMBEDDED, load_weights, model_files, read_config
+
+Noise = Literal["zero", "random"] | int | Sequence[Tensor]
+DEFAULT_NOISE_SEED = 0
+
+
+class SwapAE(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="swapae",
+    pipeline_tag="image-to-image",
+    license="other",
+    tags=["swapping-autoencoder", "gan", "image-editing"],
+    paper_url="https://arxiv.org/abs/2007.00653",
+    model_card_template=CARD,
+):
+    """An encoder that splits an image into structure and texture, and a generator that decodes any pair."""
+
+    def __init__(self, config: SwapAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.generator = Generator(config)
+        # Convolutions and depthwise filters run fastest with channels last, on CPUs and tensor cores alike.
+        self.to(memory_format=torch.channels_last)
+
+    def encode(self, images: Tensor) -> Codes:
+        """Split images into structure and texture.
+
+        Args:
+            images: [B, 3, H, W] in [-1, 1]; H and W multiples of `config.stride`, at least
+                `config.minimum_side`.
+
+        Returns:
+            Codes with structure [B, K, H/stride, W/stride] and texture [B, T].
+
+        Raises:
+            ValueError: another shape.
+        """
+        stride, minimum = self.config.stride, self.config.minimum_side
+        if images.dim() != 4 or images.shape[1] != 3:
+            raise ValueError(f"expected images [B, 3, H, W], got {list(images.shape)}")
+        if any(side % stride or side < minimum for side in images.shape[2:]):
+            raise ValueError(
+                f"sides must be multiples of {stride} and at least {minimum} pixels, got {list(images.shape[2:])}; "
+                "swapae.images.fit resizes and pads"
+            )
+        return Codes(*self.encoder(images.contiguous(memory_format=torch.channels_last)))
+
+    def decode(self, codes: Codes, *, noise: Noise = DEFAULT_NOISE_SEED) -> Tensor:
+        """Generate the images that codes describe.
+
+        Args:
+            codes: structure [B, K, h, w], and texture [B, T] or a map [B, T, any, any]. Both are brought back
+                to unit length, so edits may leave the sphere.
+            noise: "zero"; "random", fresh for each image from torch's global generator; a seed, the same maps
+                for every image and call; or the maps themselves, [1 or B, 1, *sides] in layer order
+                (`generator.noise_sides`).
+
+        Returns:
+            [B, 3, h * stride, w * stride], nominally in [-1, 1] but not clamped.
+
+        Raises:
+            ValueError: codes or noise of another shape.
+        """
+        structure, texture = codes
+        batch = structure.shape[0]
+        if structure.dim() != 4 or structure.shape[1] != self.config.structure_channels:
+            raise ValueError(
+                f"expected structure [B, {self.config.structure_channels}, h, w], got {list(structure.shape)}"
+            )
+        if texture.dim() not in (2, 4) or texture.shape[:2] != (batch, self.config.texture_channels):
+            raise ValueError(
+                f"expected texture [{batch}, {self.config.texture_channels}] or a map of it, got {list(texture.shape)}"
+            )
+        structure = structure.contiguous(memory_format=torch.channels_last)
+        return self.generator(structure, texture, self._noise_maps(structure, noise))
+
+    def swap(
+        self,
+        structure_images: Tensor,
+        texture_images: Tensor,
+        *,
+        alpha: float = 1.0,
+        noise: Noise = DEFAULT_NOISE_SEED,
+    ) -> Tensor:
+        """Hybrids with the structure of one batch of images and the texture of another.
+
+        Args:
+            structure_images: [B, 3, H, W] in [-1, 1].
+            texture_images: [B, 3, any, any] in [-1, 1]; sides as `encode` wants them.
+            alpha: 0 keeps each structure image's own texture, 1 takes the other's, between is linear
+                (section 4.3).
+            noise: as in `decode`.
+        """
+        structure, own_texture = self.encode(structure_images)
+        texture = torch.lerp(own_texture, self.encode(texture_images).texture, alpha)
+        return self.decode(Codes(structure, texture), noise=noise)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Reconstruction of images [B, 3, H, W]."""
+        return self.decode(self.encode(images))
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> SwapAE:
+        """Load a model from a folder or the Hugging Face Hub, in evaluation mode.
+
+        Unlike the mixin's, it is strict: every tensor and every configuration key must fit.
+
+        Args:
+            pretrained_model_name_or_path: a folder, or "owner/name" on the Hub.
+            revision: branch, tag or commit of the Hub repository.
+            token: for private repositories; True or None use the one that is logged in.
+            local_files_only: never ask the network.
+            device, dtype: of the parameters.
+
+        Raises:
+            UserError: one line that says what is missing, damaged or unreachable, and what to do.
+        """
+        config, weights = model_files(
+            pretrained_model_name_or_path, revision=revision, token=token, local_files_only=local_files_only
+        )
+        model = cls(read_config(config))
+        load_weights(model, weights)
+        return model.eval().to(device, dtype)
+
+    @classmethod
+    def default(cls, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> SwapAE:
+        """The small model of flowers that comes with the package."""
+        return cls.from_pretrained(EMBEDDED, device=device, dtype=dtype)
+
+    def generate_model_card(
+        self, *, metrics: Mapping[str, Any] | None = None, title: str = "", about: str = "", repo_id: str = ""
+    ) -> ModelCard:
+        """The README.md of a model folder; `metrics` are rows of its table, `about` says what it was trained on."""
+        config = self.config
+        return super().generate_model_card(
+            metrics=metrics or {},
+            title=title,
+            about=about,
+            repo_id=repo_id,
+            size=config.image_size,
+            stride=config.stride,
+            minimum=config.minimum_side,
+            structure_channels=config.structure_channels,
+            texture_channels=config.texture_channels,
+            parameters=f"{sum(p.numel() for p in self.parameters()) / 1e6:.1f} million",
+        )
+
+    def _noise_maps(self, structure: Tensor, noise: Noise) -> list[Tensor] | None:
+        """One map [1 or B, 1, *sides] per noisy layer, or None for zero noise."""
+        if isinstance(noise, str) and noise == "zero":
+            return None
+        sides = self.generator.noise_sides(*structure.shape[2:])
+        device, dtype = structure.device, structure.dtype
+        if isinstance(noise, str) and noise == "random":
+            return [torch.randn(len(structure), 1, *side, device=device, dtype=dtype) for side in sides]
+        if isinstance(noise, int):
+            # Drawn on the CPU, so that a seed means the same picture on every device.
+            generator = torch.Generator().manual_seed(noise)
+            return [torch.randn(1, 1, *side, generator=generator).to(device, dtype) for side in sides]
+        if isinstance(noise, str):
+            raise ValueError(f'noise must be "zero", "random", a seed or a sequence of maps, got {noise!r}')
+        shapes = [tuple(map.shape[-2:]) for map in noise]
+        if shapes != sides:
+            raise ValueError(f"expected noise maps with sides {sides}, got {shapes}")
+        return [map.to(device, dtype) for map in noise]

@@ -1,0 +1,110 @@
+"""What `train_accelerate.py` is made of: one module per optimiser, averaged weights, lazy R1's optimiser.
+
+DDP and autocast see only `forward` of what Accelerate prepared, so each optimiser has a module whose forward
+returns losses. The other networks of a step are kept out of its module tree: they are not its to train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from swapae.config import DiscriminatorConfig
+from swapae.discriminators import ImageDiscriminator, PatchDiscriminator, random_patches
+from swapae.losses import (
+    PATCHES_PER_IMAGE,
+    LossWeights,
+    discriminator_losses,
+    generate,
+    generator_losses,
+    r1_losses,
+)
+from swapae.model import SwapAE
+
+R1_INTERVAL = 16
+
+
+class DiscriminatorStep(nn.Module):
+    """Both discriminators; forward gives their losses, or every `R1_INTERVAL` steps the gradient penalty."""
+
+    def __init__(self, config: DiscriminatorConfig, weights: LossWeights) -> None:
+        super().__init__()
+        self.image_discriminator = ImageDiscriminator(config)
+        self.patch_discriminator = PatchDiscriminator(config)
+        self.patch_size, self.weights = config.patch_size, weights
+        self.to(memory_format=torch.channels_last)
+
+    def crop(self, images: Tensor) -> Tensor:
+        """Random patches [B, N, 3, S, S]."""
+        return random_patches(images, PATCHES_PER_IMAGE, self.patch_size)
+
+    def forward(self, model: SwapAE, images: Tensor, *, r1: bool = False) -> dict[str, Tensor]:
+        """Weighted loss terms for images [B, 3, H, W] in [-1, 1]."""
+        critics = (self.image_discriminator, self.patch_discriminator, self.crop)
+        if r1:
+            with torch.autocast(images.device.type, enabled=False):
+                return r1_losses(images, *critics, self.weights, R1_INTERVAL)
+        with torch.no_grad():
+            fakes = generate(model, images)
+        return discriminator_losses(fakes, images, *critics)
+
+
+class GeneratorStep(nn.Module):
+    """Encoder and generator; forward gives their losses under frozen discriminators."""
+
+    def __init__(
+        self,
+        model: SwapAE,
+        weights: LossWeights,
+        perceptual_distance: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.weights = weights
+        self._perceptual_distance = [perceptual_distance]  # in a list: no submodule, its weights are fixed
+
+    def forward(self, critics: DiscriminatorStep, images: Tensor) -> dict[str, Tensor]:
+        """Weighted loss terms for images [B, 3, H, W] in [-1, 1]."""
+        critics.requires_grad_(False)
+        try:
+            return generator_losses(
+                generate(self.model, images),
+                images,
+                critics.image_discriminator,
+                critics.patch_discriminator,
+                critics.crop,
+                self.weights,
+                self._perceptual_distance[0],
+            )
+        finally:
+            critics.requires_grad_(True)
+
+
+def adam(parameters: Iterable[nn.Parameter], lr: float, lazy_r1_interval: int | None = None) -> torch.optim.Adam:
+    """Adam with betas (0, 0.99); for lazy R1, rate and betas corrected by interval / (interval + 1) (StyleGAN2)."""
+    ratio = lazy_r1_interval / (lazy_r1_interval + 1) if lazy_r1_interval else 1.0
+    return torch.optim.Adam(parameters, lr=lr * ratio, betas=(0.0, 0.99**ratio))
+
+
+class AveragedWeights:
+    """Exponential moving average of a model's parameters, by images seen.
+
+    Args:
+        model: the model that is trained.
+        averaged: its copy, which holds the average.
+        half_life: images after which an old value has half its weight; ramped up as 5 % of the images
+            seen, so that the start is forgotten soon.
+    """
+
+    def __init__(self, model: nn.Module, averaged: nn.Module, half_life: float) -> None:
+        self.source = list(model.parameters())
+        self.target = list(averaged.requires_grad_(False).parameters())
+        self.half_life = half_life
+
+    @torch.no_grad()
+    def update(self, batch: int, images_seen: int) -> None:
+        """Move the average towards the parameters after a step on `batch` images."""
+        half_life = min(self.half_life, max(0.05 * images_seen, 1e-8))
+        torch._foreach_lerp_(self.target, self.source, 1 - 0.5 ** (batch / half_life))
