@@ -99,7 +99,11 @@ def train(config: TrainConfig) -> None:
     averaged = copy.deepcopy(model).to(accelerator.device).eval()
     critics = DiscriminatorStep(preset.discriminators, weights)
     data = Photographs(
-        config.data, preset.model.image_size, preset.discriminators.crop_size, config.total_images, config.seed
+        config.data,
+        preset.model.image_size,
+        preset.discriminators.crop_size,
+        config.total_images,
+        config.seed,
     )
     generator_optimizer = adam(model.parameters(), config.lr)
     critic_optimizer = adam(critics.parameters(), config.lr, R1_INTERVAL)
@@ -120,9 +124,7 @@ def train(config: TrainConfig) -> None:
         optimizer.zero_grad(set_to_none=True)
         run.record(losses)
 
-    progress = tqdm(
-        total=config.total_images, initial=images_seen, unit="img", disable=not accelerator.is_main_process
-    )
+    progress = tqdm(total=config.total_images, initial=images_seen, unit="img", disable=not accelerator.is_main_process)
     batches: Iterator[Tensor] = iter(loader)
     for images in batches:
         seed_step(config.seed, step, accelerator.process_index)

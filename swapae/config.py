@@ -178,13 +178,15 @@ PRESETS: dict[str, Preset] = {
     "church256": Preset(),
     "bedroom256": Preset(),
     "afhq256": Preset(),
-    "mountain512": Preset(
-        SwapAEConfig(image_size=512), DiscriminatorConfig(crop_size=512), patch_r1_weight=10.0
-    ),
+    "mountain512": Preset(SwapAEConfig(image_size=512), DiscriminatorConfig(crop_size=512), patch_r1_weight=10.0),
     "ffhq512": Preset(SwapAEConfig(image_size=512), DiscriminatorConfig(crop_size=512)),
     "ffhq1024": Preset(
         SwapAEConfig(
-            image_size=1024, texture_channels=1536, downsamplings=5, encoder_capacity=0.4, generator_capacity=0.8
+            image_size=1024,
+            texture_channels=1536,
+            downsamplings=5,
+            encoder_capacity=0.4,
+            generator_capacity=0.8,
         ),
         DiscriminatorConfig(crop_size=768, patch_size=256),
     ),

@@ -1,18 +1,25 @@
-"""Published checkpoints -> `SwapAE` and its discriminators.
+"""Published checkpoints -> `SwapAE` and its discriminators, in memory or as a model folder.
 
 The release stores one flat state dict: prefixes `E.`, `G.`, optionally `D.` and `Dpatch.`, a counter
-`num_discriminator_iters`, and the fixed FIR filters as buffers. Here every key is renamed by a table, used
-once or named in an error, and the configuration is read off the shapes.
+`num_discriminator_iters`, and the fixed FIR filters as buffers. The configuration is read off the shapes,
+the networks are made, and each of their tensors, filters included, must find its one key; none is left over.
 
 The weights are Adobe Research's, for non-commercial research only; converting them does not change that.
 """
 
 from __future__ import annotations
 
-import re
+import dataclasses
+import json
+import math
+import os
+import pickle
+import secrets
+import shutil
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -20,20 +27,25 @@ from torch import Tensor, nn
 from swapae.config import TEXTURE_DOWNSAMPLINGS, DiscriminatorConfig, SwapAEConfig
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
 from swapae.errors import UserError
+from swapae.hub import first_line, load_network, read_config, write_tensors
+from swapae.layers import ConvLayer, EqualLinear, ModulatedConv, ToRGB
 from swapae.model import SwapAE
 
 StateDict = Mapping[str, Tensor]
 
 COUNTER = "num_discriminator_iters"
-# Release name inside a layer -> ours. `weight` of the modulated convolutions loses its leading axis of 1.
-LAYER = {"Conv.weight": "weight", "Conv.bias": "bias", "Act.bias": "bias"}
-MODULATED = {
-    "conv.weight": "weight",
-    "conv.modulation.weight": "modulation.weight",
-    "conv.modulation.bias": "modulation.bias",
-    "noise.weight": "noise_weight",
-    "activate.bias": "bias",
+DISCRIMINATORS_FILE = "discriminators.safetensors"
+DISCRIMINATORS_CONFIG_FILE = "discriminators.json"
+LICENCE = {
+    "license": "other",
+    "license_name": "adobe-research-non-commercial",
+    "license_link": "https://github.com/taesungp/swapping-autoencoder-pytorch/blob/main/LICENSE",
 }
+ABOUT = (
+    f"Converted from a checkpoint that the paper's authors published. **Such weights are Adobe Research's, "
+    f"for non-commercial research only** ([licence]({LICENCE['license_link']})); converting them does not "
+    f"change that. The Apache licence of the package `swapae` does not cover them."
+)
 
 
 @dataclass(frozen=True)
@@ -53,307 +65,414 @@ def convert_official(state_dict: StateDict) -> Converted:
         state_dict: name -> tensor, as `torch.load(path, weights_only=True)` returns it.
 
     Raises:
-        UserError: a key is unknown, missing, of an unexpected shape, or its values are not finite; or a stored
-            FIR filter is not the one that these networks use.
+        UserError: a key is unknown, missing, of an unexpected shape, or its values are not finite; or a
+            stored FIR filter is not the one that these networks use.
     """
-    if not isinstance(state_dict, Mapping) or not all(isinstance(v, Tensor) for v in state_dict.values()):
-        raise UserError("not a published checkpoint: expected a flat dictionary of tensors with keys E.* and G.*")
-    parts: dict[str, dict[str, Tensor]] = {"E": {}, "G": {}, "D": {}, "Dpatch": {}}
-    for key, value in state_dict.items():
-        prefix, _, name = key.partition(".")
-        if key == COUNTER:
-            continue
-        if prefix not in parts or not name:
-            raise UserError(f"unexpected key {key!r}: published checkpoints hold E.*, G.*, D.*, Dpatch.* and {COUNTER}")
-        parts[prefix][name] = value
-    for prefix in ("E", "G"):
-        if not parts[prefix]:
-            raise UserError(f"no key starts with {prefix}.: this is not a published swapping-autoencoder checkpoint")
-    discriminator_config = infer_discriminator_config(parts["D"], parts["Dpatch"])
-    model = SwapAE(infer_config(parts["E"], parts["G"], parts["D"]))
-    fill(model.encoder, "E", parts["E"], rename_encoder)
-    fill(model.generator, "G", parts["G"], rename_generator)
+    parts = split(state_dict)
+    config, discriminator_config = infer_config(parts), infer_discriminator_config(parts)
+    model = SwapAE(config)
+    fill(model.encoder, "E", encoder_names(config), parts["E"])
+    fill(model.generator, "G", generator_names(config), parts["G"])
     image_discriminator = patch_discriminator = None
     if discriminator_config and parts["D"]:
         image_discriminator = ImageDiscriminator(discriminator_config)
-        fill(image_discriminator, "D", parts["D"], rename_image_discriminator)
+        fill(image_discriminator, "D", image_discriminator_names(discriminator_config), parts["D"])
     if discriminator_config and parts["Dpatch"]:
         patch_discriminator = PatchDiscriminator(discriminator_config)
-        fill(patch_discriminator, "Dpatch", parts["Dpatch"], rename_patch_discriminator)
+        fill(patch_discriminator, "Dpatch", patch_discriminator_names(discriminator_config), parts["Dpatch"])
     return Converted(model, image_discriminator, patch_discriminator, discriminator_config)
+
+
+def convert_checkpoint(
+    path: str | os.PathLike[str], output: str | os.PathLike[str], *, discriminators: bool = False
+) -> Path:
+    """Write a model folder from a published checkpoint file; all of it, or nothing.
+
+    Args:
+        path: latest_checkpoint.pth of the release.
+        output: folder to make; if it is there, it must be empty.
+        discriminators: write them too, which fine-tuning needs (`load_discriminators`).
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: no published checkpoint, or one without the discriminators asked for; or the folder is
+            there already or cannot be written.
+    """
+    output = Path(output)
+    if os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):
+        raise UserError(f"{str(output)!r} is there already; give a new folder")
+    converted = convert_official(read_checkpoint(path))
+    temporary = output.with_name(f".{secrets.token_hex(8)}")
+    try:
+        temporary.mkdir(parents=True)
+        card = {"title": output.name, "about": ABOUT, **LICENCE}
+        converted.model.save_pretrained(temporary, model_card_kwargs=card)
+        if discriminators:
+            save_discriminators(converted, temporary)
+        os.replace(temporary, output)
+    except OSError as error:
+        raise UserError(f"cannot write {str(output)!r} ({error.strerror}); give another folder") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return output
+
+
+def load_discriminators(
+    folder: str | os.PathLike[str],
+) -> tuple[ImageDiscriminator, PatchDiscriminator, DiscriminatorConfig]:
+    """Both discriminators from a folder that `convert_checkpoint` wrote with `discriminators=True`.
+
+    Raises:
+        UserError: the folder has none, or they are damaged.
+    """
+    path = Path(folder, DISCRIMINATORS_CONFIG_FILE)
+    if not path.is_file():
+        raise UserError(f"{str(folder)!r} has no discriminators; convert the checkpoint with --discriminators")
+    config = read_config(path, DiscriminatorConfig)
+    both = load_network(
+        lambda: nn.ModuleList([ImageDiscriminator(config), PatchDiscriminator(config)]),
+        Path(folder, DISCRIMINATORS_FILE),
+    )
+    return both[0], both[1], config  # type: ignore[return-value]
+
+
+def save_discriminators(converted: Converted, folder: Path) -> None:
+    """Write what `load_discriminators` reads."""
+    image, patch, config = (
+        converted.image_discriminator,
+        converted.patch_discriminator,
+        converted.discriminator_config,
+    )
+    if image is None or patch is None or config is None:
+        lacking = " and ".join(name for name, part in (("D.*", image), ("Dpatch.*", patch)) if part is None)
+        raise UserError(f"the checkpoint has no {lacking}; convert it without --discriminators")
+    write_tensors(folder / DISCRIMINATORS_FILE, nn.ModuleList([image, patch]).state_dict())
+    text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+    (folder / DISCRIMINATORS_CONFIG_FILE).write_text(text, encoding="utf-8")
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> StateDict:
+    """Load the tensors of a .pth file, refusing a pickle that would run code.
+
+    Raises:
+        UserError: not a file, damaged, or with more than tensors in it.
+    """
+    if not os.path.isfile(path):
+        raise UserError(f"{str(path)!r} is not a file; give the checkpoint, latest_checkpoint.pth")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # Torch's message says how to load the file all the same, which nobody should follow.
+        if "GLOBAL" in str(error):
+            reason = "holds more than tensors and might run code, so it was not loaded; get it from the authors"
+        else:
+            reason = "is no PyTorch checkpoint; download it again"
+    except Exception as error:  # damaged files raise nearly everything
+        reason = f"is damaged or no PyTorch checkpoint ({first_line(error)[:100]}); download it again"
+    raise UserError(f"{str(path)!r} {reason}")
 
 
 # ---------------------------------------------------------------- names
 
 
-def rename_encoder(names: list[str]) -> dict[str, str | None]:
-    """Release name -> ours, None for a stored FIR filter."""
-    blocks = ordered(names, r"DownToSpatialCode\.ResBlockDownBy(\d+)\.")
-    convs = ordered(names, r"DownToGlobalCode\.ConvLayerDownBy(\d+)\.")
-    prefixes = {"FromRGB.": "from_rgb.", "ToSpatialCode.0.": "to_structure.0.", "ToSpatialCode.1.": "to_structure.1."}
-    for i, scale in enumerate(blocks):
-        for layer in ("conv1", "conv2", "skip"):
-            prefixes[f"DownToSpatialCode.ResBlockDownBy{scale}.{layer}."] = f"trunk.{i}.{layer}."
-    for i, scale in enumerate(convs):
-        prefixes[f"DownToGlobalCode.ConvLayerDownBy{scale}."] = f"texture_convs.{i}."
-    linear = {"ToGlobalCode.0.weight": "to_texture.weight", "ToGlobalCode.0.bias": "to_texture.bias"}
-    return rename(names, prefixes, LAYER, linear)
+def encoder_names(config: SwapAEConfig) -> dict[str, str]:
+    """Our paths of modules -> the release's; what lies below keeps its path, as in the next three."""
+    names = {"from_rgb": "FromRGB", "to_texture": "ToGlobalCode.0"}
+    names |= {f"to_structure.{i}": f"ToSpatialCode.{i}" for i in range(2)}
+    for i in range(config.downsamplings):
+        names[f"trunk.{i}"] = f"DownToSpatialCode.ResBlockDownBy{2**i}"
+    for i in range(TEXTURE_DOWNSAMPLINGS):
+        names[f"texture_convs.{i}"] = f"DownToGlobalCode.ConvLayerDownBy{2 ** (config.downsamplings + i)}"
+    return names
 
 
-def rename_generator(names: list[str]) -> dict[str, str | None]:
-    """Release name -> ours, None for a stored FIR filter."""
-    heads = [f"HeadResnetBlock{i}" for i in ordered(names, r"HeadResnetBlock(\d+)\.")]
-    ups = [f"UpsamplingResBlock{i}" for i in ordered(names, r"UpsamplingResBlock(\d+)\.")]
-    table = {
-        "SpatialCodeModulation.scale.weight": "structure_modulation.scale.weight",
-        "SpatialCodeModulation.scale.bias": "structure_modulation.scale.bias",
-        "SpatialCodeModulation.bias.weight": "structure_modulation.shift.weight",
-        "SpatialCodeModulation.bias.bias": "structure_modulation.shift.bias",
-        "ToRGB.bias": "to_rgb.bias",
-    }
-    table |= {f"ToRGB.{theirs}": f"to_rgb.{ours}" for theirs, ours in list(MODULATED.items())[:3]}
-    prefixes = {}
-    for i, block in enumerate(heads + ups):
-        prefixes[f"{block}.skip."] = f"blocks.{i}.skip."
-        for conv in ("conv1", "conv2"):
-            table |= {f"{block}.{conv}.{theirs}": f"blocks.{i}.{conv}.{ours}" for theirs, ours in MODULATED.items()}
-    return rename(names, prefixes, LAYER, table)
+def generator_names(config: SwapAEConfig) -> dict[str, str]:
+    """Blocks that keep the side are numbered from 0; those that double it are named 16, 32, 64, ..."""
+    names = {"to_rgb": "ToRGB"}
+    names |= {f"structure_modulation.{ours}": f"SpatialCodeModulation.{theirs}" for ours, theirs in MODULATION}
+    names |= {f"blocks.{i}": f"HeadResnetBlock{i}" for i in range(2)}
+    names |= {f"blocks.{2 + i}": f"UpsamplingResBlock{2 ** (4 + i)}" for i in range(config.downsamplings)}
+    return names
 
 
-def rename_image_discriminator(names: list[str]) -> dict[str, str | None]:
-    """Release name -> ours, None for a stored FIR filter."""
-    _, *blocks = discriminator_blocks(names, "stylegan2_D.convs.")
-    prefixes = {"stylegan2_D.convs.0.": "from_rgb.", "stylegan2_D.final_conv.": "final_conv."}
-    for i, block in enumerate(blocks):
-        for layer in ("conv1", "conv2", "skip"):
-            prefixes[f"stylegan2_D.convs.{block}.{layer}."] = f"blocks.{i}.{layer}."
-    table = {}
-    for i, ours in enumerate(("hidden", "to_logit")):
-        table |= {f"stylegan2_D.final_linear.{i}.{kind}": f"{ours}.{kind}" for kind in ("weight", "bias")}
-    return rename(names, prefixes, LAYER, table)
+def image_discriminator_names(config: DiscriminatorConfig) -> dict[str, str]:
+    """See `image_stage`."""
+    names = {"from_rgb": "convs.0", "final_conv": "final_conv"}
+    names |= {"hidden": "final_linear.0", "to_logit": "final_linear.1"}
+    for i, level in enumerate(range(config.image_levels, 2, -1)):
+        names[f"blocks.{i}"] = image_stage(level)
+    return {ours: f"stylegan2_D.{theirs}" for ours, theirs in names.items()}
 
 
-def rename_patch_discriminator(names: list[str]) -> dict[str, str | None]:
-    """Release name -> ours, None for a stored FIR filter."""
-    _, *blocks, last = discriminator_blocks(names, "convs.")
-    prefixes = {"convs.0.": "from_rgb.", f"convs.{last}.": "final_conv."}
-    for i, block in enumerate(blocks):
-        for layer in ("conv1", "conv2", "skip"):
-            prefixes[f"convs.{block}.{layer}."] = f"blocks.{i}.{layer}."
-    table = {}
-    for i in range(4):
-        table |= {f"pairlinear.{i}.{kind}": f"compare.{i}.{kind}" for kind in ("weight", "bias")}
-    return rename(names, prefixes, LAYER, table)
+def patch_discriminator_names(config: DiscriminatorConfig) -> dict[str, str]:
+    """See `patch_stage`; the block that keeps the side and the last convolution count on."""
+    names = {"from_rgb": "convs.0", "final_conv": patch_stage(1)}
+    names |= {f"compare.{i}": f"pairlinear.{i}" for i in range(4)}
+    for i, level in enumerate(range(config.patch_levels, 1, -1)):
+        names[f"blocks.{i}"] = patch_stage(level)
+    return names
 
 
-def ordered(names: list[str], pattern: str) -> list[str]:
-    """The numbers that `pattern` captures in the names, each once, ascending."""
-    found = {match[1] for name in names if (match := re.match(pattern, name))}
-    return sorted(found, key=int)
+MODULATION = (("scale", "scale"), ("shift", "bias"))
 
 
-def discriminator_blocks(names: list[str], prefix: str) -> list[str]:
-    """Names of a discriminator's stages in order: `0`, then `SxS` for large sides descending, then 1, 2, ..."""
-    found = {match[1] for name in names if (match := re.match(re.escape(prefix) + r"(\d+|\d+x\d+)\.", name))}
-    sides = sorted((name for name in found if "x" in name), key=lambda name: -int(name.partition("x")[0]))
-    numbers = sorted((name for name in found if "x" not in name), key=int)
-    if len(numbers) < 2 or numbers[0] != "0":
-        raise UserError(f"the discriminator's stages {prefix}0, {prefix}1, ... are not all there")
-    return [numbers[0], *sides, *numbers[1:]]
+def image_stage(level: int) -> str:
+    """The block that takes 2**level pixels: those of 256 and less count from 1, larger ones are named so."""
+    return f"convs.{9 - level}" if level <= 8 else f"convs.{2**level}x{2**level}"
 
 
-def rename(
-    names: list[str], prefixes: Mapping[str, str], layer: Mapping[str, str], table: Mapping[str, str]
-) -> dict[str, str | None]:
-    """Rename by whole name, or by prefix and rest; FIR filters map to None, unknown names are left out."""
-    renamed: dict[str, str | None] = {}
-    for name in names:
-        if name.endswith(".kernel"):
-            renamed[name] = None
-        elif name in table:
-            renamed[name] = table[name]
-        else:
-            prefix = max((p for p in prefixes if name.startswith(p)), key=len, default=None)
-            if prefix is not None and name[len(prefix) :] in layer:
-                renamed[name] = prefixes[prefix] + layer[name[len(prefix) :]]
-    return renamed
+def patch_stage(level: int) -> str:
+    """As `image_stage`, for the patch discriminator, whose numbers begin at 64 pixels."""
+    return f"convs.{7 - level}" if level <= 6 else f"convs.{2**level}x{2**level}"
 
 
-def fill(module: nn.Module, prefix: str, values: StateDict, renamer: Callable[[list[str]], dict[str, str | None]]) -> None:
-    """Copy the values into `module`, every key used once.
+def leaves(layer: nn.Module) -> dict[str, str]:
+    """Tensors of one of our layers, filters included -> their names in the release."""
+    if isinstance(layer, ConvLayer):
+        names = {"weight": "Conv.weight"}
+        if layer.bias is not None:
+            names["bias"] = "Act.bias" if layer.activate else "Conv.bias"
+        return names | ({"blur.kernel": "Blur.kernel"} if layer.blur is not None else {})
+    modulation = {f"modulation.{name}": f"conv.modulation.{name}" for name in ("weight", "bias")}
+    if isinstance(layer, ModulatedConv):
+        names = {
+            "weight": "conv.weight",
+            "noise_weight": "noise.weight",
+            "bias": "activate.bias",
+            **modulation,
+        }
+        return names | ({"blur.kernel": "conv.blur.kernel"} if layer.blur is not None else {})
+    if isinstance(layer, ToRGB):
+        return {"weight": "conv.weight", "bias": "bias", **modulation}
+    return {"weight": "weight", "bias": "bias"} if isinstance(layer, EqualLinear) else {}
+
+
+def release_names(network: nn.Module, modules: Mapping[str, str]) -> dict[str, str]:
+    """Every tensor of `network`, filters included -> its name in the release."""
+    names = {}
+    for path, layer in network.named_modules():
+        head = next((ours for ours in modules if path == ours or path.startswith(f"{ours}.")), None)
+        if head is not None and not path.endswith(".modulation"):  # those belong to the layer above
+            theirs = modules[head] + path.removeprefix(head)
+            names |= {f"{path}.{leaf}": f"{theirs}.{name}" for leaf, name in leaves(layer).items()}
+    return names
+
+
+def is_idle(key: str, value: Tensor) -> bool:
+    """Whether a stored filter changes nothing: of a skip that is never called, or of one tap and sum 1."""
+    one_tap = key.startswith("E.DownToGlobalCode.") and key.endswith(".Blur.kernel")
+    return key == "G.ToRGB.upsample.kernel" or (one_tap and value.tolist() == [[1.0]])
+
+
+# ---------------------------------------------------------------- values
+
+
+def split(state_dict: StateDict) -> dict[str, dict[str, Tensor]]:
+    """The networks' tensors, by prefix; all are plain, finite and not empty."""
+    if not isinstance(state_dict, Mapping):
+        raise UserError("not a published checkpoint: expected a dictionary of tensors with keys E.* and G.*")
+    parts: dict[str, dict[str, Tensor]] = {"E": {}, "G": {}, "D": {}, "Dpatch": {}}
+    for key, value in state_dict.items():
+        prefix, _, name = str(key).partition(".")
+        if key == COUNTER:
+            continue
+        if prefix not in parts or not name:
+            raise UserError(
+                f"unexpected key {str(key)[:80]!r}: published checkpoints hold E., G., D., Dpatch. and {COUNTER}"
+            )
+        if not isinstance(value, Tensor) or not value.is_floating_point() or value.layout != torch.strided:
+            raise UserError(f"{key} is no plain tensor of floating-point numbers: not a published checkpoint")
+        if not value.numel() or not torch.isfinite(value.float()).all():
+            raise UserError(f"{key} is empty or holds values that are not finite: the checkpoint is damaged")
+        parts[prefix][name] = value
+    for prefix in ("E", "G"):
+        if not parts[prefix]:
+            raise UserError(f"no key starts with {prefix}.: not a published swapping-autoencoder checkpoint")
+    return parts
+
+
+def fill(network: nn.Module, prefix: str, modules: Mapping[str, str], values: StateDict) -> None:
+    """Copy the values into `network`, every key used once.
 
     Raises:
-        UserError: naming the first keys that are unknown, missing, misshapen or not finite.
+        UserError: naming the first keys that are unknown, missing or misshapen, or another filter.
     """
-    names = renamer(list(values))
-    if unknown := [f"{prefix}.{name}" for name in values if name not in names]:
-        raise UserError(f"checkpoint has keys that this model does not: {listing(unknown)}")
-    ours = module.state_dict()
-    targets = {target: name for name, target in names.items() if target is not None}
-    if missing := [name for name in ours if name not in targets]:
-        raise UserError(f"checkpoint lacks what becomes {prefix}: {listing(missing)}")
-    filters = [buffer for name, buffer in module.named_buffers() if name.endswith("kernel")]
+    names = release_names(network, modules)
+    parameters = network.state_dict()
+    if missing := [name for name in names.values() if name not in values]:
+        raise UserError(f"the checkpoint lacks {listing(prefix, missing)}")
+    known = set(names.values())
+    if unknown := [
+        name for name, value in values.items() if name not in known and not is_idle(f"{prefix}.{name}", value)
+    ]:
+        raise UserError(f"the checkpoint has keys that this model has not: {listing(prefix, unknown)}")
+    filters = dict(network.named_buffers())
     loaded = {}
-    for name, value in values.items():
-        target = names[name]
-        if target is None:
-            check_filter(f"{prefix}.{name}", value, filters)
-            continue
-        if target not in ours:
-            raise UserError(f"checkpoint has keys that this model does not: {prefix}.{name}")
-        value = value.float().reshape(-1) if target == "to_rgb.bias" else value.float()
+    for ours, theirs in names.items():
+        value, target = values[theirs].float(), (parameters | filters)[ours]
         if value.dim() == 5:  # modulated convolutions are stored as [1, O, C, k, k]
             value = value.squeeze(0)
-        if value.shape != ours[target].shape:
-            expected, got = list(ours[target].shape), list(value.shape)
-            raise UserError(f"{prefix}.{name} has shape {got}, expected {expected}: not a published configuration")
-        if not torch.isfinite(value).all():
-            raise UserError(f"{prefix}.{name} holds values that are not finite: the checkpoint is damaged")
-        loaded[target] = value
-    module.load_state_dict(loaded, strict=True)
+        elif ours == "to_rgb.bias":  # [1, 3, 1, 1]
+            value = value.flatten()
+        if value.shape != target.shape:
+            got, expected = list(values[theirs].shape), list(target.shape)
+            raise UserError(f"{prefix}.{theirs} is {got}, expected {expected}: no published configuration")
+        if ours in parameters:
+            loaded[ours] = value
+        elif not torch.allclose(value, target, atol=1e-5):
+            raise UserError(f"{prefix}.{theirs} is another filter than the published networks': not supported")
+    network.load_state_dict(loaded)
 
 
-def check_filter(name: str, stored: Tensor, filters: list[Tensor]) -> None:
-    """Raise UserError unless a stored FIR filter is [1], or one that the network uses."""
-    # Filters of a layer that does not resample (one tap), and of an RGB skip that is never called, do nothing.
-    if stored.numel() == 1 or name == "G.ToRGB.upsample.kernel":
-        return
-    if not any(f.shape == stored.shape and torch.allclose(f, stored.float(), atol=1e-5) for f in filters):
-        raise UserError(f"{name} is a filter that the published networks do not use: another resampling was trained")
-
-
-def listing(names: list[str]) -> str:
+def listing(prefix: str, names: list[str]) -> str:
     """The first five names, and how many more."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
+    return ", ".join(f"{prefix}.{name}" for name in names[:5]) + more
 
 
 # ---------------------------------------------------------------- configuration
 
-
-def shape_of(values: StateDict, prefix: str, name: str) -> list[int]:
-    """Shape of a tensor that the configuration is read off."""
-    if name not in values:
-        raise UserError(f"checkpoint lacks {prefix}.{name}: this is not a published swapping-autoencoder checkpoint")
-    return list(values[name].shape)
+STEEPNESSES = [2.0, *(i / 10 for i in range(10, 41)), *(i / 100 for i in range(100, 401))]
+MAX_LEVELS = 16  # more octaves than any picture has
 
 
-def infer_config(encoder: StateDict, generator: StateDict, image_discriminator: StateDict) -> SwapAEConfig:
+def infer_config(parts: Mapping[str, StateDict]) -> SwapAEConfig:
     """Read the configuration off the shapes.
 
-    The training size is not in them, except through the image discriminator: its crop size, and 1024 for the
-    model that trains on crops of 768.
+    The training size is not in them; what is known of the published models must do: the image discriminator's
+    crops have it, but for 1024, which trains on crops of 768 and alone has five down-samplings.
     """
-    names = list(encoder)
-    scales = ordered(names, r"DownToSpatialCode\.ResBlockDownBy(\d+)\.")
-    texture_scales = ordered(names, r"DownToGlobalCode\.ConvLayerDownBy(\d+)\.")
-    if not scales or len(texture_scales) != TEXTURE_DOWNSAMPLINGS:
-        raise UserError(
-            f"expected an encoder with {TEXTURE_DOWNSAMPLINGS} texture down-samplings, "
-            f"found {len(scales)} for structure and {len(texture_scales)} for texture"
-        )
-    structure_channels = shape_of(encoder, "E", "ToSpatialCode.1.Conv.weight")[0]
-    texture_channels = shape_of(encoder, "E", "ToGlobalCode.0.weight")[0]
-    widths = [shape_of(encoder, "E", "FromRGB.Conv.weight")[0]]
-    widths += [shape_of(encoder, "E", f"DownToSpatialCode.ResBlockDownBy{s}.conv2.Conv.weight")[0] for s in scales]
-    widths += [shape_of(encoder, "E", f"DownToGlobalCode.ConvLayerDownBy{s}.Conv.weight")[0] for s in texture_scales]
-    capacity, steepness = infer_encoder_capacity(widths, texture_channels)
-    heads = [shape_of(generator, "G", f"HeadResnetBlock{i}.conv1.conv.weight")[1] for i in range(2)]
-    size = 256
-    if image_discriminator:
-        config = infer_discriminator_config(image_discriminator, {})
-        size = config.crop_size if config else size
-        size = 1024 if size == 768 else size
-    return SwapAEConfig(
-        image_size=size,
-        structure_channels=structure_channels,
+    encoder, generator = parts["E"], parts["G"]
+
+    def block(level: int) -> str:
+        return f"DownToSpatialCode.ResBlockDownBy{2**level}.conv2.Conv.weight"
+
+    downsamplings = next(level for level in range(MAX_LEVELS) if block(level) not in encoder)
+    if not downsamplings:
+        raise UserError(f"the checkpoint lacks E.{block(0)}: not a published swapping-autoencoder checkpoint")
+    textures = encoder_names(SwapAEConfig(downsamplings=downsamplings))
+    layers = ["FromRGB.Conv.weight", *(block(level) for level in range(downsamplings))]
+    layers += [f"{textures[f'texture_convs.{i}']}.Conv.weight" for i in range(TEXTURE_DOWNSAMPLINGS)]
+    widths = [width(encoder, "E", layer) for layer in layers]
+    heads = [width(generator, "G", f"HeadResnetBlock{i}.skip.Conv.weight") for i in range(2)]
+    texture_channels = width(encoder, "E", "ToGlobalCode.0.weight")
+
+    def encoder_widths(capacity: float, steepness: float) -> list[int]:
+        config = SwapAEConfig(texture_channels=texture_channels, encoder_capacity=capacity, encoder_steepness=steepness)
+        return [config.encoder_channels(level) for level in range(len(widths))]
+
+    def head_widths(capacity: float) -> list[int]:
+        return [SwapAEConfig(generator_capacity=capacity).head_channels(i) for i in range(2)]
+
+    for steepness in STEEPNESSES:
+        encoder_capacity = roundest(widths, lambda capacity, steep=steepness: encoder_widths(capacity, steep))
+        if encoder_capacity:
+            break
+    else:
+        raise UserError(f"the encoder's widths {widths} follow no capacity and steepness: not supported")
+    generator_capacity = roundest(heads, head_widths)
+    if not generator_capacity:
+        raise UserError(f"the generator's head widths {heads} follow no capacity: not supported")
+    config = SwapAEConfig(
+        structure_channels=width(encoder, "E", "ToSpatialCode.1.Conv.weight"),
         texture_channels=texture_channels,
-        downsamplings=len(scales),
-        encoder_capacity=capacity,
+        downsamplings=downsamplings,
+        encoder_capacity=encoder_capacity,
         encoder_steepness=steepness,
-        generator_capacity=shortest_number([(Fraction(w) / (256 * 2**i), 256 * 2**i) for i, w in enumerate(heads)]),
+        generator_capacity=generator_capacity,
     )
+    critics = infer_discriminator_config(parts)
+    size = critics.crop_size if critics and parts["D"] else (1024 if downsamplings == 5 else 256)
+    size = 1024 if size == 768 else max(size, config.minimum_side)
+    return dataclasses.replace(config, image_size=size)
 
 
-def infer_encoder_capacity(widths: list[int], cap: int) -> tuple[float, float]:
-    """The roundest capacity and steepness for which `SwapAEConfig.encoder_channels` gives these widths."""
-    steepnesses = [Fraction(2), *(Fraction(i, 20) for i in range(20, 81)), *(Fraction(i, 100) for i in range(100, 401))]
-    for steepness in steepnesses:
-        # A width at the texture code's only says that the unlimited one is no smaller.
-        free = [(i, width) for i, width in enumerate(widths) if width < cap]
-        capped = [i for i, width in enumerate(widths) if width >= cap]
-        low = max([Fraction(2 * w - 1, 2) / (32 * steepness**i) for i, w in free], default=Fraction(0))
-        low = max([low, *(Fraction(2 * cap - 1, 2) / (32 * steepness**i) for i in capped)])
-        high = min([Fraction(2 * w + 1, 2) / (32 * steepness**i) for i, w in free], default=low + 1)
-        capacity = shortest_between(low, high)
-        if capacity is None:
-            continue
-        config = SwapAEConfig(
-            texture_channels=cap, encoder_capacity=capacity, encoder_steepness=float(steepness)
-        )
-        if [config.encoder_channels(i) for i in range(len(widths))] == widths:
-            return capacity, float(steepness)
-    raise UserError(f"encoder widths {widths} follow no capacity and steepness of the published networks")
-
-
-def shortest_between(low: Fraction, high: Fraction) -> float | None:
-    """The number in [low, high] with the fewest decimals, the middle one of several; None if there is none."""
-    if low > high:
-        return None
-    for decimals in range(7):
-        first, last = -(-low * 10**decimals // 1), high * 10**decimals // 1
-        if first <= last:
-            # An interval's ends belong to the neighbouring width after rounding to even: prefer its middle.
-            return float(Fraction((first + last) // 2, 10**decimals))
-    return None
-
-
-def shortest_number(widths: list[tuple[Fraction, int]]) -> float:
-    """The factor with the fewest decimals that rounds to every width; `widths` holds (factor, unit)."""
-    low = max(factor - Fraction(1, 2 * unit) for factor, unit in widths)
-    high = min(factor + Fraction(1, 2 * unit) for factor, unit in widths)
-    capacity = shortest_between(low, high)
-    if capacity is None:
-        raise UserError("the generator's head widths follow no capacity of the published networks")
-    return capacity
-
-
-def infer_discriminator_config(image: StateDict, patch: StateDict) -> DiscriminatorConfig | None:
+def infer_discriminator_config(parts: Mapping[str, StateDict]) -> DiscriminatorConfig | None:
     """Read both discriminators' configuration off their shapes; None without either."""
     fields: dict[str, int | float] = {}
-    if image:
-        names = discriminator_blocks(list(image), "stylegan2_D.convs.")[1:]
-        levels = len(names) + 2
-        final = shape_of(image, "D", "stylegan2_D.final_conv.Conv.weight")[0]
-        flat = shape_of(image, "D", "stylegan2_D.final_linear.0.weight")[1]
-        side = round((flat / final) ** 0.5)
-        first = shape_of(image, "D", "stylegan2_D.convs.0.Conv.weight")[0]
-        table = DiscriminatorConfig(image_max_channels=10**6)
-        widths = {levels: first}
-        for i, name in enumerate(names):
-            widths[levels - 1 - i] = shape_of(image, "D", f"stylegan2_D.convs.{name}.conv2.Conv.weight")[0]
-        ranges = [
-            (Fraction(w, table.image_channels(i)), Fraction(w + 1, table.image_channels(i)))
-            for i, w in widths.items()
-            if i > 3 and w < final
-        ]
-        low = max([r[0] for r in ranges], default=Fraction(final, table.image_channels(max(levels, 4))))
-        high = min([r[1] for r in ranges], default=max(low, Fraction(1)))
-        fields |= {
-            "crop_size": side * 2 ** (levels - 2),
-            "image_max_channels": final,
-            "image_capacity": shortest_between(low, high) or float(low),
-        }
-    if patch:
-        names = discriminator_blocks(list(patch), "convs.")[1:-1]
-        levels = len(names) + 1
-        first = shape_of(patch, "Dpatch", "convs.0.Conv.weight")[0]
-        last = shape_of(patch, "Dpatch", f"convs.{names[-1]}.conv1.Conv.weight")[0]
-        capacity = Fraction(first, 2 ** (10 - levels))
-        fields |= {
-            "patch_size": 2**levels,
-            "patch_capacity": shortest_between(capacity, capacity + Fraction(1, 2 ** (10 - levels)) * Fraction(9, 10)),
-            "patch_max_channels": last,
-            "patch_hidden_channels": shape_of(patch, "Dpatch", "pairlinear.0.weight")[0],
-        }
-    return DiscriminatorConfig(**fields) if fields else None
+    if parts["D"]:
+        fields |= infer_image_discriminator(parts["D"])
+    if parts["Dpatch"]:
+        fields |= infer_patch_discriminator(parts["Dpatch"])
+    return DiscriminatorConfig(**fields) if fields else None  # type: ignore[arg-type]
+
+
+def infer_image_discriminator(values: StateDict) -> dict[str, int | float]:
+    """The fields of `DiscriminatorConfig` that begin with image_, and crop_size."""
+    levels = count_levels("D", values, lambda level: f"stylegan2_D.{image_stage(level)}")
+    cap = width(values, "D", "stylegan2_D.final_conv.Conv.weight")
+    side = math.isqrt(width(values, "D", "stylegan2_D.final_linear.0.weight", axis=1) // cap)
+    layers = [f"stylegan2_D.{image_stage(level)}.conv2.Conv.weight" for level in range(levels, 2, -1)]
+    widths = [width(values, "D", layer) for layer in ["stylegan2_D.convs.0.Conv.weight", *layers]]
+
+    def predict(capacity: float) -> list[int]:
+        config = DiscriminatorConfig(image_capacity=capacity, image_max_channels=cap)
+        return [config.image_channels(level) for level in range(levels, 1, -1)]
+
+    capacity = roundest(widths, predict)
+    if not capacity:
+        raise UserError(f"the image discriminator's widths {widths} follow no capacity: not supported")
+    return {"crop_size": side * 2 ** (levels - 2), "image_capacity": capacity, "image_max_channels": cap}
+
+
+def infer_patch_discriminator(values: StateDict) -> dict[str, int | float]:
+    """The fields of `DiscriminatorConfig` that begin with patch_."""
+    levels = count_levels("Dpatch", values, patch_stage)
+    cap = width(values, "Dpatch", f"{patch_stage(1)}.Conv.weight")
+    layers = [f"{patch_stage(level)}.conv2.Conv.weight" for level in range(levels, 2, -1)]
+    widths = [width(values, "Dpatch", layer) for layer in ["convs.0.Conv.weight", *layers]]
+
+    def predict(capacity: float) -> list[int]:
+        config = DiscriminatorConfig(patch_capacity=capacity, patch_max_channels=cap)
+        return [config.patch_channels(level) for level in range(levels, 1, -1)]
+
+    capacity = roundest(widths, predict)
+    if not capacity:
+        raise UserError(f"the patch discriminator's widths {widths} follow no capacity: not supported")
+    hidden = width(values, "Dpatch", "pairlinear.0.weight")
+    return {
+        "patch_size": 2**levels,
+        "patch_capacity": capacity,
+        "patch_max_channels": cap,
+        "patch_hidden_channels": hidden,
+    }
+
+
+def count_levels(prefix: str, values: StateDict, stage: Callable[[int], str]) -> int:
+    """log2 of the largest side that a discriminator has a block for."""
+    present = [level for level in range(3, MAX_LEVELS) if f"{stage(level)}.conv1.Conv.weight" in values]
+    if not present:
+        raise UserError(f"the checkpoint lacks {prefix}.{stage(3)}: not a published discriminator")
+    return max(present)
+
+
+def width(values: StateDict, prefix: str, name: str, axis: int = 0) -> int:
+    """Output channels (axis 0) or input channels (1) of a layer that the configuration is read off."""
+    if name not in values:
+        raise UserError(f"the checkpoint lacks {prefix}.{name}: not a published checkpoint")
+    shape = values[name].shape
+    if len(shape) < 2:
+        raise UserError(f"{prefix}.{name} is {list(shape)}, no layer's weight: not a published checkpoint")
+    return shape[axis]
+
+
+def roundest(widths: list[int], predict: Callable[[float], list[int]]) -> float | None:
+    """The factor of fewest decimals that gives exactly these widths, or None.
+
+    Args:
+        widths: channels of some layers.
+        predict: factor -> their channels, of which none falls as the factor grows. Hence among the multiples
+            of 0.1, of 0.01, ... only the first one with enough channels everywhere can be right.
+    """
+    for decimals in range(7):
+        unit = 10**decimals
+
+        def is_enough(n: int, unit: int = unit) -> bool:
+            return all(have >= want for have, want in zip(predict(n / unit), widths, strict=True))
+
+        n = bisect_left(range(1, 64 * unit), True, key=is_enough) + 1
+        if predict(n / unit) == widths:
+            return n / unit
+    return None

@@ -64,9 +64,7 @@ class Photographs(Dataset):
         image = self._photograph(self._order[1][place])
         generator = torch.Generator().manual_seed(self.seed * 2_000_003 + position)
         draws = torch.rand(3, generator=generator).tolist()
-        left, top = (
-            int(draw * (side - self.crop_size + 1)) for draw, side in zip(draws, image.size, strict=False)
-        )
+        left, top = (int(draw * (side - self.crop_size + 1)) for draw, side in zip(draws, image.size, strict=False))
         image = image.crop((left, top, left + self.crop_size, top + self.crop_size))
         if draws[2] < 0.5:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

@@ -93,6 +93,10 @@ def random_patches(images: Tensor, count: int, size: int) -> Tensor:
     grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)  # [S, S, (x, y)]
     grid = centre[:, :, None, None] + (side * flip)[:, :, None, None] * grid  # [B, N, S, S, 2]
     patches = F.grid_sample(
-        images, grid.flatten(1, 2).to(images.dtype), mode="bilinear", padding_mode="reflection", align_corners=False
+        images,
+        grid.flatten(1, 2).to(images.dtype),
+        mode="bilinear",
+        padding_mode="reflection",
+        align_corners=False,
     )  # [B, 3, N * S, S]
     return patches.unflatten(2, (count, size)).transpose(1, 2)

@@ -28,7 +28,11 @@ class Encoder(nn.Module):
         self.texture_convs = nn.Sequential(
             *[
                 ConvLayer(
-                    config.encoder_channels(level), config.encoder_channels(level + 1), 3, stride=2, padded=False
+                    config.encoder_channels(level),
+                    config.encoder_channels(level + 1),
+                    3,
+                    stride=2,
+                    padded=False,
                 )
                 for level in levels
             ]

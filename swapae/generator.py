@@ -16,7 +16,9 @@ class StructureModulation(nn.Module):
 
     def __init__(self, structure_channels: int, texture_channels: int) -> None:
         super().__init__()
-        self.scale = EqualLinear(texture_channels, structure_channels)
+        # Started at 1: at 0, a texture of unit length would let hardly any structure through, and the noise
+        # maps would become the picture before the structure code had learnt anything.
+        self.scale = EqualLinear(texture_channels, structure_channels, bias=1.0)
         self.shift = EqualLinear(texture_channels, structure_channels)
 
     def forward(self, structure: Tensor, texture: Tensor) -> Tensor:

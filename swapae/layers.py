@@ -18,9 +18,15 @@ LEAK = 0.2
 ACTIVATION_GAIN = math.sqrt(2.0)
 
 
+def widen(x: Tensor) -> Tensor:
+    """x in float32, or float64 if it is: sums of squares overflow or lose digits in half precision."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def unit_length(codes: Tensor) -> Tensor:
-    """Scale [B, C, ...] to length 1 over its channels; computed in float32 whatever autocast says."""
-    return (codes.float() * torch.rsqrt(codes.float().square().sum(1, keepdim=True) + 1e-8)).to(codes.dtype)
+    """Scale [B, C, ...] to length 1 over its channels."""
+    wide = widen(codes)
+    return (wide * torch.rsqrt(wide.square().sum(1, keepdim=True) + 1e-8)).to(codes.dtype)
 
 
 def add(x: Tensor, y: Tensor) -> Tensor:
@@ -58,10 +64,7 @@ class EqualLinear(nn.Module):
         """[B, in] -> [B, out], or [B, in, h, w] -> [B, out, h, w]."""
         weight = self.weight / math.sqrt(self.weight.shape[1])
         bias = None if self.activate else self.bias
-        if x.dim() == 4:
-            y = F.conv2d(x, weight[:, :, None, None], bias)
-        else:
-            y = F.linear(x, weight, bias)
+        y = F.conv2d(x, weight[:, :, None, None], bias) if x.dim() == 4 else F.linear(x, weight, bias)
         return leaky_relu(y, self.bias) if self.activate else y
 
 
@@ -149,7 +152,13 @@ class ConvLayer(nn.Module):
         if padding and self.pad_mode == "reflect":
             x, padding = F.pad(x, [padding] * 4, "reflect"), 0
         bias = None if self.activate or self.bias is None else self.bias
-        y = F.conv2d(x, self.weight * self.gain, bias, stride=self.stride, padding=padding)
+        weight = self.weight
+        # The gain goes to the smaller factor: late layers have more weights than pixels.
+        if weight.numel() < x.numel():
+            weight = weight * self.gain
+        else:
+            x = x * self.gain
+        y = F.conv2d(x, weight, bias, stride=self.stride, padding=padding)
         return leaky_relu(y, self.bias) if self.activate else y
 
 
@@ -161,9 +170,7 @@ class DownBlock(nn.Module):
         pad_mode: of the 3x3 convolutions. The skip's blur always pads with zeros.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, blur: Sequence[int], pad_mode: str = "constant"
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, blur: Sequence[int], pad_mode: str = "constant") -> None:
         super().__init__()
         self.conv1 = ConvLayer(in_channels, in_channels, 3, pad_mode=pad_mode)
         self.conv2 = ConvLayer(in_channels, out_channels, 3, blur=blur, pad_mode=pad_mode)
@@ -194,9 +201,10 @@ def modulated_conv2d(
     if style.shape[2:] != (1, 1) and style.shape[2:] != x.shape[2:]:
         style = F.interpolate(style, size=x.shape[2:], mode="bilinear", align_corners=False)
     if demodulate:
-        style = style.float()
+        style = widen(style)
         style = style * torch.rsqrt(style.square().mean(1, keepdim=True) + 1e-8)
-        weight = weight * torch.rsqrt(weight.float().square().sum((1, 2, 3), keepdim=True) + 1e-8).to(weight.dtype)
+        length = widen(weight).square().sum((1, 2, 3), keepdim=True)
+        weight = weight * torch.rsqrt(length + 1e-8).to(weight.dtype)
     else:
         weight = weight / math.sqrt(weight[0].numel())
     x = x * style.to(x.dtype)

@@ -148,8 +148,9 @@ def r1_losses(
 ) -> dict[str, Tensor]:
     """Gradient penalty on real images and patches (Mescheder et al. 2018), for every `interval`-th step.
 
-    weight / 2 * |gradient|^2 per image; for patches, with respect to both sets and with an extra half as in
-    the release. Multiplied by the interval, so that its mean strength does not depend on it (StyleGAN2).
+    weight / 2 * |gradient|^2 per image. For patches it is summed over an image's patches of both sets, and has
+    an extra half as in the release. Multiplied by the interval, so that its mean strength does not depend on it
+    (StyleGAN2).
     """
     images = images.detach().requires_grad_()
     references, others = (crop(images).detach().requires_grad_() for _ in range(2))
@@ -160,7 +161,7 @@ def r1_losses(
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     patch_gradients = torch.autograd.grad(patch_logits.sum(), (references, others), create_graph=True)
     penalty = gradient.square().sum((1, 2, 3)).mean()
-    patch_penalty = sum(g.square().sum((2, 3, 4)).mean() for g in patch_gradients)
+    patch_penalty = sum(g.square().sum((1, 2, 3, 4)).mean() for g in patch_gradients)
     # The last bias does not enter a gradient of the logits; times zero, it still gets one, as DDP demands.
     return {
         "d_r1": weights.r1 / 2 * interval * penalty + 0 * logits.sum(),

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
-from huggingface_hub import ModelCard, PyTorchModelHubMixin
+from huggingface_hub import ModelCard, ModelCardData, PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from swapae.codes import Codes
+from swapae import hub
+from swapae.codes import Codes, load_codes, save_codes
 from swapae.config import SwapAEConfig
 from swapae.encoder import Encoder
 from swapae.generator import Generator
-from swapae.hub import CARD, EMBEDDED, load_weights, model_files, read_config
 
 Noise = Literal["zero", "random"] | int | Sequence[Tensor]
 DEFAULT_NOISE_SEED = 0
@@ -32,7 +34,6 @@ class SwapAE(
     license="other",
     tags=["swapping-autoencoder", "gan", "image-editing"],
     paper_url="https://arxiv.org/abs/2007.00653",
-    model_card_template=CARD,
 ):
     """An encoder that splits an image into structure and texture, and a generator that decodes any pair."""
 
@@ -121,6 +122,16 @@ class SwapAE(
         """Reconstruction of images [B, 3, H, W]."""
         return self.decode(self.encode(images))
 
+    def save_codes(self, codes: Codes, path: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> None:
+        """Write codes of this model to a file, see `codes.save_codes`."""
+        save_codes(codes, path, self.config, self.encoder.to_texture.weight, size=size)
+
+    def load_codes(self, path: str | os.PathLike[str]) -> tuple[Codes, tuple[int, int] | None]:
+        """Codes and size from a file of this model, on its device and in its precision; or UserError."""
+        weight = self.encoder.to_texture.weight
+        codes, size = load_codes(path, self.config, weight)
+        return Codes(*(code.to(weight.device, weight.dtype) for code in codes)), size
+
     @classmethod
     def from_pretrained(  # type: ignore[override]
         cls,
@@ -132,9 +143,7 @@ class SwapAE(
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> SwapAE:
-        """Load a model from a folder or the Hugging Face Hub, in evaluation mode.
-
-        Unlike the mixin's, it is strict: every tensor and every configuration key must fit.
+        """Load a model from a folder or the Hugging Face Hub, in evaluation mode; everything must fit.
 
         Args:
             pretrained_model_name_or_path: a folder, or "owner/name" on the Hub.
@@ -146,35 +155,56 @@ class SwapAE(
         Raises:
             UserError: one line that says what is missing, damaged or unreachable, and what to do.
         """
-        config, weights = model_files(
+        config_file, weights = hub.model_files(
             pretrained_model_name_or_path, revision=revision, token=token, local_files_only=local_files_only
         )
-        model = cls(read_config(config))
-        load_weights(model, weights)
-        return model.eval().to(device, dtype)
+        config = hub.read_config(config_file, SwapAEConfig)
+        return hub.load_network(lambda: cls(config), weights).eval().to(device, dtype)
 
     @classmethod
     def default(cls, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> SwapAE:
         """The small model of flowers that comes with the package."""
-        return cls.from_pretrained(EMBEDDED, device=device, dtype=dtype)
+        return cls.from_pretrained(hub.EMBEDDED, device=device, dtype=dtype)
+
+    def save_pretrained(  # type: ignore[override]
+        self, save_directory: str | os.PathLike[str], *, model_card_kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write config.json, model.safetensors and README.md, each replaced only once all are written.
+
+        The folder is made if missing. A README.md without the mark that ends our cards is kept.
+
+        Raises:
+            UserError: the folder cannot be written, or weights are not finite.
+        """
+        card = str(self.generate_model_card(**model_card_kwargs or {}))
+        hub.save_folder(Path(save_directory), self.config, self.state_dict(), card)
+
+    def push_to_hub(  # type: ignore[override]
+        self,
+        repo_id: str,
+        *,
+        commit_message: str = "Upload model",
+        private: bool | None = None,
+        token: str | None = None,
+        branch: str | None = None,
+        model_card_kwargs: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Save, then upload; makes repository and branch if missing, returns the commit's address.
+
+        Raises:
+            UserError: not allowed, not reachable, or the model cannot be saved; then the Hub stays untouched.
+        """
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder, model_card_kwargs=model_card_kwargs)
+            return hub.upload(folder, repo_id, commit_message, private=private, token=token, branch=branch)
 
     def generate_model_card(
-        self, *, metrics: Mapping[str, Any] | None = None, title: str = "", about: str = "", repo_id: str = ""
+        self, *, metrics: Mapping[str, Any] | None = None, title: str = "", about: str = "", **metadata: str
     ) -> ModelCard:
-        """The README.md of a model folder; `metrics` are rows of its table, `about` says what it was trained on."""
-        config = self.config
-        return super().generate_model_card(
-            metrics=metrics or {},
-            title=title,
-            about=about,
-            repo_id=repo_id,
-            size=config.image_size,
-            stride=config.stride,
-            minimum=config.minimum_side,
-            structure_channels=config.structure_channels,
-            texture_channels=config.texture_channels,
-            parameters=f"{sum(p.numel() for p in self.parameters()) / 1e6:.1f} million",
-        )
+        """README.md: rows of its table, what the model was trained on, license="mit" and the like."""
+        data = ModelCardData(**{**self._hub_mixin_info.model_card_data.to_dict(), **metadata})
+        parameters = sum(p.numel() for p in self.parameters())
+        return hub.model_card(data, self.config, parameters, metrics or {}, title, about)
 
     def _noise_maps(self, structure: Tensor, noise: Noise) -> list[Tensor] | None:
         """One map [1 or B, 1, *sides] per noisy layer, or None for zero noise."""

@@ -1,0 +1,94 @@
+"""Frames -> GIF, WebP, MP4 or a folder of PNGs; nothing half-written stays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from swapae.errors import UserError
+from swapae.images import atomic_path, check_output
+
+ANIMATION_SUFFIXES = (".gif", ".webp", ".mp4")
+
+
+def check_animation_output(path: str | os.PathLike[str]) -> Path:
+    """The output of `save_animation`, checked before any work is done for it.
+
+    Raises:
+        UserError: an unknown suffix, a missing or unwritable folder, or a folder of frames that is not empty.
+    """
+    path = Path(path)
+    if path.suffix:
+        return check_output(path, ANIMATION_SUFFIXES)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{path} exists already: give the name of a new folder, or of a .gif, .webp or .mp4 file")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"{path.absolute().parent} is no folder: create it first")
+    return path
+
+
+def save_animation(frames: Iterable[Image.Image], path: str | os.PathLike[str], *, frames_per_second: int) -> Path:
+    """Write RGB frames of one size as they come.
+
+    Args:
+        frames: at least one; only one at a time is kept in memory, except by GIF and WebP, whose encoder wants all.
+        path: .gif, .webp or .mp4; without a suffix, a new folder that gets 0000.png, 0001.png, ...
+        frames_per_second: playing speed; a folder ignores it.
+    """
+    path = check_animation_output(path)
+    if not path.suffix:
+        return save_frames(frames, path)
+    with atomic_path(path) as temporary:
+        if path.suffix == ".mp4":
+            save_mp4(iter(frames), temporary, frames_per_second)
+        else:
+            first, *rest = frames
+            options = {"lossless": False, "quality": 90, "method": 4} if path.suffix == ".webp" else {}
+            first.save(
+                temporary,
+                save_all=True,
+                append_images=rest,
+                duration=round(1000 / frames_per_second),
+                loop=0,
+                **options,
+            )
+    return path
+
+
+def save_frames(frames: Iterable[Image.Image], folder: Path) -> Path:
+    """Numbered PNGs in a folder that appears when all are there."""
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+    try:
+        for index, frame in enumerate(frames):
+            frame.save(temporary / f"{index:04d}.png")
+        temporary.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        temporary.rename(folder)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def save_mp4(frames: Iterator[Image.Image], path: Path, frames_per_second: int) -> None:
+    """H.264 in 4:2:0, which every player takes; sides that are odd lose their last pixel for it."""
+    import av
+
+    first = next(frames)
+    width, height = (side // 2 * 2 for side in first.size)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=frames_per_second, options={"crf": "17"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for image in chain([first], frames):
+            pixels = np.ascontiguousarray(np.asarray(image)[:height, :width])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())

@@ -1,0 +1,342 @@
+"""The command line: `swapae swap`, `reconstruct`, `encode`, `decode`, `grid`, `interpolate`, `convert`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+from PIL import Image
+from tqdm import tqdm
+
+from swapae.animation import check_animation_output, save_animation
+from swapae.codes import Codes
+from swapae.convert import convert_checkpoint
+from swapae.errors import UserError
+from swapae.grids import swap_grid
+from swapae.images import MAX_PIXELS, check_output, fit, list_images, load_image, save_image, to_pil
+from swapae.model import SwapAE
+
+Structure = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
+Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
+Photograph = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IMAGE")]
+File = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
+Folder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+Photographs = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")]
+Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
+Size = tuple[int, int]  # (width, height) in pixels
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every command on pictures takes.
+
+    Args:
+        model: a folder with config.json and model.safetensors, or owner/name on the Hugging Face Hub; the
+            embedded model of flowers if not given.
+        size: pixels of the short side that pictures are brought to, or "full" for every pixel they have; the
+            size that the model was trained at if not given.
+        seed: of the noise that generates fine detail; the same seed gives the same picture.
+        device: where to compute; auto takes a GPU if there is one.
+        dtype: precision; the half ones are faster on GPUs, and less exact.
+        max_pixels: refuse pictures with more pixels than this, before decoding them.
+    """
+
+    model: Annotated[str | None, tyro.conf.arg(metavar="REPO_OR_FOLDER")] = None
+    size: Annotated[str | None, tyro.conf.arg(metavar="N|full")] = None
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    max_pixels: int = MAX_PIXELS
+
+
+Common = Annotated[Options, tyro.conf.OmitArgPrefixes]
+
+
+class Session:
+    """A loaded model and the options of one command: pictures in, pictures out."""
+
+    def __init__(self, options: Options) -> None:
+        device = choose_device(options.device)
+        dtype = getattr(torch, options.dtype)
+        self.model = (
+            SwapAE.from_pretrained(options.model, device=device, dtype=dtype)
+            if options.model
+            else SwapAE.default(device=device, dtype=dtype)
+        )
+        self.options = options
+        self.size = parse_size(options.size, self.model.config.image_size)
+        self.device, self.dtype = device, dtype
+
+    def encode(self, path: Path) -> tuple[Codes, Size]:
+        """Codes of a picture, and its size without padding."""
+        config = self.model.config
+        picture = load_image(path, max_pixels=self.options.max_pixels)
+        fitted = fit(picture, self.size, config.stride, config.minimum_side, max_pixels=self.options.max_pixels)
+        return self.model.encode(fitted.tensor.to(self.device, self.dtype)), fitted.size
+
+    def decode(self, codes: Codes, size: Size | None) -> Image.Image:
+        """The picture that codes describe, cropped to `size`."""
+        codes = Codes(*(code.to(self.device, self.dtype) for code in codes))
+        return to_pil(self.model.decode(codes, noise=self.options.seed), size)
+
+
+def choose_device(name: str) -> str:
+    """A device that is there, for `auto` the fastest.
+
+    Raises:
+        UserError: the device asked for is not there.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if available[device])
+    if not available[name]:
+        raise UserError(f"PyTorch finds no {name} device on this machine: use --device auto or cpu")
+    return name
+
+
+def parse_size(text: str | None, default: int) -> int | Literal["full"]:
+    """The value of --size: pixels of the short side, or "full".
+
+    Raises:
+        UserError: anything else.
+    """
+    if text is None or text == "full":
+        return text or default
+    if not text.isdecimal():
+        raise UserError(f"--size must be a number of pixels or full, got {text!r}")
+    return int(text)
+
+
+def mix(own: torch.Tensor, other: torch.Tensor, alpha: float) -> torch.Tensor:
+    """Texture between an image's own (alpha 0) and another's (alpha 1)."""
+    return torch.lerp(own, other, alpha)
+
+
+def check_alpha(alpha: float) -> None:
+    """Raise UserError unless alpha is a finite number; beyond 0 and 1 it exaggerates."""
+    if not math.isfinite(alpha):
+        raise UserError(f"--alpha must be a number, 0 for the own texture to 1 for the other's, got {alpha}")
+
+
+def swap(
+    structure: Structure, texture: Texture, output: Output, common: Common = Options(), alpha: float = 1.0
+) -> None:
+    """Picture with the structure of one photograph in the texture of another.
+
+    Args:
+        structure: photograph that gives shapes and layout; the result has its aspect.
+        texture: photograph that gives colours and materials.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+        alpha: 0 keeps the structure photograph's own texture, 1 takes the other's.
+    """
+    check_output(output)
+    check_alpha(alpha)
+    session = Session(common)
+    own, size = session.encode(structure)
+    other, _ = session.encode(texture)
+    mixed = Codes(own.structure, mix(own.texture, other.texture, alpha))
+    save_image(session.decode(mixed, size), output)
+
+
+def reconstruct(image: Photograph, output: Output, common: Common = Options()) -> None:
+    """Picture encoded and decoded again: what the model keeps of it.
+
+    Args:
+        image: photograph.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+    """
+    check_output(output)
+    session = Session(common)
+    save_image(session.decode(*session.encode(image)), output)
+
+
+def encode(image: Photograph, output: Output, common: Common = Options()) -> None:
+    """Structure and texture codes of a photograph, as a file to keep.
+
+    Args:
+        image: photograph.
+        output: .safetensors file to write.
+    """
+    check_output(output, (".safetensors",))
+    session = Session(common)
+    codes, size = session.encode(image)
+    session.model.save_codes(codes, output, size=size)
+
+
+def decode(codes: File, output: Output, common: Common = Options()) -> None:
+    """Picture from codes that `swapae encode` wrote with the same model.
+
+    Args:
+        codes: .safetensors file.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+    """
+    check_output(output)
+    session = Session(common)
+    save_image(session.decode(*session.model.load_codes(codes)), output)
+
+
+def grid(
+    structure: Photographs,
+    texture: Photographs,
+    output: Output,
+    common: Common = Options(),
+    cell: int = 256,
+) -> None:
+    """Contact sheet of every structure in every texture, inputs in the margins.
+
+    Args:
+        structure: photographs, or folders of them, one row each.
+        texture: photographs, or folders of them, one column each.
+        output: picture to write.
+        cell: side in pixels of each square of the sheet.
+    """
+    check_output(output)
+    if not 16 <= cell <= 2048:
+        raise UserError(f"--cell must be 16 to 2048 pixels, got {cell}")
+    rows, columns = expand(structure), expand(texture)
+    session = Session(common)
+    codes = {path: session.encode(path) for path in tqdm({*rows, *columns}, desc="encode", unit="picture")}
+    with tqdm(total=len(rows) * len(columns), desc="decode", unit="picture") as progress:
+
+        def hybrid(row: Path, column: Path) -> Image.Image:
+            (own, size), (other, _) = codes[row], codes[column]
+            progress.update()
+            return session.decode(Codes(own.structure, other.texture), size)
+
+        results = [[hybrid(row, column) for column in columns] for row in rows]
+    inputs = [[load_image(path, max_pixels=common.max_pixels) for path in paths] for paths in (rows, columns)]
+    save_image(swap_grid(*inputs, results, cell), output)
+
+
+def expand(paths: tuple[Path, ...]) -> list[Path]:
+    """The files among `paths`, and the pictures in the folders among them."""
+    return [file for path in paths for file in (list_images(path) if path.is_dir() else [path])]
+
+
+def interpolate(
+    structure: Structure,
+    texture: Texture,
+    output: Output,
+    common: Common = Options(),
+    frames: int = 24,
+    fps: int = 12,
+) -> None:
+    """Film from the structure photograph's own texture to the other's.
+
+    Args:
+        structure: photograph that gives shapes and layout.
+        texture: photograph whose texture is reached in the last frame.
+        output: .gif, .mp4 or .webp, or a new folder for numbered PNGs.
+        frames: how many, 2 or more.
+        fps: frames per second.
+    """
+    check_animation_output(output)
+    if not 2 <= frames <= 10_000:
+        raise UserError(f"--frames must be 2 to 10000, got {frames}")
+    if not 1 <= fps <= 60:
+        raise UserError(f"--fps must be 1 to 60, got {fps}")
+    session = Session(common)
+    own, size = session.encode(structure)
+    other, _ = session.encode(texture)
+
+    def film() -> Iterator[Image.Image]:
+        for frame in tqdm(range(frames), unit="frame"):
+            texture_between = mix(own.texture, other.texture, frame / (frames - 1))
+            yield session.decode(Codes(own.structure, texture_between), size)
+
+    save_animation(film(), output, frames_per_second=fps)
+
+
+def convert(checkpoint: File, output: Folder, discriminators: bool = False) -> None:
+    """Model folder from a published checkpoint, for --model and for the Hub.
+
+    Such weights are Adobe Research's, for non-commercial research only; the folder's README says so.
+
+    Args:
+        checkpoint: the published latest_checkpoint.pth.
+        output: new folder.
+        discriminators: write them too, for fine-tuning.
+    """
+    convert_checkpoint(checkpoint, output, discriminators=discriminators)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "swap": swap,
+    "reconstruct": reconstruct,
+    "encode": encode,
+    "decode": decode,
+    "grid": grid,
+    "interpolate": interpolate,
+    "convert": convert,
+}
+
+
+def main() -> int:
+    """Run a command; exit status 0, or 2 with one line on stderr."""
+    parser_output = io.StringIO()
+    try:
+        # tyro reports bad arguments in a drawn box of many lines: caught, and said in one.
+        with contextlib.redirect_stderr(parser_output):
+            command = parse()
+    except SystemExit as stop:
+        if not stop.code:
+            return 0
+        return complain(one_line(parser_output.getvalue()).rstrip(".") + "; see swapae --help")
+    try:
+        with torch.inference_mode():
+            command()
+    except UserError as error:
+        return complain(str(error))
+    except (MemoryError, torch.OutOfMemoryError):
+        return complain("not enough memory for pictures of this size: use a smaller --size")
+    except RuntimeError as error:
+        if "memory" not in str(error):  # the CPU allocator's complaint has no class of its own
+            raise
+        return complain("not enough memory for pictures of this size: use a smaller --size")
+    except KeyboardInterrupt:
+        return complain("interrupted; nothing was written")
+    return 0
+
+
+def parse() -> Callable[[], None]:
+    """The command to run, with its arguments bound."""
+    from functools import partial, wraps
+
+    def deferred(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+        @wraps(function)
+        def bind(*args: object, **kwargs: object) -> Callable[[], None]:
+            return partial(function, *args, **kwargs)
+
+        return bind
+
+    return tyro.extras.subcommand_cli_from_dict(
+        {name: deferred(function) for name, function in COMMANDS.items()},
+        prog="swapae",
+        description="The structure of one photograph in the texture of another, in one forward pass.",
+    )
+
+
+def one_line(box: str) -> str:
+    """The sentences of tyro's error box, without its frame, its title and the help it repeats."""
+    lines = [line.strip("│| ") for line in box.splitlines() if line.startswith(("│", "|"))]
+    text = " ".join(line for line in lines if set(line) - set("─- "))
+    return re.split(r" For full helptext| Argument helptext| Got errors", text)[0].strip() or "bad arguments"
+
+
+def complain(message: str) -> int:
+    """Print one line on stderr; exit status 2."""
+    print("swapae: " + " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

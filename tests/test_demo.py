@@ -1,0 +1,409 @@
+"""The page's handlers, and its API over real HTTP on this machine, with a tiny random model."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+import app
+from swapae import SwapAE, SwapAEConfig, UserError
+from swapae.data import is_validation
+from swapae.demo.examples import FOLDER, PAIRS, examples
+from swapae.demo.studio import MAX_ASPECT, PREVIEW_SIDE, Studio
+from swapae.images import fit, load_image, to_pil
+
+NASTY = Path(__file__).parent / "nasty"
+BROKEN = [
+    "README.txt",
+    "pillow_broken.png",
+    "pillow_decompression_bomb.ico",
+    "pillow_unknown_compression_method.png",
+    "pillow_zero_width.gif",
+    "sharp_check.svg",
+]
+READABLE = [
+    "pillow_hopper_orientation_5.webp",
+    "pillow_multipage.tiff",
+    "sharp_Channel_digital_image_CMYK_color_no_profile.jpg",
+    "sharp_Flag_of_the_Netherlands-16bit.png",
+]
+
+
+def tiny_model() -> SwapAE:
+    torch.manual_seed(0)
+    config = SwapAEConfig(
+        image_size=64, texture_channels=16, downsamplings=2, encoder_capacity=0.1, generator_capacity=0.1
+    )
+    return SwapAE(config).eval()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def served(model: SwapAE) -> Iterator[str]:
+    """The address of the page for `model`, as `python app.py` launches it."""
+    demo = app.build_demo(model)
+    _, url, _ = demo.launch(
+        server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True, **app.LAUNCH
+    )
+    try:
+        yield url
+    finally:
+        demo.close()
+
+
+def painted(width: int, height: int, seed: int) -> Image.Image:
+    """A picture of large coloured blots."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 7, 3), np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, format: str = "PNG") -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, format)
+    return stream.getvalue()
+
+
+def expected(model: SwapAE, structure: bytes, texture: bytes, alpha: float) -> Image.Image:
+    """What the library makes of the same files."""
+    config = model.config
+    own, other = (
+        fit(load_image(data), config.image_size, config.stride, config.minimum_side) for data in (structure, texture)
+    )
+    with torch.inference_mode():
+        return to_pil(model.swap(own.tensor, other.tensor, alpha=alpha), own.size)
+
+
+def assert_same(image: Image.Image, other: Image.Image) -> None:
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(other))
+
+
+@pytest.fixture(scope="module")
+def model() -> SwapAE:
+    return tiny_model()
+
+
+@pytest.fixture(scope="module")
+def structure() -> bytes:
+    return encoded(painted(150, 90, seed=1))
+
+
+@pytest.fixture(scope="module")
+def texture() -> bytes:
+    return encoded(painted(70, 110, seed=2))
+
+
+@pytest.fixture
+def encodings(model: SwapAE, monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
+    """The shapes that the encoder was given, as they come."""
+    shapes: list[torch.Size] = []
+    encode = model.encode
+    monkeypatch.setattr(model, "encode", lambda images: shapes.append(images.shape) or encode(images))
+    return shapes
+
+
+# Handlers
+
+
+@pytest.mark.parametrize("alpha", [0, 0.3, 1.0])
+def test_swap_is_the_library_s(model: SwapAE, structure: bytes, texture: bytes, alpha: float) -> None:
+    hybrid = Studio(model).swap(structure, texture, alpha)
+    assert_same(hybrid.image, expected(model, structure, texture, alpha))
+    assert hybrid.image.size == hybrid.structure.size == (107, 64)
+    assert hybrid.seconds > 0
+
+
+def test_alpha_0_is_the_reconstruction(model: SwapAE, structure: bytes, texture: bytes) -> None:
+    fitted = fit(load_image(structure), 64, 4, 28)
+    with torch.inference_mode():
+        reconstruction = to_pil(model(fitted.tensor), fitted.size)
+    hybrid = Studio(model).swap(structure, texture, 0)
+    assert_same(hybrid.image, reconstruction)
+    assert_same(hybrid.structure, to_pil(fitted.tensor, fitted.size))
+    assert np.any(np.asarray(hybrid.image) != np.asarray(Studio(model).swap(structure, texture, 1).image))
+
+
+def test_moving_the_slider_only_decodes(
+    model: SwapAE, structure: bytes, texture: bytes, encodings: list[torch.Size]
+) -> None:
+    studio = Studio(model)
+    for alpha in np.linspace(0, 1, 9).tolist():
+        studio.swap(structure, texture, alpha)
+    assert len(encodings) == 2
+    studio.swap(texture, structure)
+    assert len(encodings) == 2
+    studio.photograph(encoded(painted(64, 64, seed=3)))
+    assert len(encodings) == 3
+
+
+def test_the_same_photograph_from_many_threads_is_encoded_once(
+    model: SwapAE, structure: bytes, encodings: list[torch.Size]
+) -> None:
+    studio, ready = Studio(model), threading.Barrier(6)
+    found = []
+
+    def ask() -> None:
+        ready.wait()
+        found.append(studio.photograph(structure))
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(encodings) == 1
+    assert len(found) == 6 and all(photograph is found[0] for photograph in found)
+
+
+def test_what_was_used_longest_ago_is_forgotten(model: SwapAE, encodings: list[torch.Size]) -> None:
+    first, second, third = (encoded(painted(64, 64, seed)) for seed in range(3))
+    studio = Studio(model, cache_bytes=2 * Studio(model).photograph(first).nbytes)
+    encodings.clear()
+    for data in (first, second, first, third):  # the third takes the place of the second
+        studio.photograph(data)
+    assert len(encodings) == 3
+    studio.photograph(first)
+    studio.photograph(third)
+    assert len(encodings) == 3
+    studio.photograph(second)
+    assert len(encodings) == 4
+
+
+def test_a_photograph_larger_than_the_cache_is_used_and_not_kept(model: SwapAE, structure: bytes) -> None:
+    studio = Studio(model, cache_bytes=1000)
+    assert studio.photograph(structure) is not studio.photograph(structure)
+
+
+def test_preview_is_upright_and_small(model: SwapAE) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stream = io.BytesIO()
+    painted(2000, 1000, seed=1).save(stream, "JPEG", exif=exif)
+    photograph = Studio(model).photograph(stream.getvalue())
+    assert photograph.preview.size == (PREVIEW_SIDE // 2, PREVIEW_SIDE)
+    assert photograph.fitted.size == (64, 128)
+
+
+@pytest.mark.parametrize("alpha", [-0.01, 1.01, float("nan"), float("inf"), "0.5", None, True])
+def test_strengths_that_are_none_are_refused(model: SwapAE, structure: bytes, texture: bytes, alpha: object) -> None:
+    with pytest.raises(UserError, match="from 0 to 1, got"):
+        Studio(model).swap(structure, texture, alpha)  # type: ignore[arg-type]
+
+
+def test_bad_photographs_are_refused_by_their_role(model: SwapAE, structure: bytes) -> None:
+    with pytest.raises(UserError, match="^Structure: .*known format"):
+        Studio(model).swap(b"no picture", structure)
+    with pytest.raises(UserError, match="^Texture: .*truncated"):
+        Studio(model).swap(structure, encoded(painted(300, 200, 1), "JPEG")[:2000])
+
+
+@pytest.mark.parametrize("size", [(64 * MAX_ASPECT + 1, 64), (10, 3000)])
+def test_extreme_shapes_are_refused_before_they_are_encoded(
+    model: SwapAE, size: tuple[int, int], encodings: list[torch.Size]
+) -> None:
+    with pytest.raises(UserError, match="times as long as wide"):
+        Studio(model).photograph(encoded(painted(*size, seed=1)))
+    assert not encodings
+
+
+# Examples
+
+
+def test_examples_are_small_credited_and_never_trained_on() -> None:
+    gallery = examples()
+    assert {example.path for example in gallery} == set(FOLDER.glob("*.jpg"))
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 400_000
+    for example in gallery:
+        assert is_validation(example.path)
+        assert example.author and example.licence == "CC BY 2.0"
+        assert example.url.startswith("https://www.flickr.com/photos/")
+    assert {index for pair in PAIRS for index in pair} == set(range(len(gallery)))
+
+
+# Over HTTP
+
+_CONNECTIONS: list[str] | None = None
+
+
+def _listen(event: str, arguments: tuple) -> None:
+    if event == "socket.connect" and _CONNECTIONS is not None and isinstance(arguments[1], tuple):
+        _CONNECTIONS.append(arguments[1][0])
+
+
+sys.addaudithook(_listen)
+
+
+@pytest.fixture(scope="module")
+def client(model: SwapAE, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of the page; afterwards, that nothing but this machine was connected to."""
+    global _CONNECTIONS
+    _CONNECTIONS = []
+    with served(model) as url:
+        yield Client(url, verbose=False, analytics_enabled=False, download_files=tmp_path_factory.mktemp("results"))
+    seen, _CONNECTIONS = _CONNECTIONS, None
+    assert seen and set(seen) <= {"127.0.0.1", "::1"}
+
+
+@pytest.fixture
+def upload(tmp_path: Path) -> Iterator:
+    def write(name: str, data: bytes) -> dict:
+        path = tmp_path / name
+        path.write_bytes(data)
+        return handle_file(path)
+
+    return write
+
+
+def refusal(client: Client, *arguments: object) -> str:
+    """The message of a call to /swap that must fail, which gives nothing of the machine away."""
+    with pytest.raises(AppError) as caught:
+        client.predict(*arguments, api_name="/swap")
+    message = str(caught.value)
+    assert message.endswith(".") and "\n" not in message
+    for leak in ("Traceback", "gradio", "/tmp", " at 0x", "upstream", "Error"):
+        assert leak not in message
+    return message
+
+
+@pytest.mark.parametrize("alpha", [0, 0.7, 1])
+def test_api_swaps(
+    client: Client, model: SwapAE, structure: bytes, texture: bytes, upload: object, alpha: float
+) -> None:
+    result = client.predict(upload("a.png", structure), upload("b.png", texture), alpha, api_name="/swap")
+    with Image.open(result) as image:
+        assert image.format == "PNG"
+        assert_same(image, expected(model, structure, texture, alpha))
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_api_reads_what_load_image_reads(
+    client: Client, model: SwapAE, texture: bytes, upload: object, name: str
+) -> None:
+    data = (NASTY / name).read_bytes()
+    result = client.predict(upload(name, data), upload("b.png", texture), 1, api_name="/swap")
+    with Image.open(result) as image:
+        assert_same(image, expected(model, data, texture, 1))
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_api_refuses_broken_files(client: Client, texture: bytes, upload: object, name: str) -> None:
+    bad = upload(name, (NASTY / name).read_bytes())
+    assert refusal(client, bad, upload("b.png", texture), 1).startswith("Structure: the picture is ")
+
+
+def test_api_refuses_other_bad_uploads(client: Client, structure: bytes, upload: object) -> None:
+    good = upload("a.png", structure)
+    text = upload("text.png", b"not a picture at all")
+    assert refusal(client, text, good, 1).startswith("Structure: ")
+    cut = upload("cut.jpg", encoded(painted(300, 200, 1), "JPEG")[:2000])
+    assert "cut short" in refusal(client, good, cut, 1)
+    assert refusal(client, good, upload("none.png", b""), 1) == (
+        "Texture: the picture is an empty file: give a picture."
+    )
+    bomb = upload("bomb.png", encoded(Image.new("1", (8001, 8000))))
+    assert "8001x8000" in refusal(client, bomb, good, 1)
+    ribbon = upload("ribbon.png", encoded(painted(2000, 100, 1)))
+    assert "less extreme shape" in refusal(client, ribbon, good, 1)
+    assert refusal(client, None, good, 1) == "Structure: give a photograph."
+
+
+@pytest.mark.parametrize("alpha", [-1, 1.5, "strong", None])
+def test_api_refuses_other_strengths(client: Client, structure: bytes, upload: object, alpha: object) -> None:
+    good = upload("a.png", structure)
+    assert "a number from 0 to 1" in refusal(client, good, good, alpha)
+
+
+def test_api_fetches_no_address_for_a_visitor(client: Client, structure: bytes, upload: object) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/a.png"
+        address = {"path": url, "url": url, "meta": {"_type": "gradio.FileData"}}
+        assert refusal(client, address, upload("a.png", structure), 1) == "Give a file, not an address."
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_api_is_one_endpoint(client: Client) -> None:
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert list(named) == ["/swap"]
+    labels = [parameter["label"] for parameter in named["/swap"]["parameters"]]
+    assert labels == ["Structure photograph", "Texture photograph", "Texture strength"]
+
+
+# Launching
+
+
+def test_a_taken_port_is_one_line(
+    model: SwapAE, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(SwapAE, "default", lambda: model)
+    monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("PORT", str(port))
+        assert app.main([]) == 2
+    output = capsys.readouterr()
+    assert output.err.splitlines() == [f"app.py: cannot serve at 127.0.0.1:{port}; is it taken? Choose another --port"]
+
+
+def test_a_missing_model_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    def fail() -> SwapAE:
+        raise UserError("no weights")
+
+    monkeypatch.setattr(SwapAE, "default", fail)
+    assert app.main(["--port", "1"]) == 2
+    assert capsys.readouterr().err == "app.py: no weights\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "host", "port"),
+    [
+        ({}, [], "127.0.0.1", 7860),
+        ({"PORT": "8001"}, [], "127.0.0.1", 8001),
+        ({"PORT": "8001"}, ["--port", "8002"], "127.0.0.1", 8002),
+        ({"SPACE_ID": "someone/swapae"}, [], "0.0.0.0", 7860),
+        ({"SPACE_ID": "someone/swapae", "GRADIO_SERVER_NAME": "::1"}, [], "::1", 7860),
+    ],
+)
+def test_where_it_serves(
+    monkeypatch: pytest.MonkeyPatch, environment: dict, arguments: list[str], host: str, port: int
+) -> None:
+    class Page:
+        def launch(self, **options: object) -> None:
+            launched.update(options)
+
+    launched: dict = {}
+    for name in ("PORT", "SPACE_ID", "GRADIO_SERVER_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(SwapAE, "default", lambda: None)
+    monkeypatch.setattr(app, "build_demo", lambda model: Page())
+    assert app.main(arguments) == 0
+    assert (launched["server_name"], launched["server_port"]) == (host, port)
+    assert launched["max_file_size"] == app.MAX_FILE_SIZE
+
+
+def test_a_port_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setenv("PORT", "http")
+    with pytest.raises(SystemExit) as caught:
+        app.main([])
+    assert caught.value.code == 2
+    assert "invalid int value: 'http'" in capsys.readouterr().err

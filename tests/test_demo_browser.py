@@ -1,0 +1,262 @@
+"""The page in a real browser, headless, with a tiny random model: what a visitor does and reads."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from test_demo import NASTY, encoded, painted, served, tiny_model
+
+import app
+
+pytestmark = pytest.mark.slow
+
+# Nothing that a browser does of its own accord over the network, and no sandbox, which root may not have.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TIMEOUT = 20_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.fail("these tests drive Debian's Chromium, and there is none; `make test` installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with served(tiny_model()) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """The page, opened; afterwards, that it asked only this machine and complained of nothing."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(TIMEOUT)
+    expect.set_options(timeout=TIMEOUT)
+    strangers: list[str] = []
+    complaints: list[str] = []
+    page.on(
+        "request",
+        lambda request: request.url.startswith((url, "data:", "blob:")) or strangers.append(request.url),
+    )
+    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(url)
+    expect(page.locator("#result img")).to_be_visible()
+    yield page
+    page.close()
+    assert not strangers
+    assert not complaints
+
+
+def source(page: Page, where: str = "#result img") -> str:
+    """The address of a picture, which Gradio derives from its pixels."""
+    address = page.locator(where).first.get_attribute("src")
+    assert address
+    return address
+
+
+def wait_for_another(page: Page, old: str, where: str = "#result img") -> str:
+    """The new address, once the picture has changed and is drawn."""
+    page.wait_for_function(
+        """([where, old]) => {
+            const image = document.querySelector(where);
+            return image && image.src && !image.src.endsWith(old) && image.complete && image.naturalWidth > 0;
+        }""",
+        arg=[where, old],
+    )
+    return source(page, where)
+
+
+def upload(page: Page, role: str, path: Path) -> None:
+    page.locator(f"#{role} input[type=file]").set_input_files(path)
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> dict[str, Path]:
+    files = {"structure": tmp_path / "structure.png", "texture": tmp_path / "texture.png"}
+    files["structure"].write_bytes(encoded(painted(240, 120, seed=1)))
+    files["texture"].write_bytes(encoded(painted(90, 120, seed=2)))
+    return files
+
+
+def test_opens_with_an_example_swapped_and_large(page: Page) -> None:
+    for role in ("structure", "texture"):
+        expect(page.locator(f"#{role} img")).to_be_visible()
+    expect(page.locator("#status")).to_contain_text("64 x 64 pixels")
+    boxes = {name: page.locator(f"#{name} img").first.bounding_box() for name in ("structure", "result")}
+    assert boxes["result"]["width"] > 2 * boxes["structure"]["width"]
+    assert boxes["result"]["height"] > 2 * boxes["structure"]["height"]
+    expect(page.locator("#comparison img").first).to_be_visible()
+    expect(page.locator("#credits")).to_contain_text("CC BY 2.0")
+    expect(page.locator("#credits a").first).to_have_attribute(
+        "href", "https://www.flickr.com/photos/90389546@N00/3440366251/"
+    )
+    expect(page.get_by_text("knows flowers")).to_be_visible()
+
+
+def test_uploads_and_the_slider_change_the_result(page: Page, photographs: dict[str, Path]) -> None:
+    seen = [source(page)]
+    comparison = source(page, "#comparison img")
+    upload(page, "structure", photographs["structure"])
+    seen.append(wait_for_another(page, seen[-1]))
+    expect(page.locator("#status")).to_contain_text("128 x 64 pixels")
+    wait_for_another(page, comparison, "#comparison img")
+    upload(page, "texture", photographs["texture"])
+    seen.append(wait_for_another(page, seen[-1]))
+
+    slider = page.get_by_label("range slider for Texture strength")
+    box = slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.9 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.3 * box["width"], middle, steps=8)
+    page.mouse.up()
+    assert 0.2 < float(slider.input_value()) < 0.4
+    seen.append(wait_for_another(page, seen[-1]))
+
+    slider.press("Home")
+    assert float(slider.input_value()) == 0
+    seen.append(wait_for_another(page, seen[-1]))
+    slider.press("ArrowRight")
+    assert float(slider.input_value()) == 0.01
+    slider.press("End")
+    assert float(slider.input_value()) == 1
+    # Whatever the moves between showed: the last position wins, and it is the one of the uploads.
+    page.wait_for_function("end => document.querySelector('#result img').src.endsWith(end)", arg=seen[2])
+
+
+def test_examples_work_at_the_first_click_and_by_keyboard(page: Page) -> None:
+    opened, shown = source(page), source(page, "#structure img")
+    buttons = page.locator("#examples button")
+    buttons.nth(1).click()
+    second = wait_for_another(page, opened)
+    wait_for_another(page, shown, "#structure img")
+    buttons.nth(2).press("Enter")
+    wait_for_another(page, second)
+
+
+def test_a_bad_upload_is_answered_beside_it(page: Page, photographs: dict[str, Path], tmp_path: Path) -> None:
+    bad = tmp_path / "holiday.png"
+    bad.write_bytes(b"not a picture at all")
+    for role, other in (("structure", "texture"), ("texture", "structure")):
+        before = source(page)
+        upload(page, role, bad)
+        sentence = page.locator(f"#{role}-problem")
+        expect(sentence).to_contain_text("The picture is not a picture of a known format")
+        expect(page.locator(f"#{other}-problem")).to_be_hidden()
+        expect(sentence).to_contain_text("The photograph from before is kept")
+        page.wait_for_function("id => document.querySelector(id)?.naturalWidth === 256", arg=f"#{role} img")
+        assert source(page) == before
+
+        upload(page, role, photographs[role])
+        wait_for_another(page, before)
+        expect(sentence).to_be_hidden()
+
+
+DROP = """(input, [name, size]) => {
+    const data = new DataTransfer();
+    const type = name.endsWith('.png') ? 'image/png' : 'text/plain';
+    data.items.add(new File([new Uint8Array(size)], name, {type}));
+    const options = {dataTransfer: data, bubbles: true, cancelable: true};
+    input.parentElement.dispatchEvent(new DragEvent('drop', options));
+}"""
+
+
+def test_files_that_cannot_be_sent_are_answered_beside_it(
+    page: Page, photographs: dict[str, Path], tmp_path: Path
+) -> None:
+    before = source(page), source(page, "#texture img")
+    sentence, input = page.locator("#texture-problem"), page.locator("#texture input[type=file]")
+    for name, size, answer in (
+        ("notes.txt", 10, "not a picture"),
+        ("large.png", app.MAX_FILE_SIZE + 1, "over 20 MB"),
+    ):
+        (tmp_path / name).write_bytes(bytes(size))
+        for dropped in (False, True):
+            if dropped:
+                input.evaluate(DROP, [name, size])
+            else:
+                input.set_input_files(tmp_path / name)
+            expect(sentence).to_contain_text(answer)
+            expect(page.locator("#structure-problem")).to_be_hidden()
+            assert (source(page), source(page, "#texture img")) == before
+            # A good one takes the sentence away, so that the next round reads its own.
+            upload(page, "texture", photographs["texture" if dropped else "structure"])
+            before = wait_for_another(page, before[0]), wait_for_another(page, before[1], "#texture img")
+            expect(sentence).to_be_hidden()
+
+
+def test_formats_that_no_browser_shows_are_shown(page: Page) -> None:
+    before = source(page)
+    upload(page, "texture", NASTY / "pillow_tiff_16bit_RGB.tiff")
+    wait_for_another(page, before)
+    page.wait_for_function("() => document.querySelector('#texture img')?.naturalWidth === 100")
+
+
+def test_taking_a_photograph_away_asks_for_another(page: Page) -> None:
+    page.locator("#structure").get_by_label("Remove Image").click()
+    expect(page.locator("#structure-problem")).to_contain_text("Upload a structure photograph, or pick an example.")
+    expect(page.locator("#result img")).to_have_count(0)
+    page.get_by_label("range slider for Texture strength").press("Home")
+    expect(page.locator("#status")).to_contain_text("Two photographs are needed")
+    page.locator("#examples button").nth(3).click()
+    expect(page.locator("#result img")).to_be_visible()
+    expect(page.locator("#comparison img").first).to_be_visible()
+    expect(page.locator("#structure-problem")).to_be_hidden()
+
+
+def test_a_phone_sees_the_result_first_and_scrolls_only_down(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    tops = [page.locator(name).bounding_box()["y"] for name in ("#result", "#alpha", "#structure", "#examples")]
+    assert tops == sorted(tops)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    result = page.locator("#result img").bounding_box()
+    assert result["width"] > 300 and result["y"] + result["height"] < 844
+
+
+def test_what_visitors_leave_behind_is_deleted(
+    browser: Browser, photographs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def files() -> set[Path]:
+        return {path for path in cache.rglob("*") if path.is_file()}
+
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
+    monkeypatch.setattr(app, "DELETE_CACHE", (1, 2))
+    with served(tiny_model()) as url:
+        page_itself = files()
+        assert page_itself
+        page = browser.new_page()
+        page.goto(url)
+        seen = source(page)
+        upload(page, "structure", photographs["structure"])
+        seen = wait_for_another(page, seen)
+        upload(page, "texture", NASTY / "pillow_broken.png")
+        expect(page.locator("#texture-problem")).to_contain_text("damaged")
+        page.get_by_label("range slider for Texture strength").press("Home")
+        wait_for_another(page, seen)
+        assert files() > page_itself
+        page.close()
+        deadline = time.monotonic() + TIMEOUT / 1000
+        while files() != page_itself and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert files() == page_itself

@@ -1,0 +1,198 @@
+import math
+
+import pytest
+import torch
+
+from swapae.codes import Codes
+from swapae.config import PRESETS, DiscriminatorConfig
+from swapae.discriminators import ImageDiscriminator, PatchDiscriminator, random_patches
+from swapae.losses import (
+    RECIPES,
+    Fakes,
+    LossWeights,
+    discriminator_losses,
+    generate,
+    generator_losses,
+    neighbours,
+    r1_losses,
+)
+
+SMALL = DiscriminatorConfig(
+    crop_size=32,
+    image_capacity=0.02,
+    image_max_channels=8,
+    patch_size=16,
+    patch_capacity=0.1,
+    patch_max_channels=8,
+)
+
+
+def test_neighbours():
+    assert neighbours(4) == [1, 0, 3, 2]
+    assert neighbours(3) == [1, 2, 0]
+    assert neighbours(7) == [1, 0, 3, 2, 5, 6, 4]
+    for batch in range(2, 12):
+        assert sorted(neighbours(batch)) == list(range(batch))
+        assert all(i != j for i, j in enumerate(neighbours(batch)))
+    # An even split over processes makes the same pairs.
+    assert neighbours(4) + [4 + i for i in neighbours(4)] == neighbours(8)
+    with pytest.raises(ValueError, match="at least 2"):
+        neighbours(1)
+
+
+class Recorder:
+    """A model whose codes and pictures say where they come from."""
+
+    def encode(self, images):
+        return Codes(images[:, :1, :2, :2], images[:, 0, 0, :1])
+
+    def decode(self, codes, *, noise):
+        self.noise = noise
+        self.calls = getattr(self, "calls", 0) + 1
+        return torch.cat([codes.structure, codes.texture[..., None, None].expand_as(codes.structure)], 1)
+
+
+@pytest.mark.parametrize("batch", [4, 5])
+def test_hybrids_keep_the_texture_of_an_image_and_take_the_structure_of_its_neighbour(batch):
+    images = torch.arange(batch).float().view(-1, 1, 1, 1).expand(-1, 3, 4, 4)
+    model = Recorder()
+    fakes = generate(model, images)
+    assert model.calls == 1 and model.noise == "random"
+    assert fakes.reconstructions[:, :, 0, 0].tolist() == [[i, i] for i in range(0, batch, 2)]
+    assert fakes.hybrids[:, :, 0, 0].tolist() == [[j, i] for i, j in enumerate(neighbours(batch))]
+
+
+class ConstantCritic:
+    """A patch discriminator whose logits are the mean of what it is asked about, minus the reference's."""
+
+    def features(self, patches):
+        return patches.mean((2, 3, 4))[..., None]
+
+    def logits(self, reference, features):
+        return (features - reference)[..., 0]
+
+
+def softplus(x):
+    return math.log1p(math.exp(x))
+
+
+def test_terms_by_hand():
+    images = torch.full((2, 3, 32, 32), 0.5)
+    fakes = Fakes(torch.full((1, 3, 32, 32), 0.25), torch.full((2, 3, 32, 32), -1.0))
+
+    def crop(x):
+        return random_patches(x, 8, 16)
+
+    def critic(x):
+        return x.mean((1, 2, 3))
+
+    terms = {k: v.item() for k, v in discriminator_losses(fakes, images, critic, ConstantCritic(), crop).items()}
+    assert terms == pytest.approx(
+        {
+            "d_real": softplus(-0.5),
+            "d_reconstruction": 0.5 * softplus(0.25),
+            "d_hybrid": 0.5 * softplus(-1.0),
+            "d_patch_real": softplus(0.0),
+            "d_patch_hybrid": softplus(-1.5),
+        },
+        rel=1e-4,
+    )
+    weights = LossWeights()
+    terms = generator_losses(fakes, images, critic, ConstantCritic(), crop, weights)
+    assert {k: v.item() for k, v in terms.items()} == pytest.approx(
+        {
+            "g_l1": 0.25,
+            "g_reconstruction": 0.5 * softplus(-0.25),
+            "g_hybrid": 0.5 * softplus(1.0),
+            "g_patch": softplus(1.5),
+        },
+        rel=1e-4,
+    )
+    release = generator_losses(fakes, images, critic, ConstantCritic(), crop, RECIPES["release"])
+    assert release["g_hybrid"].item() == pytest.approx(2 * terms["g_hybrid"].item())
+    perceptual = generator_losses(
+        fakes,
+        images,
+        critic,
+        ConstantCritic(),
+        crop,
+        LossWeights(perceptual=2.0),
+        lambda a, b: (a - b).abs().sum(1),
+    )
+    assert perceptual["g_perceptual"].item() == pytest.approx(2 * 0.75)
+
+
+def test_r1_is_the_squared_gradient():
+    torch.manual_seed(0)
+    images = torch.randn(2, 3, 32, 32)
+    slope = torch.randn(3, 32, 32)
+
+    def crop(x):
+        return random_patches(x, 8, 16)
+
+    terms = r1_losses(
+        images,
+        lambda x: (x * slope).sum((1, 2, 3)),
+        ConstantCritic(),
+        crop,
+        LossWeights(r1=10.0, patch_r1=1.0),
+        16,
+    )
+    assert terms["d_r1"].item() == pytest.approx(80 * slope.square().sum().item(), rel=1e-4)
+    # logit = mean(other) - mean over 8 references; summed over 8 others, each of the two sets' pixels has slope
+    # 1 / (3 * 16 * 16), in absolute value.
+    pixels = 3 * 16 * 16
+    assert terms["d_patch_r1"].item() == pytest.approx(16 / 4 * 2 * 8 * pixels / pixels**2, rel=1e-4)
+
+
+def test_r1_reaches_every_parameter_of_both_discriminators():
+    torch.manual_seed(0)
+    image_critic, patch_critic = ImageDiscriminator(SMALL), PatchDiscriminator(SMALL)
+
+    def crop(x):
+        return random_patches(x, 2, 16)
+
+    sum(r1_losses(torch.randn(2, 3, 32, 32), image_critic, patch_critic, crop, LossWeights(), 16).values()).backward()
+    for critic in (image_critic, patch_critic):
+        assert all(parameter.grad is not None for parameter in critic.parameters())
+        assert sum(parameter.grad.abs().sum() for parameter in critic.parameters()) > 0
+
+
+def test_patches_show_their_part_of_the_image():
+    """On an image whose value is the position, a patch's corners say where it lies and how large it is."""
+    line = (torch.arange(128) + 0.5) / 128
+    x, y = torch.meshgrid(line, line, indexing="xy")
+    images = torch.stack([x, y, torch.zeros_like(x)])[None].expand(3, -1, -1, -1)
+    torch.manual_seed(0)
+    patches = random_patches(images, 200, 16)
+    assert patches.shape == (3, 200, 3, 16, 16)
+    width = (patches[:, :, 0, 0, -1] - patches[:, :, 0, 0, 0]) * 16 / 15
+    height = (patches[:, :, 1, -1, 0] - patches[:, :, 1, 0, 0]) * 16 / 15
+    assert 1 / 8 - 1e-3 <= width.abs().min() < 0.13 and 0.245 < width.abs().max() <= 1 / 4 + 1e-3
+    assert 1 / 8 - 1e-3 <= height.min() < 0.13 and 0.245 < height.max() <= 1 / 4 + 1e-3
+    assert 0.4 < (width < 0).float().mean() < 0.6  # flipped left to right, never upside down
+    correlation = torch.corrcoef(torch.stack([width.abs().flatten(), height.flatten()]))[0, 1]
+    assert abs(correlation) < 0.1  # drawn independently
+    assert patches[:, :, :2].min() >= 0 and patches[:, :, :2].max() <= 1
+    left = patches[:, :, 0].amin((2, 3))
+    assert left.min() < 0.03 and left.max() > 0.8  # everywhere in the image
+    torch.manual_seed(0)
+    assert torch.equal(patches, random_patches(images, 200, 16))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_discriminators_of_presets_take_their_sizes(name):
+    config = PRESETS[name].discriminators
+    with torch.device("meta"):
+        assert ImageDiscriminator(config)(torch.zeros(2, 3, config.crop_size, config.crop_size)).shape == (2,)
+        patches = torch.zeros(2, 4, 3, config.patch_size, config.patch_size)
+        assert PatchDiscriminator(config)(patches, patches).shape == (2, 4)
+
+
+def test_published_sizes_of_discriminators():
+    with torch.device("meta"):
+        sizes = [
+            sum(p.numel() for p in critic(PRESETS["church256"].discriminators).parameters()) / 1e6
+            for critic in (ImageDiscriminator, PatchDiscriminator)
+        ]
+    assert sizes == pytest.approx([28.9, 24.5], abs=0.06)
