@@ -327,8 +327,9 @@ def parse() -> Callable[[], None]:
 
 def one_line(box: str) -> str:
     """The sentences of tyro's error box, without its frame, its title and the help it repeats."""
-    lines = [line.strip("│| ") for line in box.splitlines() if line.startswith(("│", "|"))]
-    text = " ".join(line for line in lines if set(line) - set("─- "))
+    stripped = (line.strip("╭╮╰╯│─ ") for line in box.splitlines())
+    _, *lines = [line for line in stripped if line.strip("-")] or [""]
+    text = " ".join(lines)
     return re.split(r" For full helptext| Argument helptext| Got errors", text)[0].strip() or "bad arguments"
 
 

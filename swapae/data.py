@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -49,7 +48,7 @@ class Photographs(Dataset):
             raise UserError(f"{folder}: found {len(self.paths)} photographs to train on; at least 2 are needed")
         self.image_size, self.crop_size, self.length, self.seed = image_size, crop_size, length, seed
         self._order: tuple[int, list[int]] = (-1, [])
-        self._cache: dict[int, Image.Image] = {}
+        self._cache: dict[int, Tensor] = {}
         self._cache_limit = CACHE_BYTES // (image_size * image_size * 4)
 
     def __len__(self) -> int:
@@ -64,24 +63,23 @@ class Photographs(Dataset):
         image = self._photograph(self._order[1][place])
         generator = torch.Generator().manual_seed(self.seed * 2_000_003 + position)
         draws = torch.rand(3, generator=generator).tolist()
-        left, top = (int(draw * (side - self.crop_size + 1)) for draw, side in zip(draws, image.size, strict=False))
-        image = image.crop((left, top, left + self.crop_size, top + self.crop_size))
+        top, left = (
+            int(draw * (side - self.crop_size + 1)) for draw, side in zip(draws[:2], image.shape[1:], strict=True)
+        )
+        crop = image[:, top : top + self.crop_size, left : left + self.crop_size]
         if draws[2] < 0.5:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return fit(image, "full", stride=1, minimum=1).tensor[0]
+            crop = crop.flip(2)
+        return crop / 127.5 - 1
 
-    def _photograph(self, index: int) -> Image.Image:
-        """Photograph with its short side at `image_size`; decoded once where memory allows."""
+    def _photograph(self, index: int) -> Tensor:
+        """Photograph [3, H, W] in 0..255 with its short side at `image_size`; decoded once where memory allows."""
         if index in self._cache:
             return self._cache[index]
         try:
-            image = load_image(self.paths[index])
+            fitted = fit(load_image(self.paths[index]), self.image_size, stride=1, minimum=1)
         except PictureError as error:
             raise UserError(f"{error}; remove it from the training folder") from None
-        scale = self.image_size / min(image.size)
-        size = tuple(max(self.image_size, round(side * scale)) for side in image.size)
-        if image.size != size:
-            image = image.resize(size, Image.Resampling.LANCZOS)
+        image = ((fitted.tensor[0] + 1) * 127.5).round().to(torch.uint8)
         if len(self._cache) < self._cache_limit:
             self._cache[index] = image
         return image

@@ -184,11 +184,10 @@ def load_network(make: Callable[[], Network], path: Path) -> Network:
     """
     loaded, _ = read_tensors(path, remedy="download or convert it again")
     try:
-        # Shapes first, without memory: a damaged configuration may ask for any amount.
-        with torch.device("meta"):
-            expected = make().state_dict()
-    except (OverflowError, RuntimeError, TypeError):
+        network = make()
+    except (OverflowError, RuntimeError, TypeError, MemoryError):  # sizes that do not fit in memory, or a number
         raise ModelError(f"the configuration beside {str(path)!r} asks for sizes that no network has") from None
+    expected = network.state_dict()
     problems = [f"missing {name}" for name in expected if name not in loaded]
     problems += [f"unexpected {name!r}" for name in loaded if name not in expected]
     for name, value in loaded.items():
@@ -204,7 +203,6 @@ def load_network(make: Callable[[], Network], path: Path) -> Network:
             f"{str(path)!r} is damaged or not of its configuration: {'; '.join(problems[:3])}{more}; "
             "download or convert it again"
         )
-    network = make()
     network.load_state_dict(loaded)
     return network
 

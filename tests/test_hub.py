@@ -1,4 +1,4 @@
-"""Model folders, and the Hub over real HTTP: what goes up comes down the same, and all that can go wrong is one line."""
+"""Model folders, and the Hub over real HTTP: what goes up comes down the same; what goes wrong is one line."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def test_a_reader_never_meets_half_a_model(tiny_model: SwapAE, folder: Path) -> 
         while not done.is_set():
             try:
                 SwapAE.from_pretrained(folder)
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:
                 problems.append(error)
 
     reader = threading.Thread(target=read)
@@ -241,8 +241,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "list": (change_config(image_size=[64]), "image_size must be a positive number"),
     "not a number": (change_config(encoder_capacity=float("nan")), "encoder_capacity must be a positive number"),
     "infinite": (change_config(encoder_capacity=float("inf")), "."),
-    "enormous": (change_config(texture_channels=10**9), "instead of"),
-    "beyond memory": (change_config(texture_channels=10**30), "sizes that no network has"),
+    "beyond memory": (change_config(texture_channels=10**13), "sizes that no network has"),
+    "beyond 64 bits": (change_config(texture_channels=10**30), "sizes that no network has"),
     "beyond floats": (change_config(encoder_capacity=10**400), "."),
     "too many digits": (write("config.json", b'{"image_size": ' + b"9" * 5000 + b"}"), "not readable as JSON"),
     "deep": (write("config.json", b"[" * 100_000), "not readable as JSON"),
@@ -274,8 +274,8 @@ def test_a_damaged_folder_is_refused_in_one_line(folder: Path, case: str) -> Non
 def test_what_is_no_folder_is_refused_without_the_network(folder: Path, monkeypatch) -> None:
     monkeypatch.setattr("swapae.hub.HfApi", None)
     assert "is a file" in refused(folder / "config.json")
-    for name in (folder / "missing", "a/b/c", "no such thing", "", "a" * 5000, "nul\0byte", "line\nbreak"):
-        assert "neither" in refused(name) or "no such folder, and not a Hub name" in refused(name)
+    for name in (folder / "missing", "a/b/c", "no such thing", "", "a" * 300, "nul\0byte", "line\nbreak"):
+        assert "no such folder, and not a Hub name" in refused(name)
 
 
 def test_the_command_line_shows_the_one_line(folder: Path, monkeypatch, capsys) -> None:
@@ -377,7 +377,8 @@ assert half.generator.blocks[0].conv1.weight.is_contiguous(memory_format=torch.c
 for name, model in models.items():
     assert not model.training
     with torch.no_grad():
-        save_file(model.state_dict() | dict(decoded=model.decode(codes)), name + ".safetensors")
+        tensors = model.state_dict() | dict(decoded=model.decode(codes))
+    save_file({key: value.contiguous() for key, value in tensors.items()}, name + ".safetensors")
 result = None
 """,
         home="fresh",
@@ -485,10 +486,3 @@ result = error(SwapAE.from_pretrained, "tester/other"), error(model.push_to_hub,
         assert one_line(UserError(pull)) and one_line(UserError(push))
         assert pull_seconds < 5 and push_seconds < 5
         assert time.monotonic() - start < 30
-
-
-def test_a_default_argument_is_the_documented_one(tiny_config: SwapAEConfig) -> None:
-    """The mixin makes a model from keywords too; ours has one way."""
-    with pytest.raises(TypeError):
-        SwapAE()
-    assert SwapAE(config=tiny_config).config == tiny_config
