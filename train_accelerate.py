@@ -231,7 +231,8 @@ class Run:
         size, stride = self.averaged.config.image_size, self.averaged.config.stride
         if self.examples is None:
             paths = list_images(self.config.data)
-            kept = [path for path in paths if is_validation(path)] or paths
+            kept = [path for path in paths if is_validation(path)]
+            kept = kept if len(kept) >= SAMPLES else paths
             chosen = kept[:: max(1, len(kept) // SAMPLES)][:SAMPLES]
             self.examples = [fit(load_image(path), size, stride, self.averaged.config.minimum_side) for path in chosen]
         device = next(self.averaged.parameters()).device

@@ -1,6 +1,6 @@
-"""Measure a model on photographs it was not trained on, and draw a grid of swaps between some of them.
+"""Measure a model on photographs it was not trained on.
 
-python benchmarks/quality.py --data FOLDER [--model FOLDER] [--grid OUT.png]
+python benchmarks/quality.py --data FOLDER [--model FOLDER]
 
 FOLDER holds the training photographs; those that `swapae.data.is_validation` keeps out of training are measured,
 at the model's size. LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS.
@@ -19,8 +19,7 @@ from tqdm import tqdm
 
 from swapae import Codes, SwapAE
 from swapae.data import is_validation
-from swapae.grids import swap_grid
-from swapae.images import fit, list_images, load_image, save_image, to_pil
+from swapae.images import fit, list_images, load_image
 from swapae.lpips import LPIPS
 
 SWAPS = 300
@@ -62,31 +61,17 @@ def measure(model: SwapAE, images: list[Tensor]) -> dict[str, float]:
     return {"photographs": len(images), **{name: round(value, 4) for name, value in sums.items()}}
 
 
-@torch.inference_mode()
-def draw(model: SwapAE, images: list[Tensor], count: int, cell: int, path: Path) -> None:
-    """Grid of `count` structures in as many textures, spread over the photographs; no photograph meets itself."""
-    chosen = [images[round(k * (len(images) - 1) / (2 * count - 1))] for k in range(2 * count)]
-    rows, columns = chosen[0::2], chosen[1::2]
-    hybrids = [[to_pil(model.swap(row, column)) for column in columns] for row in rows]
-    inputs = [[to_pil(image) for image in side] for side in (rows, columns)]
-    save_image(swap_grid(*inputs, hybrids, cell), path)
-
-
 def main() -> None:
     """Print the table, and JSON with --json FILE."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", help="folder or Hub name; the embedded model if not given")
-    parser.add_argument("--grid", type=Path, help="picture to draw")
-    parser.add_argument("--count", type=int, default=6, help="rows and columns of the grid")
     parser.add_argument("--json", help="file to write the figures to as well")
     arguments = parser.parse_args()
     model = SwapAE.from_pretrained(arguments.model) if arguments.model else SwapAE.default()
     config = model.config
     paths = [path for path in list_images(arguments.data) if is_validation(path)]
     images = [fit(load_image(p), config.image_size, config.stride, config.minimum_side).tensor for p in paths]
-    if arguments.grid:
-        draw(model, images, arguments.count, config.image_size, arguments.grid)
     figures = measure(model, images)
     print(f"at {config.image_size} pixels\n\n| | |\n|---|---|")
     for name, value in figures.items():

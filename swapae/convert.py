@@ -311,14 +311,15 @@ def fill(network: nn.Module, prefix: str, modules: Mapping[str, str], values: St
     filters = dict(network.named_buffers())
     loaded = {}
     for ours, theirs in names.items():
-        value, target = values[theirs].float(), (parameters | filters)[ours]
-        if value.dim() == 5:  # modulated convolutions are stored as [1, O, C, k, k]
-            value = value.squeeze(0)
-        elif ours == "to_rgb.bias":  # [1, 3, 1, 1]
-            value = value.flatten()
-        if value.shape != target.shape:
-            got, expected = list(values[theirs].shape), list(target.shape)
-            raise UserError(f"{prefix}.{theirs} is {got}, expected {expected}: no published configuration")
+        value, target = values[theirs], (parameters | filters)[ours]
+        stored = list(target.shape)
+        if theirs.endswith(".conv.weight"):  # a modulated convolution's
+            stored = [1, *stored]
+        elif theirs == "ToRGB.bias":
+            stored = [1, 3, 1, 1]
+        if list(value.shape) != stored:
+            raise UserError(f"{prefix}.{theirs} is {list(value.shape)}, expected {stored}: no published configuration")
+        value = value.float().reshape(target.shape)
         if ours in parameters:
             loaded[ours] = value
         elif not torch.allclose(value, target, atol=1e-5):
@@ -334,7 +335,8 @@ def listing(prefix: str, names: list[str]) -> str:
 
 # ---------------------------------------------------------------- configuration
 
-STEEPNESSES = [2.0, *(i / 10 for i in range(10, 41)), *(i / 100 for i in range(100, 401))]
+# The release's default first, then by decimals.
+STEEPNESSES = list(dict.fromkeys([2.0, *(i / 10 for i in range(10, 41)), *(i / 100 for i in range(100, 401))]))
 MAX_LEVELS = 16  # more octaves than any picture has
 
 
@@ -459,20 +461,22 @@ def width(values: StateDict, prefix: str, name: str, axis: int = 0) -> int:
 
 
 def roundest(widths: list[int], predict: Callable[[float], list[int]]) -> float | None:
-    """The factor of fewest decimals that gives exactly these widths, or None.
+    """The factor of fewest decimals, six at most, that gives exactly these widths, or None.
 
     Args:
         widths: channels of some layers.
         predict: factor -> their channels, of which none falls as the factor grows. Hence among the multiples
             of 0.1, of 0.01, ... only the first one with enough channels everywhere can be right.
     """
-    for decimals in range(7):
+
+    def first(decimals: int) -> float:
         unit = 10**decimals
 
-        def is_enough(n: int, unit: int = unit) -> bool:
+        def is_enough(n: int) -> bool:
             return all(have >= want for have, want in zip(predict(n / unit), widths, strict=True))
 
-        n = bisect_left(range(1, 64 * unit), True, key=is_enough) + 1
-        if predict(n / unit) == widths:
-            return n / unit
-    return None
+        return (bisect_left(range(1, 64 * unit), True, key=is_enough) + 1) / unit
+
+    if predict(first(6)) != widths:
+        return None  # nor then does a coarser one
+    return next(factor for factor in map(first, range(7)) if predict(factor) == widths)

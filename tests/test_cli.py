@@ -141,7 +141,7 @@ def test_interpolation_as_mp4_and_frames(run):
         (["swap", "a.png", "b.jpg", "-o", "x.png", "--max-pixels", "1000"], "1000"),
         (["swap", "a.png", "b.jpg", "-o", "x.png", "--device", "cuda"], "cuda"),
         (["swap", "a.png", "b.jpg", "-o", "x.png", "--model", "nowhere"], "nowhere"),
-        (["swap", "a.png", "-o", "x.png"], "exture"),
+        (["swap", "a.png", "-o", "x.png"], "TEXTURE"),
         (["swap", "a.png", "b.jpg"], "output"),
         (["swop", "a.png", "b.jpg"], "swop"),
         (["encode", "a.png", "-o", "x.png"], ".safetensors"),

@@ -18,7 +18,7 @@ from huggingface_hub import ModelCard
 from loopback_hub import LoopbackHub, Repo
 from safetensors.torch import load_file, save_file
 
-from swapae import Codes, SwapAE, SwapAEConfig, UserError
+from swapae import Codes, SwapAE, UserError
 from swapae.hub import CARD_MARK
 
 FILES = {"config.json", "model.safetensors", "README.md"}
@@ -378,7 +378,7 @@ for name, model in models.items():
     assert not model.training
     with torch.no_grad():
         tensors = model.state_dict() | dict(decoded=model.decode(codes))
-    save_file({key: value.contiguous() for key, value in tensors.items()}, name + ".safetensors")
+    save_file({{key: value.contiguous() for key, value in tensors.items()}}, name + ".safetensors")
 result = None
 """,
         home="fresh",

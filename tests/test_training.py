@@ -16,7 +16,7 @@ from swapae.training import AveragedWeights, DiscriminatorStep, GeneratorStep, a
 
 ROOT = Path(__file__).parent.parent
 CRITICS = DiscriminatorConfig(
-    crop_size=32,
+    crop_size=64,
     image_capacity=0.02,
     image_max_channels=8,
     patch_size=16,
@@ -34,7 +34,7 @@ def steps(tiny_model):
 
 def test_each_step_trains_its_own_networks_alone(steps):
     generator, critics = steps
-    images = torch.rand(4, 3, 32, 32) * 2 - 1
+    images = torch.rand(4, 3, 64, 64) * 2 - 1
     sum(critics(generator.model, images).values()).backward()
     assert all(p.grad is None for p in generator.parameters())
     assert all(p.grad is not None for p in critics.parameters())
@@ -72,7 +72,7 @@ def test_a_few_steps_lower_the_reconstruction_loss(tiny_model):
         GeneratorStep(tiny_model.train(), LossWeights()),
         DiscriminatorStep(CRITICS, LossWeights()),
     )
-    images = torch.rand(4, 3, 1, 1).expand(-1, -1, 32, 32) * 2 - 1
+    images = torch.rand(4, 3, 1, 1).expand(-1, -1, 64, 64) * 2 - 1
     optimizer = adam(generator.parameters(), 0.01)
     losses = []
     for _ in range(30):
