@@ -35,7 +35,7 @@ from swapae.grids import swap_grid
 from swapae.images import fit, list_images, load_image, save_image, to_pil
 from swapae.losses import RECIPES
 from swapae.lpips import LPIPS
-from swapae.training import R1_INTERVAL, AveragedWeights, DiscriminatorStep, GeneratorStep, adam
+from swapae.training import R1_INTERVAL, AveragedWeights, DiscriminatorStep, GeneratorStep, TrainingNoise, adam
 
 CHECKPOINT = "checkpoint.pt"
 SAMPLES = 4
@@ -52,6 +52,8 @@ class TrainConfig:
         recipe: the paper's weights of the loss terms, or those of its published code.
         perceptual_weight: weight of LPIPS (SqueezeNet) on the reconstruction, which is not in the paper.
         patch_weight: weight of the co-occurrence loss of encoder and generator; the recipe's if not given.
+        noise: random noise maps for fine detail, or zero; a short training does better without, since it would
+            take noise for texture long before it learns to draw any.
         batch_size: images of a step, over all processes. A batch feeds either the discriminators or the generator.
         total_images: images after which the run ends.
         lr: learning rate.
@@ -68,6 +70,7 @@ class TrainConfig:
     recipe: Literal["paper", "release"] = "paper"
     perceptual_weight: float = 0.0
     patch_weight: float | None = None
+    noise: TrainingNoise = "random"
     batch_size: int = 16
     total_images: int = 25_000_000
     lr: float = 0.002
@@ -97,7 +100,7 @@ def train(config: TrainConfig) -> None:
 
     model = SwapAE(preset.model)
     averaged = copy.deepcopy(model).to(accelerator.device).eval()
-    critics = DiscriminatorStep(preset.discriminators, weights)
+    critics = DiscriminatorStep(preset.discriminators, weights, config.noise)
     data = Photographs(
         config.data,
         preset.model.image_size,
@@ -113,7 +116,7 @@ def train(config: TrainConfig) -> None:
     remaining = torch.utils.data.Subset(data, range(images_seen, config.total_images))
     loader = DataLoader(remaining, config.batch_size, num_workers=config.num_workers, drop_last=True)
     generator_step, critics, generator_optimizer, critic_optimizer, loader = accelerator.prepare(
-        GeneratorStep(model, weights, perceptual), critics, generator_optimizer, critic_optimizer, loader
+        GeneratorStep(model, weights, config.noise, perceptual), critics, generator_optimizer, critic_optimizer, loader
     )
     averages = AveragedWeights(model, averaged, config.average_half_life)
     raw_critics = accelerator.unwrap_model(critics)

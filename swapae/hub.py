@@ -195,7 +195,7 @@ def load_network(make: Callable[[], Network], path: Path) -> Network:
             problems.append(f"{name} is {list(value.shape)} instead of {list(expected[name].shape)}")
         elif not value.is_floating_point():
             problems.append(f"{name} holds {value.dtype} instead of floating-point numbers")
-        elif not torch.isfinite(value).all():
+        elif not torch.isfinite(value.float()).all():
             problems.append(f"{name} holds values that are not finite")
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
@@ -225,7 +225,7 @@ def save_folder(folder: Path, config: SwapAEConfig, weights: Mapping[str, Tensor
     with ExitStack() as files:  # all are written before the first is put in place
         if not keep_card:
             files.enter_context(atomic_path(readme)).write_text(card, encoding="utf-8")
-        write_tensors(files.enter_context(atomic_path(folder / WEIGHTS_FILE)), weights)
+        dump_tensors(files.enter_context(atomic_path(folder / WEIGHTS_FILE)), weights)
         text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
         files.enter_context(atomic_path(folder / CONFIG_FILE)).write_text(text, encoding="utf-8")
 
@@ -253,16 +253,21 @@ def write_tensors(
     Raises:
         UserError: it cannot be written.
     """
-    # safetensors stores plain memory: no channels_last, no two names for one tensor.
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with atomic_path(path) as temporary:
-        temporary.touch()
-        mode = temporary.stat().st_mode  # as the umask has it; safetensors' own is 0600
-        try:
-            save_file(plain, temporary, {"format": "pt", **(metadata or {})})
-        except SafetensorError as error:
-            raise OSError(first_line(error)) from None
-        temporary.chmod(mode)
+        dump_tensors(temporary, tensors, metadata)
+
+
+def dump_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write a new safetensors file with the permissions that any new file gets; raises OSError."""
+    # safetensors stores plain memory: no channels_last.
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    path.touch()
+    mode = path.stat().st_mode  # safetensors' own is 0600
+    try:
+        save_file(plain, path, {"format": "pt", **(metadata or {})})
+    except SafetensorError as error:
+        raise OSError(first_line(error)) from None
+    path.chmod(mode)
 
 
 def first_line(error: Exception) -> str:
@@ -288,7 +293,7 @@ def model_card(
         repo=PLACEHOLDER,
         mark=CARD_MARK,
         config=config,
-        parameters=f"{parameters / 1e6:.2g} million",
+        parameters=f"{parameters:,}",
         metrics=metrics,
         title=title,
         about=about,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -87,7 +87,7 @@ class Fakes(NamedTuple):
     hybrids: Tensor  # [B, 3, H, W], texture of image i, structure of its neighbour
 
 
-def generate(model: SwapModel, images: Tensor) -> Fakes:
+def generate(model: SwapModel, images: Tensor, noise: Literal["random", "zero"] = "random") -> Fakes:
     """Reconstruct half of the images and swap all of them, in one call of the generator."""
     structure, texture = model.encode(images)
     half = structure[::2]
@@ -95,7 +95,7 @@ def generate(model: SwapModel, images: Tensor) -> Fakes:
         torch.cat([half, structure[neighbours(len(images))]]),
         torch.cat([texture[::2], texture]),
     )
-    made = model.decode(codes, noise="random")
+    made = model.decode(codes, noise=noise)
     return Fakes(made[: len(half)], made[len(half) :])
 
 

@@ -7,6 +7,7 @@ returns losses. The other networks of a step are kept out of its module tree: th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,16 +25,17 @@ from swapae.losses import (
 from swapae.model import SwapAE
 
 R1_INTERVAL = 16
+TrainingNoise = Literal["random", "zero"]
 
 
 class DiscriminatorStep(nn.Module):
     """Both discriminators; forward gives their losses, or every `R1_INTERVAL` steps the gradient penalty."""
 
-    def __init__(self, config: DiscriminatorConfig, weights: LossWeights) -> None:
+    def __init__(self, config: DiscriminatorConfig, weights: LossWeights, noise: TrainingNoise = "random") -> None:
         super().__init__()
         self.image_discriminator = ImageDiscriminator(config)
         self.patch_discriminator = PatchDiscriminator(config)
-        self.patch_size, self.weights = config.patch_size, weights
+        self.patch_size, self.weights, self.noise = config.patch_size, weights, noise
         self.to(memory_format=torch.channels_last)
 
     def crop(self, images: Tensor) -> Tensor:
@@ -47,7 +49,7 @@ class DiscriminatorStep(nn.Module):
             with torch.autocast(images.device.type, enabled=False):
                 return r1_losses(images, *critics, self.weights, R1_INTERVAL)
         with torch.no_grad():
-            fakes = generate(model, images)
+            fakes = generate(model, images, self.noise)
         return discriminator_losses(fakes, images, *critics)
 
 
@@ -58,11 +60,15 @@ class GeneratorStep(nn.Module):
         self,
         model: SwapAE,
         weights: LossWeights,
+        noise: TrainingNoise = "random",
         perceptual_distance: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.model = model
-        self.weights = weights
+        self.weights, self.noise = weights, noise
+        if noise == "zero":  # without a gradient, DDP would wait for them
+            for name, parameter in model.named_parameters():
+                parameter.requires_grad_(not name.endswith("noise_weight"))
         self._perceptual_distance = [perceptual_distance]  # in a list: no submodule, its weights are fixed
 
     def forward(self, critics: DiscriminatorStep, images: Tensor) -> dict[str, Tensor]:
@@ -70,7 +76,7 @@ class GeneratorStep(nn.Module):
         critics.requires_grad_(False)
         try:
             return generator_losses(
-                generate(self.model, images),
+                generate(self.model, images, self.noise),
                 images,
                 critics.image_discriminator,
                 critics.patch_discriminator,

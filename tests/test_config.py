@@ -43,7 +43,6 @@ def test_presets_fit_together(name: str) -> None:
     model, critics = PRESETS[name].model, PRESETS[name].discriminators
     assert critics.crop_size <= model.image_size and model.image_size % model.stride == 0
     assert model.image_size >= model.minimum_side == 7 * model.stride
-    # Patches are a quarter of the crop's side at most, before they are resampled.
     assert critics.patch_size <= critics.crop_size
     assert critics.image_final_side * 2 ** (critics.image_levels - 2) >= critics.crop_size
 

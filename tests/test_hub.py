@@ -89,7 +89,7 @@ def test_an_older_model_is_replaced_whole_or_not_at_all(tiny_model: SwapAE, fold
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("swapae.hub.save_file", fail)
-    with pytest.raises(UserError, match="No space left") as caught:
+    with pytest.raises(UserError, match=r"model/model\.safetensors'.*No space left") as caught:
         tiny_model.save_pretrained(folder, model_card_kwargs={"metrics": METRICS})
     one_line(caught.value)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -157,6 +157,7 @@ def test_the_card_has_what_the_hub_and_a_reader_want(tiny_model: SwapAE, folder:
     rows = [line for line in card.text.splitlines() if line.startswith("|")]
     assert "| LPIPS | 0.231 |" in rows and "| FID, 5000 swaps | 41.5 |" in rows
     assert "| structure code | 4 channels at 1/8 of the side |" in rows and "| texture code | 32 |" in rows
+    assert f"| parameters | {sum(p.numel() for p in tiny_model.parameters()):,} |" in rows
     assert "2007.00653" in card.text and "{{" not in card.text
     # Keywords of one card do not stay for the next.
     assert tiny_model.generate_model_card().data.license == "other"
@@ -221,6 +222,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "wrong shape": (change_tensors(lambda t: t.update({BIAS: torch.zeros(9)})), rf"{BIAS} is \[9\] instead of \[8\]"),
     "scalar": (change_tensors(lambda t: t.update({BIAS: torch.tensor(1.0)})), rf"{BIAS} is \[\] instead of \[8\]"),
     "NaN": (change_tensors(lambda t: t[BIAS][0].fill_(torch.nan)), f"{BIAS} holds values that are not finite"),
+    "float8 NaN": (
+        change_tensors(lambda t: t.update({BIAS: torch.full((8,), torch.nan).to(torch.float8_e4m3fn)})),
+        f"{BIAS} holds values that are not finite",
+    ),
     "infinity": (change_tensors(lambda t: t[BIAS][7].fill_(-torch.inf)), f"{BIAS} holds values that are not finite"),
     "integers": (change_tensors(lambda t: t.update({BIAS: t[BIAS].int()})), f"{BIAS} holds torch.int32"),
     "all renamed": (change_tensors(lambda t: [t.update({f"x.{n}": t.pop(n)}) for n in list(t)]), "and [0-9]+ more"),

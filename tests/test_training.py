@@ -45,6 +45,17 @@ def test_each_step_trains_its_own_networks_alone(steps):
     assert not {id(p) for p in generator.parameters()} & {id(p) for p in critics.parameters()}
 
 
+def test_training_without_noise_leaves_its_weights_alone(tiny_model):
+    generator = GeneratorStep(tiny_model.train(), LossWeights(), "zero")
+    critics = DiscriminatorStep(CRITICS, LossWeights(), "zero")
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    reconstruction = [generator(critics, images)["g_l1"] for _ in range(2)]
+    assert torch.equal(*reconstruction)  # crops are random, pictures are not
+    sum(generator(critics, images).values()).backward()
+    without = {name for name, parameter in tiny_model.named_parameters() if parameter.grad is None}
+    assert without == {name for name, _ in tiny_model.named_parameters() if name.endswith("noise_weight")}
+
+
 def test_lazy_r1_corrects_adam():
     parameter = torch.nn.Parameter(torch.zeros(1))
     lazy = adam([parameter], 0.002, lazy_r1_interval=16).param_groups[0]
