@@ -47,9 +47,7 @@ def quantise(pixels: np.ndarray, name: str) -> np.ndarray:
     """Scale floats in [0, 1] to 8 bits, to the nearest level; raises PictureError for any other value."""
     low, high = pixels.min(), pixels.max()
     if not (low >= 0 and high <= 1):  # put so that NaN fails too
-        raise PictureError(
-            f"{name}: expected floats in [0, 1], got {low:g} to {high:g}: scale it to that range"
-        )
+        raise PictureError(f"{name}: expected floats in [0, 1], got {low:g} to {high:g}: scale it to that range")
     return np.floor(pixels.astype(np.float32) * 255 + 0.5).astype(np.uint8)
 
 

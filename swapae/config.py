@@ -21,6 +21,8 @@ from swapae.errors import UserError
 # 7 cells -> 3 -> 1. Fewer than seven leave nothing to pool.
 MINIMUM_CELLS = 7
 TEXTURE_DOWNSAMPLINGS = 2
+# A configuration may come from anyone: no field of a sensible one is larger.
+LARGEST = 100_000
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class SwapAEConfig:
 
     def __post_init__(self) -> None:
         check_positive(self)
+        if self.downsamplings > 8:
+            raise UserError(f"SwapAEConfig.downsamplings must be at most 8, got {self.downsamplings}")
 
     @property
     def stride(self) -> int:
@@ -132,11 +136,13 @@ class DiscriminatorConfig:
 
 
 def check_positive(config: SwapAEConfig | DiscriminatorConfig) -> None:
-    """Raise UserError unless every field is a positive number of the type of its default."""
+    """Raise UserError unless every field is a positive number below `LARGEST`, of the type of its default."""
     for field in dataclasses.fields(config):
         value, kind = getattr(config, field.name), type(field.default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-            raise UserError(f"{type(config).__name__}.{field.name} must be a positive number, got {value!r}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < LARGEST:
+            raise UserError(
+                f"{type(config).__name__}.{field.name} must be a positive number below {LARGEST}, got {value!r}"
+            )
         if kind is int and not isinstance(value, int):
             raise UserError(f"{type(config).__name__}.{field.name} must be a whole number, got {value!r}")
         # 1 and 1.0 are the same configuration and must give the same fingerprint.

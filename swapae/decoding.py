@@ -75,9 +75,7 @@ def check_size(size: tuple[int, ...], name: str, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise PictureError(f"{name} is empty, {width}x{height} pixels: give a picture with some pixels")
     if width * height > max_pixels:
-        raise PictureError(
-            f"{name} has {width}x{height} pixels, over the limit of {max_pixels}: make it smaller first"
-        )
+        raise PictureError(f"{name} has {width}x{height} pixels, over the limit of {max_pixels}: make it smaller first")
 
 
 @contextmanager
@@ -149,9 +147,7 @@ def _open(stream: BinaryIO, name: str, max_pixels: int) -> Image.Image:
             continue
         stream.seek(0)
         return _FirstFrameGif(stream) if format == "GIF" else factory(stream, "")
-    raise PictureError(
-        f"{name} is not a picture of a known format ({', '.join(_FORMATS)}): convert it to PNG or JPEG"
-    )
+    raise PictureError(f"{name} is not a picture of a known format ({', '.join(_FORMATS)}): convert it to PNG or JPEG")
 
 
 def _webp_canvas(header: bytes) -> tuple[int, int] | None:

@@ -43,9 +43,7 @@ def swap_grid(
                 square = ImageOps.fit(picture, (cell, cell), Image.Resampling.LANCZOS)
                 sheet.paste(square, (start(column), start(row)))
     across, down = words[0], words[1].transpose(Image.Transpose.ROTATE_90)
-    sheet.paste(
-        across, ((start(1) + sheet.width - gutter - across.width) // 2, (margin - across.height) // 2)
-    )
+    sheet.paste(across, ((start(1) + sheet.width - gutter - across.width) // 2, (margin - across.height) // 2))
     sheet.paste(down, ((margin - down.width) // 2, (start(1) + sheet.height - gutter - down.height) // 2))
     return sheet
 

@@ -85,8 +85,7 @@ def load_image(
         raise PictureError(f"{name} is too large, {_reason(error)}: make it smaller first") from error
     except Exception as error:  # Pillow's decoders raise nearly everything when fed damaged data
         raise PictureError(
-            f"{name} is damaged, cut short or of an unknown variety ({_reason(error)}): "
-            "save it anew as PNG or JPEG"
+            f"{name} is damaged, cut short or of an unknown variety ({_reason(error)}): save it anew as PNG or JPEG"
         ) from error
 
 
@@ -150,9 +149,7 @@ def to_pil(images: torch.Tensor, size: tuple[int, int] | None = None) -> Image.I
     if picture.ndim == 4 and picture.shape[0] == 1:
         picture = picture[0]
     if picture.ndim != 3 or picture.shape[0] != 3 or not picture.is_floating_point():
-        raise ValueError(
-            f"expected floats [3, H, W] or [1, 3, H, W], got {images.dtype} {list(images.shape)}"
-        )
+        raise ValueError(f"expected floats [3, H, W] or [1, 3, H, W], got {images.dtype} {list(images.shape)}")
     height, width = picture.shape[1:]
     if size is not None:
         if size[0] > width or size[1] > height:
@@ -280,9 +277,7 @@ def _from_array(array: np.ndarray, name: str) -> Image.Image:
     elif array.dtype.kind == "f":
         array = quantise(array, name)
     elif array.dtype != np.uint8:
-        raise PictureError(
-            f"{name}: expected uint8, uint16, bool or floats in [0, 1], got {array.dtype}: convert it"
-        )
+        raise PictureError(f"{name}: expected uint8, uint16, bool or floats in [0, 1], got {array.dtype}: convert it")
     return Image.fromarray(np.ascontiguousarray(array))
 
 
@@ -293,12 +288,8 @@ def _from_tensor(tensor: torch.Tensor, name: str) -> Image.Image:
     if picture.dtype == torch.uint8:
         return Image.fromarray(picture.permute(1, 2, 0).contiguous().cpu().numpy())
     if not picture.is_floating_point():
-        raise PictureError(
-            f"{name}: expected a tensor of floats in [-1, 1] or uint8, got {tensor.dtype}: convert it"
-        )
+        raise PictureError(f"{name}: expected a tensor of floats in [-1, 1] or uint8, got {tensor.dtype}: convert it")
     low, high = (value.item() for value in picture.detach().aminmax())
     if not (low >= -1 and high <= 1):  # put so that NaN fails too
-        raise PictureError(
-            f"{name}: expected a tensor in [-1, 1], got {low:g} to {high:g}: scale or clamp it"
-        )
+        raise PictureError(f"{name}: expected a tensor in [-1, 1], got {low:g} to {high:g}: scale or clamp it")
     return to_pil(picture)

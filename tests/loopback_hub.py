@@ -174,9 +174,7 @@ class Handler(BaseHTTPRequestHandler):
         for methods, pattern, function in ROUTES:
             match = re.fullmatch(pattern, urlsplit(self.path).path)
             if match and self.command in methods:
-                return function(
-                    self, **{name: unquote(text or "") for name, text in match.groupdict().items()}
-                )
+                return function(self, **{name: unquote(text or "") for name, text in match.groupdict().items()})
         raise Refusal(501, f"the loopback Hub has no {self.command} {self.path}")
 
     def require_token(self, code: str = "") -> None:
@@ -212,9 +210,7 @@ class Handler(BaseHTTPRequestHandler):
         if name in self.hub.repos:
             raise Refusal(409, "You already created this repo", url=url)
         self.hub.repos[name] = Repo(private=wanted.get("visibility") == "private")
-        self.hub.repos[name].commit(
-            {".gitattributes": "".join(f"*{s} filter=lfs\n" for s in LFS_SUFFIXES).encode()}
-        )
+        self.hub.repos[name].commit({".gitattributes": "".join(f"*{s} filter=lfs\n" for s in LFS_SUFFIXES).encode()})
         return {"url": url}
 
     def info(self, kind: str, name: str, revision: str) -> Any:
@@ -291,9 +287,7 @@ class Handler(BaseHTTPRequestHandler):
         repo = self.repo(kind, name)
         commit = repo.resolve(revision)
         if repo.gated:
-            raise Refusal(
-                403 if self.signed_in else 401, "Access to this repository is restricted", "GatedRepo"
-            )
+            raise Refusal(403 if self.signed_in else 401, "Access to this repository is restricted", "GatedRepo")
         if path not in repo.commits[commit]:
             raise Refusal(404, "Entry not found", "EntryNotFound", commit=commit)
         content = repo.commits[commit][path]

@@ -46,9 +46,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: bytes) -> bytes:
     """A PNG by hand; `rows` are the packed samples, each row begun by its filter byte."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    body = b"".join(
-        [chunk(b"IHDR", header), *chunks, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
-    )
+    body = b"".join([chunk(b"IHDR", header), *chunks, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")])
     return b"\x89PNG\r\n\x1a\n" + body
 
 
@@ -167,9 +165,7 @@ def test_exif_orientation_in_every_format(format: str, orientation: int) -> None
     assert np.abs(result - expected).mean() < 6
 
 
-@pytest.mark.parametrize(
-    "exif", [b"Exif\0\0", b"Exif\0\0garbage", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01\x03\0\1"]
-)
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0garbage", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01\x03\0\1"])
 def test_broken_exif_does_not_matter(exif: bytes) -> None:
     for format in ("JPEG", "PNG", "WEBP"):
         with warnings.catch_warnings():
@@ -200,12 +196,8 @@ def test_display_p3_matches_matrices() -> None:
     image = Image.fromarray(values)
     result = np.asarray(load_image(encoded(image, "PNG", icc_profile=profile)), float)
     encoded_values = values / 255
-    linear = np.where(
-        encoded_values <= 0.04045, encoded_values / 12.92, ((encoded_values + 0.055) / 1.055) ** 2.4
-    )
-    p3_to_srgb = np.array(
-        [[1.2249401, -0.2249404, 0], [-0.0420569, 1.0420571, 0], [-0.0196376, -0.0786361, 1.0982735]]
-    )
+    linear = np.where(encoded_values <= 0.04045, encoded_values / 12.92, ((encoded_values + 0.055) / 1.055) ** 2.4)
+    p3_to_srgb = np.array([[1.2249401, -0.2249404, 0], [-0.0420569, 1.0420571, 0], [-0.0196376, -0.0786361, 1.0982735]])
     expected = encode_srgb(linear @ p3_to_srgb.T)
     assert np.abs(result - expected).max() <= 3
     assert np.abs(result[0, 0] - (255, 0, 0)).max() <= 6
@@ -239,9 +231,7 @@ def test_cmyk_by_its_profile() -> None:
     inks[0] = (100, 0, 0)
     inks[8] = (60, -30, -40)  # the first channel, cyan, varies slowest
     inks[15] = (0, 0, 0)  # the black point
-    grid = b"".join(
-        bytes((round(lightness * 2.55), a + 128, b + 128)) for _, (lightness, a, b) in sorted(inks.items())
-    )
+    grid = b"".join(bytes((round(lightness * 2.55), a + 128, b + 128)) for _, (lightness, a, b) in sorted(inks.items()))
     ramp = bytes(range(256))
     matrix = struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
     table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + matrix + ramp * 4 + grid + ramp * 3
@@ -320,9 +310,7 @@ def test_float_images() -> None:
 
 
 def over(colour: tuple[int, ...], alpha: int, background: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(
-        (2 * (c * alpha + b * (255 - alpha)) + 255) // 510 for c, b in zip(colour, background, strict=True)
-    )
+    return tuple((2 * (c * alpha + b * (255 - alpha)) + 255) // 510 for c, b in zip(colour, background, strict=True))
 
 
 @pytest.mark.parametrize("background", [(255, 255, 255), (0, 0, 0), (12, 200, 99)])
@@ -341,9 +329,7 @@ def test_alpha_exactly(background: tuple[int, int, int]) -> None:
         encoded(palette, "PNG", transparency=bytes(alphas)),
         rgba,
     ]
-    for source, colour in zip(
-        sources, [(200, 100, 50), (90,) * 3, (200, 100, 50), (200, 100, 50)], strict=True
-    ):
+    for source, colour in zip(sources, [(200, 100, 50), (90,) * 3, (200, 100, 50), (200, 100, 50)], strict=True):
         result = load_image(source, background=background)
         assert [result.getpixel((x, 0)) for x in range(6)] == [over(colour, a, background) for a in alphas]
 
@@ -352,9 +338,7 @@ def test_one_transparent_colour() -> None:
     red = (255, 0, 0)
     cases = {
         # Levels that share the high byte are told apart.
-        "grey 16": png(
-            2, 1, 16, 0, b"\0" + struct.pack(">2H", 1000, 1001), chunk(b"tRNS", struct.pack(">H", 1000))
-        ),
+        "grey 16": png(2, 1, 16, 0, b"\0" + struct.pack(">2H", 1000, 1001), chunk(b"tRNS", struct.pack(">H", 1000))),
         "grey 8": png(2, 1, 8, 0, b"\0\x05\x04", chunk(b"tRNS", b"\0\x05")),
         "grey 4": png(2, 1, 4, 0, b"\0\x50", chunk(b"tRNS", b"\0\x05")),
         "grey 2": png(2, 1, 2, 0, b"\0\x80", chunk(b"tRNS", b"\0\x02")),
@@ -488,12 +472,8 @@ def test_stale_metadata_of_a_converted_image_is_ignored() -> None:
 
 
 def test_grey_with_the_profile_of_a_colour_picture() -> None:
-    expected = np.array(
-        pixel(encoded(Image.new("RGB", (1, 1), (90, 90, 90)), "PNG", icc_profile=linear_rgb()))
-    )
-    result = np.array(
-        pixel(encoded(Image.new("L", (1, 1), 90), "JPEG", quality=100, icc_profile=linear_rgb()))
-    )
+    expected = np.array(pixel(encoded(Image.new("RGB", (1, 1), (90, 90, 90)), "PNG", icc_profile=linear_rgb())))
+    result = np.array(pixel(encoded(Image.new("L", (1, 1), 90), "JPEG", quality=100, icc_profile=linear_rgb())))
     assert abs(result - expected).max() <= 1 and abs(expected - 90).min() > 20
 
 
@@ -593,9 +573,7 @@ def bombs() -> dict[str, bytes]:
     tiff = encoded(photo(), "TIFF")
     for tag in (256, 257):  # width and length
         for kind, old in ((4, 48), (4, 40), (3, 48), (3, 40)):
-            tiff = tiff.replace(
-                struct.pack("<HHII", tag, kind, 1, old), struct.pack("<HHII", tag, 4, 1, 65500)
-            )
+            tiff = tiff.replace(struct.pack("<HHII", tag, kind, 1, old), struct.pack("<HHII", tag, 4, 1, 65500))
     jp2 = encoded(photo(), "JPEG2000")
     siz = struct.pack(">IIII", 48, 40, 0, 0)
     jp2 = jp2.replace(struct.pack(">II", 40, 48), struct.pack(">II", *size)).replace(
@@ -621,9 +599,7 @@ def bombs() -> dict[str, bytes]:
         "GIF screen": b"GIF89a" + struct.pack("<HHBBB", 65500, 65500, 0x80, 0, 0) + bytes(6) + frame(1, 1),
         "GIF frame": screen + frame(65500, 65500),
         "GIF disposed": screen + dispose + frame(13000, 13000),
-        "ICO": b"\0\0\1\0\1\0"
-        + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, 100, 22)
-        + png(12000, 12000, 8, 0, b""),
+        "ICO": b"\0\0\1\0\1\0" + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, 100, 22) + png(12000, 12000, 8, 0, b""),
     }
     if HAS_AVIF:
         ispe = b"ispe" + bytes(4)

@@ -47,9 +47,7 @@ def client(hub: LoopbackHub, tmp_path: Path) -> Client:
     return run
 
 
-def test_a_folder_goes_up_and_comes_down_at_every_revision(
-    hub: LoopbackHub, client: Client, tmp_path: Path
-) -> None:
+def test_a_folder_goes_up_and_comes_down_at_every_revision(hub: LoopbackHub, client: Client, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "README.md").write_bytes(CARD)
