@@ -44,12 +44,12 @@ class GeneratorBlock(nn.Module):
             self.skip = ConvLayer(in_channels, out_channels, 1, activate=upsample, bias=upsample)
 
     def forward(self, x: Tensor, texture: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
-        """[B, in, h, w] -> [B, out, h, w], or twice the sides."""
-        y = self.conv2(self.conv1(x, texture, noises[0]), texture, noises[1])
-        skip = x if self.skip is None else self.skip(x)
+        """x [B, in, h, w], which may be overwritten -> [B, out, h, w], or twice the sides."""
+        skip = x.clone() if self.skip is None and not self.upsample else x
+        skip = skip if self.skip is None else self.skip(skip)
         if self.upsample:
             skip = F.interpolate(skip, scale_factor=2, mode="bilinear", align_corners=False)
-        return residual(y, skip)
+        return residual(self.conv2(self.conv1(x, texture, noises[0]), texture, noises[1]), skip)
 
 
 class Generator(nn.Module):

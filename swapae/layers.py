@@ -35,11 +35,13 @@ def add(x: Tensor, y: Tensor) -> Tensor:
 
 
 def leaky_relu(x: Tensor, bias: Tensor) -> Tensor:
-    """sqrt(2) * leaky_relu(x + bias) of slope 0.2, for [B, C] or [B, C, H, W]; may overwrite x."""
-    bias = bias.to(x.dtype).view(1, -1, *[1] * (x.dim() - 2))
-    if torch.is_grad_enabled():
-        return F.leaky_relu(x + bias, LEAK) * ACTIVATION_GAIN
-    return F.leaky_relu_(x.add_(bias), LEAK).mul_(ACTIVATION_GAIN)
+    """leaky_relu(x + sqrt(2) * bias) of slope 0.2, for [B, C] or [B, C, H, W]; may overwrite x.
+
+    With x = sqrt(2) * y it is StyleGAN2's sqrt(2) * leaky_relu(y + bias): layers put the gain into their scale,
+    where it costs nothing.
+    """
+    bias = (ACTIVATION_GAIN * bias).to(x.dtype).view(1, -1, *[1] * (x.dim() - 2))
+    return F.leaky_relu(x + bias, LEAK) if torch.is_grad_enabled() else F.leaky_relu_(x.add_(bias), LEAK)
 
 
 def residual(x: Tensor, skip: Tensor) -> Tensor:
@@ -58,11 +60,12 @@ class EqualLinear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels))
         self.bias = nn.Parameter(torch.full((out_channels,), bias))
+        self.gain = (ACTIVATION_GAIN if activate else 1.0) / math.sqrt(in_channels)
         self.activate = activate
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, in] -> [B, out], or [B, in, h, w] -> [B, out, h, w]."""
-        weight = self.weight / math.sqrt(self.weight.shape[1])
+        weight = self.weight * self.gain
         bias = None if self.activate else self.bias
         y = F.conv2d(x, weight[:, :, None, None], bias) if x.dim() == 4 else F.linear(x, weight, bias)
         return leaky_relu(y, self.bias) if self.activate else y
@@ -132,7 +135,7 @@ class ConvLayer(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
-        self.gain = 1 / math.sqrt(in_channels * kernel_size**2)
+        self.gain = (ACTIVATION_GAIN if activate else 1.0) / math.sqrt(in_channels * kernel_size**2)
         self.activate, self.stride, self.pad_mode = activate, stride, pad_mode
         self.padding = kernel_size // 2 if padded else 0
         self.blur: Blur | None = None
@@ -182,7 +185,13 @@ class DownBlock(nn.Module):
 
 
 def modulated_conv2d(
-    x: Tensor, weight: Tensor, style: Tensor, *, demodulate: bool = True, upsample: bool = False
+    x: Tensor,
+    weight: Tensor,
+    style: Tensor,
+    *,
+    gain: float = 1.0,
+    demodulate: bool = True,
+    upsample: bool = False,
 ) -> Tensor:
     """Convolution whose input channels are scaled by a style, with one weight for the whole batch.
 
@@ -192,9 +201,10 @@ def modulated_conv2d(
     the *activations* and convolving once is exactly equal.
 
     Args:
-        x: [B, C, H, W].
+        x: [B, C, H, W]; overwritten where no gradient is recorded.
         weight: [O, C, k, k].
         style: [B, C, 1, 1], or a map [B, C, h, w] that is resized bilinearly to H x W.
+        gain: factor on the result.
         demodulate: normalise style and weight; without it the weight is scaled by 1/sqrt(C k k).
         upsample: transposed convolution of stride 2, [B, O, 2H + 1, 2W + 1] for k = 3.
     """
@@ -202,12 +212,13 @@ def modulated_conv2d(
         style = F.interpolate(style, size=x.shape[2:], mode="bilinear", align_corners=False)
     if demodulate:
         style = widen(style)
-        style = style * torch.rsqrt(style.square().mean(1, keepdim=True) + 1e-8)
+        style = style * (gain * torch.rsqrt(style.square().mean(1, keepdim=True) + 1e-8))
         length = widen(weight).square().sum((1, 2, 3), keepdim=True)
         weight = weight * torch.rsqrt(length + 1e-8).to(weight.dtype)
     else:
-        weight = weight / math.sqrt(weight[0].numel())
-    x = x * style.to(x.dtype)
+        weight = weight * (gain / math.sqrt(weight[0].numel()))
+    style = style.to(x.dtype)
+    x = x * style if torch.is_grad_enabled() else x.mul_(style)
     if upsample:
         return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
     return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
@@ -226,12 +237,13 @@ class ModulatedConv(nn.Module):
         self.blur = Blur((1, 3, 3, 1), (1, 1), gain=4.0) if upsample else None
 
     def forward(self, x: Tensor, texture: Tensor, noise: Tensor | None) -> Tensor:
-        """[B, in, H, W], texture [B, T, 1, 1] or a map, noise broadcastable to the output or None."""
-        y = modulated_conv2d(x, self.weight, self.modulation(texture), upsample=self.blur is not None)
+        """x [B, in, H, W], which may be overwritten; texture [B, T, 1, 1] or a map; noise for the output, or None."""
+        style = self.modulation(texture)
+        y = modulated_conv2d(x, self.weight, style, gain=ACTIVATION_GAIN, upsample=self.blur is not None)
         if self.blur is not None:
             y = self.blur(y)
         if noise is not None:
-            y = add(y, self.noise_weight.to(y.dtype) * noise.to(y.dtype))
+            y = add(y, (ACTIVATION_GAIN * self.noise_weight).to(y.dtype) * noise.to(y.dtype))
         return leaky_relu(y, self.bias)
 
 
@@ -245,6 +257,6 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: Tensor, texture: Tensor) -> Tensor:
-        """[B, in, H, W] -> [B, 3, H, W]."""
+        """[B, in, H, W], which may be overwritten -> [B, 3, H, W]."""
         y = modulated_conv2d(x, self.weight, self.modulation(texture), demodulate=False)
         return add(y, self.bias.view(1, 3, 1, 1).to(y.dtype))

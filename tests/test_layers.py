@@ -68,6 +68,8 @@ def test_blur_keeps_a_constant_under_reflection_but_not_under_zeros():
 def test_layers_keep_unit_variance():
     torch.manual_seed(0)
     x = torch.randn(8, 64, 32, 32)
+    with torch.no_grad():
+        assert ConvLayer(64, 64, 3)(x).square().mean().sqrt().item() == pytest.approx(1.0198, abs=0.05)
     assert ConvLayer(64, 64, 3, activate=False)(x).std().item() == pytest.approx(1, abs=0.1)
     assert EqualLinear(512, 512)(torch.randn(256, 512)).std().item() == pytest.approx(1, abs=0.1)
     assert modulated_conv2d(x, torch.randn(64, 64, 3, 3), torch.ones(8, 64, 1, 1)).std().item() == pytest.approx(
@@ -95,7 +97,7 @@ def test_in_place_arithmetic_gives_what_the_recorded_one_does():
 def test_activation_and_residual_by_hand():
     x = torch.tensor([[1.0, -2.0]])
     expected = torch.tensor([[1.5, -0.3]]) * math.sqrt(2)
-    torch.testing.assert_close(leaky_relu(x.clone(), torch.tensor([0.5, 0.5])), expected)
+    torch.testing.assert_close(leaky_relu(math.sqrt(2) * x, torch.tensor([0.5, 0.5])), expected)
     torch.testing.assert_close(residual(torch.ones(1), torch.ones(1)), torch.tensor([math.sqrt(2)]))
 
 
