@@ -29,12 +29,13 @@ from tqdm import tqdm
 from swapae import SwapAE
 from swapae.codes import Codes
 from swapae.config import PRESETS
-from swapae.data import Photographs, is_validation
+from swapae.data import held_out, training_data
 from swapae.errors import UserError
 from swapae.grids import swap_grid
-from swapae.images import fit, list_images, load_image, save_image, to_pil
+from swapae.images import Picture, fit, load_image, save_image, to_pil
 from swapae.losses import RECIPES
 from swapae.lpips import LPIPS
+from swapae.sources import open_source
 from swapae.training import R1_INTERVAL, AveragedWeights, DiscriminatorStep, GeneratorStep, TrainingNoise, adam
 
 CHECKPOINT = "checkpoint.pt"
@@ -46,7 +47,11 @@ class TrainConfig:
     """How a run is made.
 
     Args:
-        data: folder of photographs, searched recursively; 5 % of them are kept for validation.
+        data: folder of photographs, searched recursively; folder of an LMDB; or hf:OWNER/NAME[/CONFIG][:SPLIT], a
+            Hugging Face dataset, or its folder on disk. 5 % of the photographs are kept for validation.
+        image_column: the dataset's column of photographs, where there is more than one.
+        stream: read the dataset as it comes, without downloading it first.
+        flip: mirror half of the crops left to right.
         output: run folder; a run that is there already goes on from its checkpoint.
         preset: sizes of the networks and of the training crops.
         recipe: the paper's weights of the loss terms, or those of its published code.
@@ -64,9 +69,12 @@ class TrainConfig:
         log_every_images, sample_every_images, save_every_images: how often.
     """
 
-    data: Path
+    data: str
     output: Path
     preset: Literal[tuple(PRESETS)] = "church256"  # type: ignore[valid-type]
+    image_column: str | None = None
+    stream: bool = False
+    flip: bool = True
     recipe: Literal["paper", "release"] = "paper"
     perceptual_weight: float = 0.0
     patch_weight: float | None = None
@@ -86,6 +94,8 @@ class TrainConfig:
 def train(config: TrainConfig) -> None:
     """Run the training loop: a batch for the discriminators, now and then R1, a batch for the generator."""
     preset = PRESETS[config.preset]
+    handling = dataclasses.replace(preset.data, flip=config.flip)
+    source = open_source(config.data, config.image_column, config.stream)
     accelerator = Accelerator(
         mixed_precision=config.mixed_precision,
         dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
@@ -101,19 +111,13 @@ def train(config: TrainConfig) -> None:
     model = SwapAE(preset.model)
     averaged = copy.deepcopy(model).to(accelerator.device).eval()
     critics = DiscriminatorStep(preset.discriminators, weights, config.noise)
-    data = Photographs(
-        config.data,
-        preset.model.image_size,
-        preset.discriminators.crop_size,
-        config.total_images,
-        config.seed,
-    )
     generator_optimizer = adam(model.parameters(), config.lr)
     critic_optimizer = adam(critics.parameters(), config.lr, R1_INTERVAL)
-    run = Run(config, averaged, model, critics, generator_optimizer, critic_optimizer)
+    examples = held_out(source, SAMPLES)
+    run = Run(config, averaged, examples, model, critics, generator_optimizer, critic_optimizer)
     step, images_seen = run.resume() if accelerator.is_main_process or (config.output / CHECKPOINT).exists() else (0, 0)
 
-    remaining = torch.utils.data.Subset(data, range(images_seen, config.total_images))
+    remaining, data = training_data(source, handling, config.total_images, config.seed, images_seen, config.batch_size)
     loader = DataLoader(remaining, config.batch_size, num_workers=config.num_workers, drop_last=True)
     generator_step, critics, generator_optimizer, critic_optimizer, loader = accelerator.prepare(
         GeneratorStep(model, weights, config.noise, perceptual), critics, generator_optimizer, critic_optimizer, loader
@@ -151,6 +155,8 @@ def train(config: TrainConfig) -> None:
         run.save(step, images_seen)
         run.sample(images_seen)
     progress.close()
+    if data.unreadable and accelerator.is_main_process:
+        print(f"{data.unreadable} unreadable pictures were skipped; `swapae data check` lists them", file=sys.stderr)
     accelerator.end_training()
 
 
@@ -166,6 +172,7 @@ class Run:
         self,
         config: TrainConfig,
         averaged: SwapAE,
+        examples: list[Picture],
         model: SwapAE,
         critics: DiscriminatorStep,
         generator_optimizer: torch.optim.Optimizer,
@@ -182,7 +189,10 @@ class Run:
         self.losses: dict[str, list[Tensor]] = {}
         self.started = time.monotonic()
         self.logged_images: int | None = None
-        self.examples: list[Tensor] | None = None
+        shape = averaged.config
+        self.examples = [
+            fit(load_image(picture), shape.image_size, shape.stride, shape.minimum_side) for picture in examples
+        ]
 
     def resume(self) -> tuple[int, int]:
         """Load the checkpoint if there is one; (step, images seen)."""
@@ -231,13 +241,7 @@ class Run:
     @torch.no_grad()
     def sample(self, images_seen: int) -> None:
         """Write a grid of swaps between photographs that are not trained on; its diagonal reconstructs."""
-        size, stride = self.averaged.config.image_size, self.averaged.config.stride
-        if self.examples is None:
-            paths = list_images(self.config.data)
-            kept = [path for path in paths if is_validation(path)]
-            kept = kept if len(kept) >= SAMPLES else paths
-            chosen = kept[:: max(1, len(kept) // SAMPLES)][:SAMPLES]
-            self.examples = [fit(load_image(path), size, stride, self.averaged.config.minimum_side) for path in chosen]
+        size = self.averaged.config.image_size
         device = next(self.averaged.parameters()).device
         codes = [self.averaged.encode(example.tensor.to(device)) for example in self.examples]
         hybrids = [

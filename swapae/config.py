@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from swapae.errors import UserError
 
@@ -172,20 +172,48 @@ def config_from_dict(kind: type[Config], values: Mapping[str, Any], source: str)
 
 
 @dataclass(frozen=True)
+class DataHandling:
+    """How a photograph becomes an item to train on: resized, cropped at random, mirrored or not.
+
+    Args:
+        size: pixels that `resize` brings the photograph to, by Lanczos, up or down.
+        crop_size: side in pixels of the random square crop; at most `size`.
+        resize: "short" brings the short side to `size` and keeps the aspect; "exact" brings both there, for
+            photographs that are square already or nearly so.
+        flip: mirror half of the crops left to right.
+    """
+
+    size: int
+    crop_size: int
+    resize: Literal["short", "exact"] = "short"
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.crop_size <= self.size < LARGEST:
+            raise UserError(f"crops of {self.crop_size} pixels do not fit in images of {self.size}")
+
+
+@dataclass(frozen=True)
 class Preset:
-    """A model with the discriminators that train it and its weight of patch R1."""
+    """A model with the discriminators that train it, its weight of patch R1, and how photographs are resized."""
 
     model: SwapAEConfig = SwapAEConfig()
     discriminators: DiscriminatorConfig = DiscriminatorConfig()
     patch_r1_weight: float = 1.0
+    resize: Literal["short", "exact"] = "short"
+
+    @property
+    def data(self) -> DataHandling:
+        """Photographs at the model's size, crops at the discriminator's."""
+        return DataHandling(self.model.image_size, self.discriminators.crop_size, self.resize)
 
 
 PRESETS: dict[str, Preset] = {
     "church256": Preset(),
     "bedroom256": Preset(),
-    "afhq256": Preset(),
+    "afhq256": Preset(resize="exact"),
     "mountain512": Preset(SwapAEConfig(image_size=512), DiscriminatorConfig(crop_size=512), patch_r1_weight=10.0),
-    "ffhq512": Preset(SwapAEConfig(image_size=512), DiscriminatorConfig(crop_size=512)),
+    "ffhq512": Preset(SwapAEConfig(image_size=512), DiscriminatorConfig(crop_size=512), resize="exact"),
     "ffhq1024": Preset(
         SwapAEConfig(
             image_size=1024,

@@ -1,85 +1,152 @@
-"""Photographs for training: a folder -> crops in [-1, 1], in an order that only the seed decides."""
+"""Photographs for training: pictures of a source -> crops in [-1, 1], in an order that only the seed decides."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from pathlib import Path
+import logging
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset, get_worker_info
 
+from swapae.config import DataHandling
+from swapae.crops import check_failures, check_sizes, crop, is_validation, resized
 from swapae.errors import PictureError, UserError
-from swapae.images import fit, list_images, load_image
+from swapae.images import Picture, load_image
+from swapae.picture_files import Source
+from swapae.sources import StreamSource
+from swapae.streams import StreamedPhotographs, first_held_out
 
-VALIDATION_SHARE = 0.05
+# Decoded pictures that all workers together may keep, if that is enough for all pictures.
 CACHE_BYTES = 2 * 1024**3
+# Pictures whose headers are read before training.
+LOOKED_AT = 1000
+
+logger = logging.getLogger(__name__)
 
 
-def is_validation(path: str | os.PathLike[str]) -> bool:
-    """Whether a photograph is kept out of training: 5 % by a hash of the file name, the same on every machine."""
-    digest = hashlib.sha256(Path(path).name.encode()).digest()
-    return int.from_bytes(digest[:8], "big") < VALIDATION_SHARE * 2**64
+def training_data(
+    source: Source | StreamSource, handling: DataHandling, length: int, seed: int, start: int, batch_size: int
+) -> tuple[Dataset[Tensor], Photographs | StreamedPhotographs]:
+    """Items `start` to `length` of a source, for a DataLoader of batches of `batch_size` without shuffling.
+
+    Returns:
+        The data set to load from, and the one behind it, which counts the unreadable pictures.
+
+    Raises:
+        UserError: As of `Photographs` and `StreamedPhotographs`.
+    """
+    if isinstance(source, StreamSource):
+        stream = StreamedPhotographs(source, handling, length, seed, start, batch_size)
+        return stream, stream
+    photographs = Photographs(source, handling, length, seed)
+    return Subset(photographs, range(start, length)), photographs
 
 
-class Photographs(Dataset):
-    """A stream of `length` random crops from a folder of photographs.
+class Photographs(Dataset[Tensor]):
+    """A stream of `length` random crops from a source with random access.
 
-    Item i is decided by (seed, i) alone, through a new permutation of the folder for each pass, so that a run
-    may stop and go on anywhere, and any number of worker processes gives the same items.
+    Item i is decided by (seed, i) alone, through a new permutation of the source for each pass, so that a run
+    may stop and go on anywhere, and any number of worker processes gives the same items. In the place of a
+    picture that cannot be read comes the next of the pass that can.
 
     Args:
-        folder: searched recursively; the photographs of `is_validation` are left out.
-        image_size: the short side is brought to this many pixels (Lanczos).
-        crop_size: side of the random square crop; half of the crops are mirrored.
+        source: its pictures of `is_validation` are left out.
+        handling: sizes and modes.
         length: items in the stream.
         seed: of order, crops and mirroring.
 
     Raises:
-        UserError: no photograph to train on, or a crop larger than the image.
+        UserError: fewer than two pictures to train on, or none as large as a crop. While reading: too many of
+            the pictures fail.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], image_size: int, crop_size: int, length: int, seed: int) -> None:
-        if crop_size > image_size:
-            raise UserError(f"crops of {crop_size} pixels do not fit in images of {image_size}")
-        self.paths = [path for path in list_images(folder) if not is_validation(path)]
-        if len(self.paths) < 2:
-            raise UserError(f"{folder}: found {len(self.paths)} photographs to train on; at least 2 are needed")
-        self.image_size, self.crop_size, self.length, self.seed = image_size, crop_size, length, seed
-        self._order: tuple[int, list[int]] = (-1, [])
+    def __init__(self, source: Source, handling: DataHandling, length: int, seed: int) -> None:
+        self.source, self.handling, self.length, self.seed = source, handling, length, seed
+        training = [index for index in range(len(source)) if not is_validation(source.name(index))]
+        if len(training) < 2:
+            raise UserError(f"{source.label}: found {len(training)} photographs to train on; at least 2 are needed")
+        self._indices = torch.tensor(training, dtype=torch.int32)
+        looked_at = training[:: -(-len(training) // LOOKED_AT)]
+        check_sizes((read_or_none(source, index) for index in looked_at), handling.crop_size, source.label)
+        # One byte for each picture, 0 not yet read, 1 good, 2 unreadable: shared by all workers, and written
+        # without locks, since each writes what any other would.
+        self._state = torch.zeros(len(source), dtype=torch.uint8).share_memory_()
+        self._order: tuple[int, Tensor] = (-1, self._indices)
         self._cache: dict[int, Tensor] = {}
-        self._cache_limit = CACHE_BYTES // (image_size * image_size * 4)
+        self._cached_bytes = 0
+        self._caches = len(training) * handling.size**2 * 4 <= CACHE_BYTES  # 4: three channels, an aspect of 4 to 3
 
     def __len__(self) -> int:
         return self.length
 
+    @property
+    def unreadable(self) -> int:
+        """How many pictures could not be read so far, in all workers."""
+        return int((self._state == 2).sum())
+
     def __getitem__(self, position: int) -> Tensor:
         """Crop [3, crop_size, crop_size] in [-1, 1]."""
-        epoch, place = divmod(position, len(self.paths))
+        count = len(self._indices)
+        epoch, place = divmod(position, count)
         if self._order[0] != epoch:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            self._order = (epoch, torch.randperm(len(self.paths), generator=generator).tolist())
-        image = self._photograph(self._order[1][place])
-        generator = torch.Generator().manual_seed(self.seed * 2_000_003 + position)
-        draws = torch.rand(3, generator=generator).tolist()
-        top, left = (
-            int(draw * (side - self.crop_size + 1)) for draw, side in zip(draws[:2], image.shape[1:], strict=True)
-        )
-        crop = image[:, top : top + self.crop_size, left : left + self.crop_size]
-        if draws[2] < 0.5:
-            crop = crop.flip(2)
-        return crop / 127.5 - 1
+            self._order = (epoch, self._indices[torch.randperm(count, generator=generator)])
+        for step in range(count):
+            picture = self._photograph(int(self._order[1][(place + step) % count]))
+            if picture is not None:
+                return crop(picture, self.handling, self.seed, position)
+        raise UserError(f"{self.source.label}: not one picture can be read; try swapae data check")
 
-    def _photograph(self, index: int) -> Tensor:
-        """Photograph [3, H, W] in 0..255 with its short side at `image_size`; decoded once where memory allows."""
+    def _photograph(self, index: int) -> Tensor | None:
+        """Picture uint8 [3, H, W], resized; None if it cannot be read. Decoded once where memory allows."""
         if index in self._cache:
             return self._cache[index]
+        if self._state[index] == 2:
+            return None
         try:
-            fitted = fit(load_image(self.paths[index]), self.image_size, stride=1, minimum=1)
+            picture = resized(self.source.read(index), self.handling)
         except PictureError as error:
-            raise UserError(f"{error}; remove it from the training folder") from None
-        image = ((fitted.tensor[0] + 1) * 127.5).round().to(torch.uint8)
-        if len(self._cache) < self._cache_limit:
-            self._cache[index] = image
-        return image
+            self._state[index] = 2
+            logger.warning("skipping an unreadable picture: %s", error)
+            check_failures(self.unreadable, int((self._state > 0).sum()), self.source.label)
+            return None
+        self._state[index] = 1
+        if self._caches:
+            worker = get_worker_info()
+            if self._cached_bytes + picture.nbytes <= CACHE_BYTES // (worker.num_workers if worker else 1):
+                self._cache[index] = picture
+                self._cached_bytes += picture.nbytes
+        return picture
+
+
+def held_out(source: Source | StreamSource, count: int) -> list[Picture]:
+    """Up to `count` pictures, read, that are not trained on, or any where fewer than `count` are kept out."""
+    candidates: Iterable[Picture | None]
+    if isinstance(source, StreamSource):
+        candidates = first_held_out(source, count)
+    else:
+        chosen = [index for index in range(len(source)) if is_validation(source.name(index))]
+        chosen = chosen if len(chosen) >= count else list(range(len(source)))
+        step = max(1, len(chosen) // count)
+        # Spread over the source; the others stand in for those that cannot be read.
+        order = [chosen[i] for first in range(step) for i in range(first, len(chosen), step)]
+        candidates = (read_or_none(source, index) for index in order)
+    images: list[Picture] = []
+    for picture in candidates:
+        if len(images) == count:
+            break
+        try:
+            if picture is not None:
+                images.append(load_image(picture))
+        except PictureError:
+            continue  # training reports it, or `swapae data check`
+    return images
+
+
+def read_or_none(source: Source, index: int) -> Picture | None:
+    """As `source.read`, but None for what cannot be read."""
+    try:
+        return source.read(index)
+    except PictureError:
+        return None

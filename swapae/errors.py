@@ -4,6 +4,12 @@
 class UserError(ValueError):
     """Bad input whose one-line message says what was wrong, what was expected and what to do."""
 
+    def __init__(self, message: str) -> None:
+        # A DataLoader raises the error of a worker process anew, with the worker's traceback as its message.
+        if message.startswith("Caught ") and "Original Traceback" in message:
+            message = message.strip().splitlines()[-1].partition(": ")[2]
+        super().__init__(message)
+
 
 class PictureError(UserError):
     """A picture that cannot be read, or whose size does not suit the model."""

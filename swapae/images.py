@@ -1,4 +1,4 @@
-"""Pictures in and out: with `colour`, `decoding` and `grids` the only code that knows PIL, uint8 and [-1, 1].
+"""Pictures in and out: with `colour`, `decoding`, `inspection` and `grids` the only code that knows PIL.
 
 Whatever comes in (a file, bytes, a PIL image, an array, a tensor) leaves `load_image` as an upright picture
 in 8-bit sRGB, or raises a `PictureError` of one line. No setting of Pillow changes; any thread may call it.
@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from swapae.colour import narrow, quantise, to_srgb
-from swapae.decoding import check_size, decode
+from swapae.decoding import Header, check_size, decode, read_header
 from swapae.errors import PictureError, UserError
 
 Picture: TypeAlias = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
@@ -49,7 +49,11 @@ class Fitted(NamedTuple):
 
 
 def load_image(
-    source: Picture, *, background: tuple[int, int, int] = (255, 255, 255), max_pixels: int = MAX_PIXELS
+    source: Picture,
+    *,
+    background: tuple[int, int, int] = (255, 255, 255),
+    max_pixels: int = MAX_PIXELS,
+    draft_to: int | None = None,
 ) -> Image.Image:
     """Read a picture of any kind as an upright 8-bit RGB image in sRGB.
 
@@ -62,6 +66,7 @@ def load_image(
             [3, H, W] or [1, 3, H, W] of floats in [-1, 1] or of uint8.
         background: The RGB colour, 0 to 255, behind transparent pixels.
         max_pixels: Larger pictures are refused by their header, before they are decoded.
+        draft_to: Decode a JPEG faster and smaller, its sides no shorter than this where they were not before.
 
     Returns:
         A new RGB image without metadata.
@@ -76,7 +81,7 @@ def load_image(
         elif isinstance(source, np.ndarray):
             image = _from_array(source, name)
         else:
-            image = decode(source, name, max_pixels)
+            image = decode(source, name, max_pixels, draft_to)
         check_size(image.size, name, max_pixels)
         return to_srgb(image, background, name)
     except PictureError:
@@ -87,6 +92,21 @@ def load_image(
         raise PictureError(
             f"{name} is damaged, cut short or of an unknown variety ({_reason(error)}): save it anew as PNG or JPEG"
         ) from error
+
+
+def header(source: Picture, *, max_pixels: int = MAX_PIXELS) -> Header:
+    """Read the size, the mode and the profile of an encoded picture without decoding it.
+
+    Raises:
+        PictureError: As of `load_image`, as far as the header shows it.
+    """
+    name = _name(source)
+    try:
+        return read_header(source, name, max_pixels)
+    except PictureError:
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly everything when fed damaged data
+        raise PictureError(f"{name} is damaged, its header cannot be read ({_reason(error)})") from error
 
 
 def fit(
@@ -109,9 +129,8 @@ def fit(
         PictureError: The short side would be under `minimum`, or the result over `max_pixels`.
     """
     width, height = image.size
-    short, long = min(width, height), max(width, height)
     if size == "full":
-        if short < minimum:
+        if min(width, height) < minimum:
             raise PictureError(
                 f"the picture is {width}x{height} and the model needs at least {minimum} pixels a side: "
                 f"use --size {minimum} or more to enlarge it"
@@ -120,8 +139,7 @@ def fit(
     else:
         if size < minimum:
             raise PictureError(f"size {size} is too small: the model needs --size {minimum} or more")
-        scaled = (2 * long * size + short) // (2 * short)
-        fitted = (size, scaled) if width <= height else (scaled, size)
+        fitted = scaled_size(image.size, size)
     right, below = (-side % stride for side in fitted)
     if (fitted[0] + right) * (fitted[1] + below) > max_pixels:
         raise PictureError(
@@ -134,6 +152,26 @@ def fit(
     pixels = np.pad(np.asarray(image), ((0, below), (0, right), (0, 0)), mode="symmetric")
     tensor = torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0).contiguous().to(torch.float32)
     return Fitted(tensor.div_(127.5).sub_(1), fitted)
+
+
+def scaled_size(size: tuple[int, int], short: int) -> tuple[int, int]:
+    """The (width, height) that has `size`'s aspect, to the nearest pixel, and a short side of `short` pixels."""
+    width, height = size
+    now, long = min(size), max(size)
+    scaled = (2 * long * short + now) // (2 * now)
+    return (short, scaled) if width <= height else (scaled, short)
+
+
+def levels(image: Image.Image, size: tuple[int, int]) -> torch.Tensor:
+    """Resize an RGB image to `size`, (width, height), by Lanczos: uint8 [3, H, W].
+
+    Raises:
+        PictureError: The result would be over `MAX_PIXELS`.
+    """
+    check_size(size, "the resized picture", MAX_PIXELS)
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
 def to_pil(images: torch.Tensor, size: tuple[int, int] | None = None) -> Image.Image:
@@ -230,20 +268,37 @@ def list_images(folder: str | os.PathLike, *, recursive: bool = True) -> list[Pa
     Raises:
         PictureError: The folder is missing, or holds no pictures.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise PictureError(f"{str(folder)!r} is not a folder: give a folder of pictures")
-    paths = sorted(
-        path
-        for path in (folder.rglob("*") if recursive else folder.glob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
-    if not paths:
+    return [Path(folder, name) for name in picture_names(folder, recursive=recursive)]
+
+
+def picture_names(folder: str | os.PathLike, *, recursive: bool = True) -> list[str]:
+    """As `list_images`, as names below `folder`: for millions of them, which as `Path` take a gigabyte.
+
+    Raises:
+        PictureError: The folder is missing, or holds no pictures.
+    """
+    if not os.path.isdir(folder):
+        raise PictureError(f"{os.fspath(folder)!r} is not a folder: give a folder of pictures")
+    names: list[str] = []
+    below = [""]
+    while below:
+        start = below.pop()
+        try:
+            entries = list(os.scandir(os.path.join(folder, start)))
+        except PermissionError:
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            name = os.path.join(start, entry.name)
+            if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and entry.is_file():
+                names.append(name)
+            elif recursive and entry.is_dir(follow_symlinks=False):
+                below.append(name)
+    if not names:
         known = " ".join(sorted(IMAGE_SUFFIXES))
-        raise PictureError(f"there are no pictures in {str(folder)!r}: expected files ending in {known}")
-    return paths
+        raise PictureError(f"there are no pictures in {os.fspath(folder)!r}: expected files ending in {known}")
+    return sorted(names, key=lambda name: name.split(os.sep))
 
 
 def _name(source: Picture) -> str:
