@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -132,7 +132,7 @@ def train(config: TrainConfig) -> None:
         run.record(losses)
 
     progress = tqdm(total=config.total_images, initial=images_seen, unit="img", disable=not accelerator.is_main_process)
-    batches: Iterator[Tensor] = iter(loader)
+    batches = closing(progress, loader)
     for images in batches:
         seed_step(config.seed, step, accelerator.process_index)
         optimise(critics(model, images), critic_optimizer)
@@ -158,6 +158,14 @@ def train(config: TrainConfig) -> None:
     if data.unreadable and accelerator.is_main_process:
         print(f"{data.unreadable} unreadable pictures were skipped; `swapae data check` lists them", file=sys.stderr)
     accelerator.end_training()
+
+
+def closing(progress: tqdm, loader: Iterable[Tensor]) -> Iterator[Tensor]:
+    """The batches of a loader; when they end or fail the progress bar is closed, before anything else is said."""
+    try:
+        yield from loader
+    finally:
+        progress.close()
 
 
 def seed_step(seed: int, step: int, process: int) -> None:

@@ -1,16 +1,21 @@
-"""The command line: `swapae swap`, `reconstruct`, `encode`, `decode`, `grid`, `interpolate`, `convert`."""
+"""The command line: `swapae swap`, `reconstruct`, `encode`, `decode`, `grid`, `interpolate`, `convert`, `data`."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import io
+import json
 import math
+import operator
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import tyro
@@ -20,10 +25,12 @@ from tqdm import tqdm
 from swapae.animation import check_animation_output, save_animation
 from swapae.codes import Codes
 from swapae.convert import convert_checkpoint
+from swapae.data_check import check, check_clean_folder, describe, write_clean
 from swapae.errors import UserError
 from swapae.grids import swap_grid
-from swapae.images import MAX_PIXELS, check_output, fit, list_images, load_image, save_image, to_pil
+from swapae.images import MAX_PIXELS, atomic_path, check_output, fit, list_images, load_image, save_image, to_pil
 from swapae.model import SwapAE
+from swapae.sources import StreamSource, open_source
 
 Structure = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
 Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
@@ -269,6 +276,54 @@ def convert(checkpoint: File, output: Folder, discriminators: bool = False) -> N
     convert_checkpoint(checkpoint, output, discriminators=discriminators)
 
 
+def check_data(
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")],
+    min_size: int = 128,
+    write: Annotated[Path | None, tyro.conf.arg(metavar="CLEAN_DIR")] = None,
+    size: int = 256,
+    json_file: Annotated[Path | None, tyro.conf.arg(name="json", metavar="FILE")] = None,
+    workers: int = os.cpu_count() or 1,
+) -> None:
+    """What is wrong with training pictures: unreadable, tiny, grey, repeated, in odd modes; and a clean copy.
+
+    Args:
+        data: folder of pictures, searched recursively, or folder of an LMDB; not changed.
+        min_size: pictures with a short side under this many pixels are tiny.
+        write: folder for a clean copy: without the unreadable, the tiny and exact repetitions, upright, in sRGB,
+            as JPEG of quality 95 with full colour resolution, or PNG up to 128 pixels. Goes on where it was stopped.
+        size: pixels of the short side of the copies.
+        json_file: file for the whole report, of which no more than ten pictures of a kind are printed.
+        workers: processes.
+    """
+    for name, value, low, high in (
+        ("size", size, 16, 8192),
+        ("min-size", min_size, 1, 8192),
+        ("workers", workers, 0, 256),
+    ):
+        if not low <= value <= high:
+            raise UserError(f"--{name} must be {low} to {high}, got {value}")
+    if json_file is not None:
+        check_output(json_file, (".json",))
+    source = open_source(data)
+    if isinstance(source, StreamSource):
+        raise UserError(f"{data!r} is a stream: give a folder or an LMDB")
+    if write is not None:
+        check_clean_folder(source, write)
+    report = check(source, min_size, workers)
+    if json_file is not None:
+        with atomic_path(json_file) as temporary:
+            temporary.write_text(json.dumps(dataclasses.asdict(report), indent=1, ensure_ascii=True) + "\n")
+    print(describe(report))
+    if write is not None:
+        try:
+            written = write_clean(source, report.kept, write, size, workers)
+        except KeyboardInterrupt:
+            raise UserError(
+                "interrupted; the copies so far are whole, and the same command goes on from there"
+            ) from None
+        print(f"clean copy: {written} pictures in {str(write)!r}")
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "swap": swap,
     "reconstruct": reconstruct,
@@ -278,6 +333,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "interpolate": interpolate,
     "convert": convert,
 }
+DATA_COMMANDS: dict[str, Callable[..., None]] = {"check": check_data}
 
 
 def main() -> int:
@@ -309,17 +365,31 @@ def main() -> int:
 
 def parse() -> Callable[[], None]:
     """The command to run, with its arguments bound."""
-    from functools import partial, wraps
 
     def deferred(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
-        @wraps(function)
+        @functools.wraps(function)
         def bind(*args: object, **kwargs: object) -> Callable[[], None]:
-            return partial(function, *args, **kwargs)
+            return functools.partial(function, *args, **kwargs)
 
         return bind
 
+    def data(command: Any) -> Callable[[], None]:
+        """Training data."""
+        return command
+
+    data.__annotations__["command"] = tyro.conf.OmitSubcommandPrefixes[
+        functools.reduce(
+            operator.or_,
+            (
+                Annotated[Any, tyro.conf.subcommand(name, constructor=deferred(function))]
+                for name, function in DATA_COMMANDS.items()
+            ),
+            # A union, of which the command is one choice, needs another.
+            Annotated[None, tyro.conf.Suppress],
+        )
+    ]
     return tyro.extras.subcommand_cli_from_dict(
-        {name: deferred(function) for name, function in COMMANDS.items()},
+        {**{name: deferred(function) for name, function in COMMANDS.items()}, "data": data},
         prog="swapae",
         description="The structure of one photograph in the texture of another, in one forward pass.",
     )

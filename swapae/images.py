@@ -162,6 +162,17 @@ def scaled_size(size: tuple[int, int], short: int) -> tuple[int, int]:
     return (short, scaled) if width <= height else (scaled, short)
 
 
+def resize_short(image: Image.Image, short: int) -> Image.Image:
+    """Resize an RGB image by Lanczos, its short side to `short` pixels, its aspect kept.
+
+    Raises:
+        PictureError: The result would be over `MAX_PIXELS`.
+    """
+    size = scaled_size(image.size, short)
+    check_size(size, "the resized picture", MAX_PIXELS)
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
 def levels(image: Image.Image, size: tuple[int, int]) -> torch.Tensor:
     """Resize an RGB image to `size`, (width, height), by Lanczos: uint8 [3, H, W].
 
