@@ -63,7 +63,7 @@ class Photographs(Dataset[Tensor]):
 
     def __init__(self, source: Source, handling: DataHandling, length: int, seed: int) -> None:
         self.source, self.handling, self.length, self.seed = source, handling, length, seed
-        training = [index for index in range(len(source)) if not is_validation(source.name(index))]
+        training = [index for index, name in enumerate(source.names()) if not is_validation(name)]
         if len(training) < 2:
             raise UserError(f"{source.label}: found {len(training)} photographs to train on; at least 2 are needed")
         self._indices = torch.tensor(training, dtype=torch.int32)
@@ -126,7 +126,7 @@ def held_out(source: Source | StreamSource, count: int) -> list[Picture]:
     if isinstance(source, StreamSource):
         candidates = first_held_out(source, count)
     else:
-        chosen = [index for index in range(len(source)) if is_validation(source.name(index))]
+        chosen = [index for index, name in enumerate(source.names()) if is_validation(name)]
         chosen = chosen if len(chosen) >= count else list(range(len(source)))
         step = max(1, len(chosen) // count)
         # Spread over the source; the others stand in for those that cannot be read.

@@ -11,7 +11,7 @@ import importlib
 import io
 import os
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,6 +35,10 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def name(self, index: int) -> str:
         """The picture's name within the source, the same on every machine."""
+
+    def names(self) -> Iterator[str]:
+        """All names in order; faster than one by one."""
+        return map(self.name, range(len(self)))
 
     @abc.abstractmethod
     def read(self, index: int) -> Picture:
@@ -63,6 +67,13 @@ class PackedNames:
         start, end = self._ends[index : index + 2].tolist()
         return self._bytes[start:end].numpy().tobytes()
 
+    def __iter__(self) -> Iterator[bytes]:
+        content, start = memoryview(self._bytes.numpy()), 0
+        for chunk in self._ends[1:].split(10_000):  # not one list of all ends
+            for end in chunk.tolist():
+                yield content[start:end].tobytes()
+                start = end
+
 
 class NamedBytes(io.BytesIO):
     """Encoded bytes with the name by which messages call them."""
@@ -89,6 +100,10 @@ class FolderSource(Source):
     def name(self, index: int) -> str:
         """The path below the folder."""
         return os.fsdecode(self._names[index])
+
+    def names(self) -> Iterator[str]:
+        """The paths below the folder."""
+        return map(os.fsdecode, self._names)
 
     def read(self, index: int) -> Picture:
         """The path."""
@@ -131,7 +146,11 @@ class LmdbSource(Source):
 
     def name(self, index: int) -> str:
         """The key."""
-        return self._keys[index].decode(errors="backslashreplace")
+        return key_text(self._keys[index])
+
+    def names(self) -> Iterator[str]:
+        """The keys."""
+        return map(key_text, self._keys)
 
     def read(self, index: int) -> Picture:
         """The value, a JPEG or WebP file as a rule."""
@@ -157,6 +176,11 @@ class LmdbSource(Source):
                 raise UserError(f"cannot open the LMDB {self.label!r}: {reason}") from error
             _environments[self._path] = environment
         return environment
+
+
+def key_text(key: bytes) -> str:
+    """A key of an LMDB for people, and for `is_validation`."""
+    return key.decode(errors="backslashreplace")
 
 
 def is_lmdb(folder: str | os.PathLike[str]) -> bool:

@@ -242,7 +242,9 @@ def test_names_of_a_million_files_take_no_more_than_their_bytes():
     assert len(packed) == len(names) and packed[0] == names[0] and packed[-1 % len(names)] == names[-1]
     tensors = vars(packed).values()
     assert sum(tensor.nbytes for tensor in tensors) < 35 * len(names)  # 26 bytes of name and 8 of offset
-    assert list(PackedNames([b"", "ä\n".encode(), b"\xff"])[i] for i in range(3)) == [b"", "ä\n".encode(), b"\xff"]
+    assert list(packed) == names
+    odd = [b"", "ä\n".encode(), b"\xff"]
+    assert [PackedNames(odd)[i] for i in range(3)] == odd == list(PackedNames(odd))
 
 
 def test_file_names_that_are_no_text(tmp_path):
