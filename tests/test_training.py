@@ -78,6 +78,29 @@ def test_draws_do_not_depend_on_how_the_batch_is_shared_out():
     assert abs(noise.mean()) < 0.03 and abs(noise.std() - 1) < 0.03
 
 
+def test_gradients_of_shares_average_to_those_of_the_batch(steps):
+    """In float64, so that only a real difference shows."""
+    generator, critics = (step.double() for step in steps)
+    images = torch.rand(4, 3, 64, 64, dtype=torch.float64) * 2 - 1
+
+    def gradients(images, draws):
+        found = []
+        for module, other, options in (
+            (critics, generator.model, {}),
+            (critics, generator.model, {"r1": True}),
+            (generator, critics, {}),
+        ):
+            module.zero_grad(set_to_none=True)
+            sum(module(other, images, draws, **options).values()).backward()
+            found += [parameter.grad for parameter in module.parameters()]
+        return found
+
+    whole = gradients(images, Draws(1, 2))
+    shares = [gradients(images[2 * p : 2 * p + 2], Draws(1, 2, p, 2)) for p in range(2)]
+    for batch, *parts in zip(whole, *shares, strict=True):
+        torch.testing.assert_close(sum(parts) / 2, batch, rtol=1e-9, atol=1e-12)
+
+
 def test_lazy_r1_corrects_adam():
     parameter = torch.nn.Parameter(torch.zeros(1))
     lazy = adam([parameter], 0.002, lazy_r1_interval=16).param_groups[0]
@@ -132,7 +155,18 @@ def test_the_script_trains_and_goes_on_where_it_stopped(tmp_path):
     (tmp_path / "photos").mkdir()
     for index in range(12):
         Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(tmp_path / f"photos/{index}.png")
-    arguments = ["--data", "photos", "--output", "run", "--preset", "small128", "--batch-size", "4", "--num-workers", "0"]
+    arguments = [
+        "--data",
+        "photos",
+        "--output",
+        "run",
+        "--preset",
+        "small128",
+        "--batch-size",
+        "4",
+        "--num-workers",
+        "0",
+    ]
     arguments += ["--log-every-images", "8", "--sample-every-images", "16", "--save-every-images", "16"]
     first = run(tmp_path, *arguments, "--total-images", "16")
     assert first.returncode == 0, first.stderr
@@ -167,9 +201,6 @@ def test_two_processes_train_as_one(tmp_path):
         Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(tmp_path / f"photos/{index}.png")
     arguments = ["--data", "photos", "--preset", "small128", "--batch-size", "8", "--num-workers", "0"]
     arguments += ["--total-images", "48", "--sample-every-images", "1000"]
-    # A small rate: Adam's first steps are the rate times the gradient's sign, and where a gradient is all
-    # rounding, so is its sign.
-    arguments += ["--lr", "0.0002"]
     for processes in (1, 2):
         done = run(tmp_path, *arguments, "--output", f"run{processes}", processes=processes)
         assert done.returncode == 0, done.stderr
@@ -177,7 +208,8 @@ def test_two_processes_train_as_one(tmp_path):
     folders = [list_checkpoints(tmp_path / f"run{processes}/checkpoints")[-1] for processes in (1, 2)]
     for name in ("model", "critics", "averaged"):
         one, two = (load_file(folder / f"{name}.safetensors") for folder in folders)
-        assert relative(one, two) < 1e-6, name
+        # Adam divides each gradient by its own size, the rounding of the smallest ones too.
+        assert relative(one, two) < 1e-5, name
 
 
 def test_bad_data_is_one_line(tmp_path):
