@@ -98,7 +98,10 @@ def train(config: TrainConfig) -> None:
     check(config, accelerator.num_processes)
     torch.manual_seed(config.seed)
     weights = dataclasses.replace(
-        RECIPES[config.recipe], perceptual=config.perceptual_weight, patch_r1=preset.patch_r1_weight
+        RECIPES[config.recipe],
+        perceptual=config.perceptual_weight,
+        r1=preset.r1_weight,
+        patch_r1=preset.patch_r1_weight,
     )
     if config.patch_weight is not None:
         weights = dataclasses.replace(weights, patch=config.patch_weight)

@@ -173,10 +173,15 @@ def config_from_dict(kind: type[Config], values: Mapping[str, Any], source: str)
 
 @dataclass(frozen=True)
 class Preset:
-    """A model with the discriminators that train it and its weight of patch R1."""
+    """A model, the discriminators that train it, and the weights of their gradient penalties.
+
+    The penalty sums over pixels, so what holds a discriminator of 256-pixel images back stifles one of 64-pixel
+    crops: the small presets scale the weights with the number of pixels (Karras et al. 2020, ADA, appendix).
+    """
 
     model: SwapAEConfig = SwapAEConfig()
     discriminators: DiscriminatorConfig = DiscriminatorConfig()
+    r1_weight: float = 10.0
     patch_r1_weight: float = 1.0
 
 
@@ -215,6 +220,8 @@ PRESETS: dict[str, Preset] = {
             patch_max_channels=96,
             patch_hidden_channels=512,
         ),
+        r1_weight=0.6,
+        patch_r1_weight=0.05,
     ),
     "small256": Preset(
         SwapAEConfig(texture_channels=256, encoder_capacity=0.5, generator_capacity=0.375),
@@ -227,5 +234,7 @@ PRESETS: dict[str, Preset] = {
             patch_max_channels=128,
             patch_hidden_channels=512,
         ),
+        r1_weight=2.5,
+        patch_r1_weight=0.1,
     ),
 }
