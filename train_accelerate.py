@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from swapae import SwapAE
+from swapae.arguments import parse_arguments
 from swapae.config import PRESETS
 from swapae.data import Photographs
 from swapae.draws import Draws
@@ -217,7 +219,7 @@ def parse() -> TrainConfig:
     """Settings from the command line; `--config FILE` starts from a saved run's, and flags override it."""
     arguments = sys.argv[1:]
     if "--config" not in arguments:
-        return tyro.cli(TrainConfig, description=__doc__, args=arguments)
+        return parse_arguments(partial(tyro.cli, TrainConfig, description=__doc__, args=arguments))
     place = arguments.index("--config")
     try:
         path = Path(arguments[place + 1])
@@ -226,7 +228,7 @@ def parse() -> TrainConfig:
     except (IndexError, OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"--config needs the config.json of a run ({error})") from None
     del arguments[place : place + 2]
-    return tyro.cli(TrainConfig, description=__doc__, args=arguments, default=default)
+    return parse_arguments(partial(tyro.cli, TrainConfig, description=__doc__, args=arguments, default=default))
 
 
 def main() -> int:

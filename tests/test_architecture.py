@@ -15,13 +15,14 @@ PACKAGE = ROOT / "swapae"
 # A module may import those in lines above its own.
 LAYERS = [
     {"errors"},
-    {"config", "colour", "grids"},
+    {"config", "colour", "grids", "arguments", "draws"},
     {"decoding", "layers"},
     {"images"},
-    {"encoder", "generator", "discriminators", "hub", "animation"},
+    {"encoder", "generator", "discriminators", "hub", "animation", "checkpoints"},
     {"codes"},
     {"model", "losses"},
     {"lpips", "data", "training", "convert"},
+    {"run"},
     {"cli", "demo"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

@@ -212,13 +212,35 @@ def test_two_processes_train_as_one(tmp_path):
         assert relative(one, two) < 1e-5, name
 
 
-def test_bad_data_is_one_line(tmp_path):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "train_accelerate.py"), "--data", "nothing", "--output", "run"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1 and "nothing" in done.stderr
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--data", "nothing"], "nothing"),
+        (["--data", "empty"], "empty"),
+        (["--preset", "church"], "church"),
+        (["--batch-size", "1"], "--batch-size"),
+        (["--batch-size", "6", "--gradient-accumulation-steps", "4"], "--batch-size"),
+        (["--output", "photos"], "photos"),
+        (["--output", "photos/0.png"], "0.png"),
+        (["--config", "photos/0.png"], "--config"),
+        (["--resume", "nowhere"], "nowhere"),
+        (["--keep", "0"], "--keep"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys, arguments, part):
+    sys.path.insert(0, str(ROOT))
+    import train_accelerate
+
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "empty"):
+        (tmp_path / name).mkdir()
+    for index in range(3):
+        Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(f"photos/{index}.png")
+    before = sorted(tmp_path.rglob("*"))
+    usual = ["--data", "photos", "--output", "run", "--preset", "small128", "--num-workers", "0"]
+    monkeypatch.setattr(sys, "argv", ["train_accelerate.py", *usual, *arguments])
+    assert train_accelerate.main() == 2
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1 and part in error, error
+    assert sorted(tmp_path.rglob("*")) == before
