@@ -145,6 +145,7 @@ def train(config: TrainConfig) -> None:
             drop_last=True,
         )
     )
+    mean_over_processes = partial(accelerator.reduce, reduction="mean")
     averages = AveragedWeights(model, averaged, config.average_half_life)
 
     def optimise(turn: int, module: Any, optimizer: Any, other: Any, batches: list[Tensor], **options: bool) -> None:
@@ -181,7 +182,7 @@ def train(config: TrainConfig) -> None:
                 return now // interval > before // interval
 
             if due(config.log_every_images) or due(config.save_every_images):
-                means = run.means()
+                means = run.means(mean_over_processes)
                 if main:
                     run.log(means, images_seen, config.lr)
                 progress.set_postfix({name: f"{means[name]:.3f}" for name in ("g_l1", "g_patch", "d_real")})
@@ -189,8 +190,8 @@ def train(config: TrainConfig) -> None:
                 run.sample(config.data, images_seen)
             if main and due(config.save_every_images):
                 run.save(step, images_seen)
+    run.means(mean_over_processes)  # stops here rather than save what is broken
     if main:
-        run.means()
         run.sample(config.data, images_seen)
         run.save(step, images_seen)
     accelerator.end_training()

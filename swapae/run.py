@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,13 +111,19 @@ class Run:
         for name, value in terms.items():
             self._terms.setdefault(name, []).append(value.detach())
 
-    def means(self) -> dict[str, float]:
+    def means(self, reduce: Callable[[Tensor], Tensor]) -> dict[str, float]:
         """Mean of each term since the last call.
+
+        Args:
+            reduce: averages a tensor over all processes, which call this together.
 
         Raises:
             UserError: one is not finite.
         """
-        means = {name: torch.stack(values).mean().item() for name, values in self._terms.items()}
+        if not self._terms:
+            return {}
+        together = reduce(torch.stack([torch.stack(values).mean() for values in self._terms.values()]))
+        means = dict(zip(self._terms, together.tolist(), strict=True))
         self._terms.clear()
         if broken := [name for name, mean in means.items() if not math.isfinite(mean)]:
             raise UserError(

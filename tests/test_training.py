@@ -200,11 +200,15 @@ def test_two_processes_train_as_one(tmp_path):
     for index in range(12):
         Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(tmp_path / f"photos/{index}.png")
     arguments = ["--data", "photos", "--preset", "small128", "--batch-size", "8", "--num-workers", "0"]
-    arguments += ["--total-images", "48", "--sample-every-images", "1000"]
+    arguments += ["--total-images", "48", "--sample-every-images", "1000", "--log-every-images", "16"]
     for processes in (1, 2):
         done = run(tmp_path, *arguments, "--output", f"run{processes}", processes=processes)
         assert done.returncode == 0, done.stderr
         assert f"{processes} process" in done.stderr
+    logs = [(tmp_path / f"run{processes}/log.jsonl").read_text().splitlines() for processes in (1, 2)]
+    for one, two in zip(*logs, strict=True):
+        one, two = (json.loads(line) for line in (one, two))
+        assert all(one[name] == pytest.approx(two[name], abs=1e-4) for name in one if name[:2] in ("d_", "g_"))
     folders = [list_checkpoints(tmp_path / f"run{processes}/checkpoints")[-1] for processes in (1, 2)]
     for name in ("model", "critics", "averaged"):
         one, two = (load_file(folder / f"{name}.safetensors") for folder in folders)
