@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-import io
 import json
 import math
 import operator
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from swapae.animation import check_animation_output, save_animation
+from swapae.arguments import parse_arguments
 from swapae.codes import Codes
 from swapae.convert import convert_checkpoint
 from swapae.data_check import check, check_clean_folder, describe, write_clean
@@ -338,18 +336,12 @@ DATA_COMMANDS: dict[str, Callable[..., None]] = {"check": check_data}
 
 def main() -> int:
     """Run a command; exit status 0, or 2 with one line on stderr."""
-    parser_output = io.StringIO()
     try:
-        # tyro reports bad arguments in a drawn box of many lines: caught, and said in one.
-        with contextlib.redirect_stderr(parser_output):
-            command = parse()
-    except SystemExit as stop:
-        if not stop.code:
-            return 0
-        return complain(one_line(parser_output.getvalue()).rstrip(".") + "; see swapae --help")
-    try:
+        command = parse_arguments(parse)
         with torch.inference_mode():
             command()
+    except SystemExit:  # after --help
+        return 0
     except UserError as error:
         return complain(str(error))
     except (MemoryError, torch.OutOfMemoryError):
@@ -393,14 +385,6 @@ def parse() -> Callable[[], None]:
         prog="swapae",
         description="The structure of one photograph in the texture of another, in one forward pass.",
     )
-
-
-def one_line(box: str) -> str:
-    """The sentences of tyro's error box, without its frame, its title and the help it repeats."""
-    stripped = (line.strip("╭╮╰╯│─ ") for line in box.splitlines())
-    _, *lines = [line for line in stripped if line.strip("-")] or [""]
-    text = " ".join(lines)
-    return re.split(r" For full helptext| Argument helptext| Got errors", text)[0].strip() or "bad arguments"
 
 
 def complain(message: str) -> int:

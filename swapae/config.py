@@ -195,10 +195,15 @@ class DataHandling:
 
 @dataclass(frozen=True)
 class Preset:
-    """A model with the discriminators that train it, its weight of patch R1, and how photographs are resized."""
+    """A model, its discriminators, the weights of their gradient penalties, and how photographs are resized.
+
+    The penalty sums over pixels, so what holds a discriminator of 256-pixel images back stifles one of 64-pixel
+    crops: the small presets scale the weights with the number of pixels (Karras et al. 2020, ADA, appendix).
+    """
 
     model: SwapAEConfig = SwapAEConfig()
     discriminators: DiscriminatorConfig = DiscriminatorConfig()
+    r1_weight: float = 10.0
     patch_r1_weight: float = 1.0
     resize: Literal["short", "exact"] = "short"
 
@@ -243,6 +248,8 @@ PRESETS: dict[str, Preset] = {
             patch_max_channels=96,
             patch_hidden_channels=512,
         ),
+        r1_weight=0.6,
+        patch_r1_weight=0.05,
     ),
     "small256": Preset(
         SwapAEConfig(texture_channels=256, encoder_capacity=0.5, generator_capacity=0.375),
@@ -255,5 +262,7 @@ PRESETS: dict[str, Preset] = {
             patch_max_channels=128,
             patch_hidden_channels=512,
         ),
+        r1_weight=2.5,
+        patch_r1_weight=0.1,
     ),
 }

@@ -70,22 +70,21 @@ class PatchDiscriminator(nn.Module):
         return self.logits(reference.expand_as(features), features)
 
 
-def random_patches(images: Tensor, count: int, size: int) -> Tensor:
+def random_patches(images: Tensor, size: int, draws: Tensor) -> Tensor:
     """Random crops, each resampled to a square (section 3.2; sides 1/8 to 1/4 of the image's).
 
     Height and width are drawn independently, and half of the crops are flipped. All crops of an image are
-    read by one grid_sample, without copies of the image. Draws come from torch's global CPU generator.
+    read by one grid_sample, without copies of the image.
 
     Args:
         images: [B, 3, H, W].
-        count: N, crops per image.
         size: S, side to which they are resampled bilinearly.
+        draws: [B, N, 5] uniform in [0, 1): width, height, centre's x and y, mirrored or not.
 
     Returns:
         [B, N, 3, S, S].
     """
-    batch = len(images)
-    draws = torch.rand(batch, count, 5).to(images.device)
+    draws = draws.to(images.device)
     side = 1 / 8 + draws[..., :2] / 8  # share of width and height; half of it in grid_sample's [-1, 1]
     centre = (2 * draws[..., 2:4] - 1) * (1 - side)
     flip = torch.stack([torch.where(draws[..., 4] < 0.5, -1.0, 1.0), torch.ones_like(draws[..., 4])], -1)
@@ -99,4 +98,4 @@ def random_patches(images: Tensor, count: int, size: int) -> Tensor:
         padding_mode="reflection",
         align_corners=False,
     )  # [B, 3, N * S, S]
-    return patches.unflatten(2, (count, size)).transpose(1, 2)
+    return patches.unflatten(2, (draws.shape[1], size)).transpose(1, 2)

@@ -8,7 +8,7 @@ A hybrid has the texture of an image and the structure of its neighbour in the b
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -41,13 +41,18 @@ RECIPES = {"paper": LossWeights(), "release": dataclasses.replace(LossWeights(),
 PATCHES_PER_IMAGE = 8
 
 
+Noise = Literal["zero"] | Sequence[Tensor]
+NoiseMaker = Callable[[Tensor], Noise]  # structure codes [B, K, h, w] -> noise for `decode`
+Cropper = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> patches [B, N, 3, S, S]
+
+
 class SwapModel(Protocol):
     """What the objectives need of `SwapAE`."""
 
     def encode(self, images: Tensor) -> Codes:
         """Images -> codes."""
 
-    def decode(self, codes: Codes, *, noise: str) -> Tensor:
+    def decode(self, codes: Codes, *, noise: Noise) -> Tensor:
         """Codes -> images."""
 
 
@@ -59,9 +64,6 @@ class PatchCritic(Protocol):
 
     def logits(self, reference: Tensor, features: Tensor) -> Tensor:
         """Two feature sets [B, N, C] -> [B, N]."""
-
-
-Cropper = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> patches [B, N, 3, S, S]
 
 
 def neighbours(batch: int) -> list[int]:
@@ -87,7 +89,7 @@ class Fakes(NamedTuple):
     hybrids: Tensor  # [B, 3, H, W], texture of image i, structure of its neighbour
 
 
-def generate(model: SwapModel, images: Tensor, noise: Literal["random", "zero"] = "random") -> Fakes:
+def generate(model: SwapModel, images: Tensor, make_noise: NoiseMaker) -> Fakes:
     """Reconstruct half of the images and swap all of them, in one call of the generator."""
     structure, texture = model.encode(images)
     half = structure[::2]
@@ -95,6 +97,9 @@ def generate(model: SwapModel, images: Tensor, noise: Literal["random", "zero"] 
         torch.cat([half, structure[neighbours(len(images))]]),
         torch.cat([texture[::2], texture]),
     )
+    noise, own = make_noise(structure), make_noise(structure)
+    if not isinstance(noise, str):
+        noise = [torch.cat([mine[::2], swapped]) for mine, swapped in zip(own, noise, strict=True)]
     made = model.decode(codes, noise=noise)
     return Fakes(made[: len(half)], made[len(half) :])
 

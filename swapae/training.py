@@ -14,9 +14,12 @@ from torch import Tensor, nn
 
 from swapae.config import DiscriminatorConfig
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator, random_patches
+from swapae.draws import Draws
 from swapae.losses import (
     PATCHES_PER_IMAGE,
+    Cropper,
     LossWeights,
+    NoiseMaker,
     discriminator_losses,
     generate,
     generator_losses,
@@ -26,6 +29,15 @@ from swapae.model import SwapAE
 
 R1_INTERVAL = 16
 TrainingNoise = Literal["random", "zero"]
+
+
+def noise_maker(model: SwapAE, draws: Draws, noise: TrainingNoise) -> NoiseMaker:
+    """What `losses.generate` asks for noise: fresh maps of each step, or zero."""
+    if noise == "zero":
+        return lambda structure: "zero"
+    return lambda structure: draws.noise(
+        len(structure), model.generator.noise_sides(*structure.shape[2:]), structure.device
+    )
 
 
 class DiscriminatorStep(nn.Module):
@@ -38,18 +50,18 @@ class DiscriminatorStep(nn.Module):
         self.patch_size, self.weights, self.noise = config.patch_size, weights, noise
         self.to(memory_format=torch.channels_last)
 
-    def crop(self, images: Tensor) -> Tensor:
-        """Random patches [B, N, 3, S, S]."""
-        return random_patches(images, PATCHES_PER_IMAGE, self.patch_size)
+    def cropper(self, draws: Draws) -> Cropper:
+        """Images [B, 3, H, W] -> random patches [B, N, 3, S, S]."""
+        return lambda images: random_patches(images, self.patch_size, draws.uniform(len(images), PATCHES_PER_IMAGE, 5))
 
-    def forward(self, model: SwapAE, images: Tensor, *, r1: bool = False) -> dict[str, Tensor]:
+    def forward(self, model: SwapAE, images: Tensor, draws: Draws, *, r1: bool = False) -> dict[str, Tensor]:
         """Weighted loss terms for images [B, 3, H, W] in [-1, 1]."""
-        critics = (self.image_discriminator, self.patch_discriminator, self.crop)
+        critics = (self.image_discriminator, self.patch_discriminator, self.cropper(draws))
         if r1:
             with torch.autocast(images.device.type, enabled=False):
                 return r1_losses(images, *critics, self.weights, R1_INTERVAL)
         with torch.no_grad():
-            fakes = generate(model, images, self.noise)
+            fakes = generate(model, images, noise_maker(model, draws, self.noise))
         return discriminator_losses(fakes, images, *critics)
 
 
@@ -71,16 +83,16 @@ class GeneratorStep(nn.Module):
                 parameter.requires_grad_(not name.endswith("noise_weight"))
         self._perceptual_distance = [perceptual_distance]  # in a list: no submodule, its weights are fixed
 
-    def forward(self, critics: DiscriminatorStep, images: Tensor) -> dict[str, Tensor]:
+    def forward(self, critics: DiscriminatorStep, images: Tensor, draws: Draws) -> dict[str, Tensor]:
         """Weighted loss terms for images [B, 3, H, W] in [-1, 1]."""
         critics.requires_grad_(False)
         try:
             return generator_losses(
-                generate(self.model, images, self.noise),
+                generate(self.model, images, noise_maker(self.model, draws, self.noise)),
                 images,
                 critics.image_discriminator,
                 critics.patch_discriminator,
-                critics.crop,
+                critics.cropper(draws),
                 self.weights,
                 self._perceptual_distance[0],
             )

@@ -15,13 +15,24 @@ PACKAGE = ROOT / "swapae"
 # A module may import those in lines above its own.
 LAYERS = [
     {"errors"},
-    {"config", "colour", "grids"},
+    {"config", "colour", "grids", "arguments", "draws"},
     {"decoding", "layers"},
     {"images"},
-    {"encoder", "generator", "discriminators", "hub", "animation", "inspection", "crops", "picture_files"},
+    {
+        "encoder",
+        "generator",
+        "discriminators",
+        "hub",
+        "animation",
+        "inspection",
+        "crops",
+        "picture_files",
+        "checkpoints",
+    },
     {"codes", "sources"},
     {"model", "losses", "streams"},
     {"lpips", "data", "data_check", "training", "convert"},
+    {"run"},
     {"cli", "demo"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
-from swapae import SwapAE, SwapAEConfig
+from swapae import PRESETS, SwapAE
+from swapae.checkpoints import list_checkpoints
 from swapae.config import DiscriminatorConfig
+from swapae.draws import Draws
 from swapae.losses import LossWeights
 from swapae.training import AveragedWeights, DiscriminatorStep, GeneratorStep, adam
 
@@ -35,11 +38,11 @@ def steps(tiny_model):
 def test_each_step_trains_its_own_networks_alone(steps):
     generator, critics = steps
     images = torch.rand(4, 3, 64, 64) * 2 - 1
-    sum(critics(generator.model, images).values()).backward()
+    sum(critics(generator.model, images, Draws(0, 0)).values()).backward()
     assert all(p.grad is None for p in generator.parameters())
     assert all(p.grad is not None for p in critics.parameters())
     critics.zero_grad(set_to_none=True)
-    sum(generator(critics, images).values()).backward()
+    sum(generator(critics, images, Draws(0, 0)).values()).backward()
     assert all(p.grad is None and p.requires_grad for p in critics.parameters())
     assert all(p.grad is not None for p in generator.parameters())
     assert not {id(p) for p in generator.parameters()} & {id(p) for p in critics.parameters()}
@@ -49,11 +52,53 @@ def test_training_without_noise_leaves_its_weights_alone(tiny_model):
     generator = GeneratorStep(tiny_model.train(), LossWeights(), "zero")
     critics = DiscriminatorStep(CRITICS, LossWeights(), "zero")
     images = torch.rand(2, 3, 64, 64) * 2 - 1
-    reconstruction = [generator(critics, images)["g_l1"] for _ in range(2)]
+    reconstruction = [generator(critics, images, Draws(0, step))["g_l1"] for step in range(2)]
     assert torch.equal(*reconstruction)  # crops are random, pictures are not
-    sum(generator(critics, images).values()).backward()
+    sum(generator(critics, images, Draws(0, 0)).values()).backward()
     without = {name for name, parameter in tiny_model.named_parameters() if parameter.grad is None}
     assert without == {name for name, _ in tiny_model.named_parameters() if name.endswith("noise_weight")}
+
+
+def test_draws_do_not_depend_on_how_the_batch_is_shared_out():
+    alone = Draws(3, 5)
+    shares = [Draws(3, 5, process, 2) for process in range(2)]
+    for _ in range(2):  # the second call draws other numbers
+        whole = alone.uniform(4, 8, 5)
+        assert torch.equal(whole, torch.cat([share.uniform(2, 8, 5) for share in shares]))
+        maps = alone.noise(4, [(2, 3), (4, 6)], torch.device("cpu"))
+        parts = [share.noise(2, [(2, 3), (4, 6)], torch.device("cpu")) for share in shares]
+        assert [map.shape for map in maps] == [(4, 1, 2, 3), (4, 1, 4, 6)]
+        assert all(
+            torch.equal(map, torch.cat(pieces)) for map, pieces in zip(maps, zip(*parts, strict=True), strict=True)
+        )
+    assert not torch.equal(whole, alone.uniform(4, 8, 5))
+    assert not torch.equal(Draws(3, 5).uniform(4), Draws(3, 6).uniform(4))
+    assert not torch.equal(Draws(3, 5).uniform(4), Draws(4, 5).uniform(4))
+    noise = torch.cat([map.flatten() for map in Draws(0, 0).noise(8, [(64, 64)], torch.device("cpu"))])
+    assert abs(noise.mean()) < 0.03 and abs(noise.std() - 1) < 0.03
+
+
+def test_gradients_of_shares_average_to_those_of_the_batch(steps):
+    """In float64, so that only a real difference shows."""
+    generator, critics = (step.double() for step in steps)
+    images = torch.rand(4, 3, 64, 64, dtype=torch.float64) * 2 - 1
+
+    def gradients(images, draws):
+        found = []
+        for module, other, options in (
+            (critics, generator.model, {}),
+            (critics, generator.model, {"r1": True}),
+            (generator, critics, {}),
+        ):
+            module.zero_grad(set_to_none=True)
+            sum(module(other, images, draws, **options).values()).backward()
+            found += [parameter.grad for parameter in module.parameters()]
+        return found
+
+    whole = gradients(images, Draws(1, 2))
+    shares = [gradients(images[2 * p : 2 * p + 2], Draws(1, 2, p, 2)) for p in range(2)]
+    for batch, *parts in zip(whole, *shares, strict=True):
+        torch.testing.assert_close(sum(parts) / 2, batch, rtol=1e-9, atol=1e-12)
 
 
 def test_lazy_r1_corrects_adam():
@@ -87,7 +132,7 @@ def test_a_few_steps_lower_the_reconstruction_loss(tiny_model):
     optimizer = adam(generator.parameters(), 0.01)
     losses = []
     for _ in range(30):
-        terms = generator(critics, images)
+        terms = generator(critics, images, Draws(0, 0))
         losses.append(terms["g_l1"].item())
         optimizer.zero_grad()
         sum(terms.values()).backward()
@@ -95,28 +140,24 @@ def test_a_few_steps_lower_the_reconstruction_loss(tiny_model):
     assert losses[-1] < 0.6 * losses[0]
 
 
-def run(folder, *arguments):
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
-    command = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--num_processes",
-        "1",
-        "--num_machines",
-        "1",
-    ]
-    command += ["--mixed_precision", "no", "--dynamo_backend", "no", str(ROOT / "train_accelerate.py")]
-    return subprocess.run([*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+def run(folder, *arguments, processes=1):
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    # On a CPU, --num_processes alone silently starts one; --multi_gpu is the launcher's word for several.
+    several = ["--multi_gpu", "--main_process_port", "0"] if processes > 1 else []
+    launch = [sys.executable, "-m", "accelerate.commands.launch", *several, "--num_processes", str(processes)]
+    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    command = [*launch, str(ROOT / "train_accelerate.py"), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.slow
 def test_the_script_trains_and_goes_on_where_it_stopped(tmp_path):
+    (tmp_path / "photos").mkdir()
     for index in range(12):
-        Image.effect_noise((70, 60), 20 + 5 * index).convert("RGB").save(tmp_path / f"{index}.png")
+        Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(tmp_path / f"photos/{index}.png")
     arguments = [
         "--data",
-        ".",
+        "photos",
         "--output",
         "run",
         "--preset",
@@ -131,22 +172,15 @@ def test_the_script_trains_and_goes_on_where_it_stopped(tmp_path):
     assert first.returncode == 0, first.stderr
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert [line["images"] for line in lines] == [8, 16]
-    terms = {
-        "d_real",
-        "d_reconstruction",
-        "d_hybrid",
-        "d_patch_real",
-        "d_patch_hybrid",
-        "g_l1",
-        "g_reconstruction",
-    }
-    assert terms | {"g_hybrid", "g_patch", "d_r1", "d_patch_r1"} <= set(lines[0]) and "d_r1" not in lines[1]
+    terms = {"d_real", "d_reconstruction", "d_hybrid", "d_patch_real", "d_patch_hybrid"}
+    terms |= {"g_l1", "g_reconstruction", "g_hybrid", "g_patch", "lr", "memory_mib"}
+    assert terms | {"d_r1", "d_patch_r1"} <= set(lines[0]) and "d_r1" not in lines[1]
     grid = Image.open(tmp_path / "run/samples/000000016.png")
     assert grid.width > 5 * 128
     before = SwapAE.from_pretrained(tmp_path / "run/model")
-    assert before.config == SwapAEConfig(**json.loads((tmp_path / "run/model/config.json").read_text()))
+    assert before.config == PRESETS["small128"].model
 
-    second = run(tmp_path, *arguments, "--total-images", "32")
+    second = run(tmp_path, "--config", "run/config.json", "--total-images", "32")
     assert second.returncode == 0, second.stderr
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert [line["images"] for line in lines] == [8, 16, 24, 32]
@@ -154,13 +188,63 @@ def test_the_script_trains_and_goes_on_where_it_stopped(tmp_path):
     assert not torch.equal(before.encoder.to_texture.weight, after.encoder.to_texture.weight)
 
 
-def test_bad_data_is_one_line(tmp_path):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "train_accelerate.py"), "--data", "nothing", "--output", "run"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1 and "nothing" in done.stderr
-    assert not (tmp_path / "run").exists()
+def relative(one, other):
+    """Length of the difference of two sets of weights, in lengths of the first."""
+    difference = sum((one[name].double() - other[name].double()).square().sum() for name in one)
+    return (difference / sum(value.double().square().sum() for value in one.values())).sqrt().item()
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for index in range(12):
+        Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(tmp_path / f"photos/{index}.png")
+    arguments = ["--data", "photos", "--preset", "small128", "--batch-size", "8", "--num-workers", "0"]
+    arguments += ["--total-images", "48", "--sample-every-images", "1000", "--log-every-images", "16"]
+    for processes in (1, 2):
+        done = run(tmp_path, *arguments, "--output", f"run{processes}", processes=processes)
+        assert done.returncode == 0, done.stderr
+        assert f"{processes} process" in done.stderr
+    logs = [(tmp_path / f"run{processes}/log.jsonl").read_text().splitlines() for processes in (1, 2)]
+    for one, two in zip(*logs, strict=True):
+        one, two = (json.loads(line) for line in (one, two))
+        assert all(one[name] == pytest.approx(two[name], abs=1e-4) for name in one if name[:2] in ("d_", "g_"))
+    folders = [list_checkpoints(tmp_path / f"run{processes}/checkpoints")[-1] for processes in (1, 2)]
+    for name in ("model", "critics", "averaged"):
+        one, two = (load_file(folder / f"{name}.safetensors") for folder in folders)
+        # Adam divides each gradient by its own size, the rounding of the smallest ones too.
+        assert relative(one, two) < 1e-5, name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--data", "nothing"], "nothing"),
+        (["--data", "empty"], "empty"),
+        (["--preset", "church"], "church"),
+        (["--batch-size", "1"], "--batch-size"),
+        (["--batch-size", "6", "--gradient-accumulation-steps", "4"], "--batch-size"),
+        (["--output", "photos"], "photos"),
+        (["--output", "photos/0.png"], "0.png"),
+        (["--config", "photos/0.png"], "--config"),
+        (["--resume", "nowhere"], "nowhere"),
+        (["--keep", "0"], "--keep"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys, arguments, part):
+    sys.path.insert(0, str(ROOT))
+    import train_accelerate
+
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "empty"):
+        (tmp_path / name).mkdir()
+    for index in range(3):
+        Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(f"photos/{index}.png")
+    before = sorted(tmp_path.rglob("*"))
+    usual = ["--data", "photos", "--output", "run", "--preset", "small128", "--num-workers", "0"]
+    monkeypatch.setattr(sys, "argv", ["train_accelerate.py", *usual, *arguments])
+    assert train_accelerate.main() == 2
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1 and part in error, error
+    assert sorted(tmp_path.rglob("*")) == before

@@ -1,0 +1,189 @@
+"""The folder of a training run: log, sample grids, checkpoints and the current averaged model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from swapae.checkpoints import Checkpoint, list_checkpoints, load_checkpoint, load_newest, save_checkpoint
+from swapae.codes import Codes
+from swapae.config import Preset
+from swapae.errors import UserError
+from swapae.grids import swap_grid
+from swapae.images import Picture, fit, load_image, save_image, to_pil
+from swapae.model import SwapAE
+
+CONFIG_FILE = "config.json"
+LOG_FILE = "log.jsonl"
+SAMPLES = 4
+
+
+class Run:
+    """What a run keeps on the disk. Only the main process writes; all of them read.
+
+    Args:
+        folder: of the run; made if missing.
+        settings: plain values, written to config.json for `--config`.
+        preset: sizes of the networks; a checkpoint of other sizes is refused.
+        examples: pictures of the sample grids, which are not trained on.
+        networks: by name, with "averaged" among them; unwrapped.
+        optimizers: by name; whatever has `state_dict` and `load_state_dict`.
+        keep: checkpoints that are kept.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, Any],
+        preset: Preset,
+        examples: list[Picture],
+        networks: Mapping[str, nn.Module],
+        optimizers: Mapping[str, Any],
+        keep: int,
+    ) -> None:
+        self.folder, self.settings, self.keep = folder, settings, keep
+        self.networks, self.optimizers = networks, optimizers
+        self.averaged: SwapAE = networks["averaged"]  # type: ignore[assignment]
+        self.sizes = json.dumps([dataclasses.asdict(preset.model), dataclasses.asdict(preset.discriminators)])
+        self._terms: dict[str, list[Tensor]] = {}
+        shape = self.averaged.config
+        self._examples = [
+            fit(load_image(picture), shape.image_size, shape.stride, shape.minimum_side) for picture in examples
+        ]
+        self._logged: tuple[int, float] | None = None
+
+    # ------------------------------------------------------------ start
+
+    def resume(self, choice: str) -> tuple[int, int]:
+        """Load a checkpoint into networks and optimizers.
+
+        Args:
+            choice: "auto", the newest that is whole; "never"; or the folder of a checkpoint.
+
+        Returns:
+            Step and images seen; (0, 0) for a new run.
+
+        Raises:
+            UserError: "never" on a folder that has a run, or a checkpoint that is damaged or of other sizes.
+        """
+        checkpoints = self.folder / "checkpoints"
+        if choice == "never":
+            if list_checkpoints(checkpoints):
+                raise UserError(f"{self.folder} holds a run already: give another --output, or --resume auto to go on")
+            return 0, 0
+        checkpoint = load_newest(checkpoints) if choice == "auto" else load_checkpoint(Path(choice))
+        if checkpoint is None:
+            return 0, 0
+        if checkpoint.counters["sizes"] != self.sizes:
+            raise UserError(
+                f"the checkpoint in {self.folder} is of another --preset: give that one, or another --output"
+            )
+        for name, network in self.networks.items():
+            network.load_state_dict(checkpoint.weights[name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(checkpoint.optimizers[name])
+        return checkpoint.counters["step"], checkpoint.counters["images_seen"]
+
+    def begin(self, images_seen: int) -> None:
+        """Make the folder, write config.json, and drop log lines past the point the run goes on from."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / CONFIG_FILE).write_text(json.dumps(dict(self.settings), indent=2) + "\n")
+            log = self.folder / LOG_FILE
+            if log.exists():
+                lines = [line for line in log.read_text().splitlines() if line.endswith("}")]
+                kept = [line for line in lines if json.loads(line)["images"] <= images_seen]
+                log.write_text("".join(line + "\n" for line in kept))
+        except OSError as error:
+            raise UserError(f"cannot write the run folder {self.folder} ({error.strerror}): give another") from None
+
+    # ------------------------------------------------------------ while it runs
+
+    def record(self, terms: Mapping[str, Tensor]) -> None:
+        """Keep a step's terms for the log, without waiting for the device."""
+        for name, value in terms.items():
+            self._terms.setdefault(name, []).append(value.detach())
+
+    def means(self, reduce: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        """Mean of each term since the last call.
+
+        Args:
+            reduce: averages a tensor over all processes, which call this together.
+
+        Raises:
+            UserError: one is not finite.
+        """
+        if not self._terms:
+            return {}
+        together = reduce(torch.stack([torch.stack(values).mean() for values in self._terms.values()]))
+        means = dict(zip(self._terms, together.tolist(), strict=True))
+        self._terms.clear()
+        if broken := [name for name, mean in means.items() if not math.isfinite(mean)]:
+            raise UserError(
+                f"the loss {broken[0]} is no longer finite: the last good checkpoint is in {self.folder}; "
+                "go on from it with a lower --lr or without half precision"
+            )
+        return means
+
+    def log(self, means: Mapping[str, float], images_seen: int, lr: float) -> None:
+        """Append a line: terms, learning rate, speed and memory."""
+        now = time.monotonic()
+        line: dict[str, Any] = {"images": images_seen, **{name: round(mean, 5) for name, mean in means.items()}}
+        line["lr"] = lr
+        if self._logged is not None:
+            line["images_per_second"] = round((images_seen - self._logged[0]) / (now - self._logged[1]), 2)
+        self._logged = (images_seen, now)
+        line["memory_mib"] = round(peak_memory() / 2**20)
+        with open(self.folder / LOG_FILE, "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    @torch.no_grad()
+    def sample(self, images_seen: int) -> None:
+        """Write a grid of swaps between photographs that are not trained on; its diagonal reconstructs."""
+        device = next(self.averaged.parameters()).device
+        codes = [self.averaged.encode(example.tensor.to(device)) for example in self._examples]
+        hybrids = [
+            [to_pil(self.averaged.decode(Codes(a.structure, b.texture)), example.size) for b in codes]
+            for a, example in zip(codes, self._examples, strict=True)
+        ]
+        inputs = [to_pil(example.tensor, example.size) for example in self._examples]
+        (self.folder / "samples").mkdir(exist_ok=True)
+        grid = swap_grid(inputs, inputs, hybrids, self.averaged.config.image_size)
+        save_image(grid, self.folder / "samples" / f"{images_seen:09d}.png")
+
+    def save(self, step: int, images_seen: int) -> None:
+        """Write a checkpoint, then the averaged model."""
+        checkpoint = Checkpoint(
+            {"step": step, "images_seen": images_seen, "sizes": self.sizes},
+            {name: network.state_dict() for name, network in self.networks.items()},
+            {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+        )
+        save_checkpoint(self.folder / "checkpoints", step, checkpoint, self.keep)
+        self.averaged.save_pretrained(self.folder / "model")
+
+
+def peak_memory() -> int:
+    """Bytes of the device's allocator at its peak, or of the process without one."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * 1024
+
+
+def check_output(folder: Path) -> None:
+    """Raise UserError if `folder` holds something else than a run."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG_FILE).is_file()):
+        raise UserError(f"{folder} holds something else than a run: give a new folder as --output")
+    if not os.access(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()), os.W_OK):
+        raise UserError(f"{folder} cannot be written: give another --output")
