@@ -77,12 +77,14 @@ def open_source(spec: str, column: str | None = None, stream: bool = False) -> S
         is_dataset = any((folder / name).is_file() for name in SAVED_DATASET_FILES)
         if is_dataset or any(any(folder.glob(pattern)) for pattern in ("*.parquet", "data/*.parquet")):
             return open_dataset(spec, column, stream, is_folder=True)
-    if column is not None or stream:
-        raise UserError(f"a column and streaming are for Hugging Face datasets, and {spec!r} is none: write hf:{spec}")
-    if folder.is_dir() and is_lmdb(folder):
-        return LmdbSource(spec)
     if not folder.exists() and spec.count("/") == 1:
         raise UserError(f"there is no folder {spec!r}: for a dataset of the Hugging Face Hub write hf:{spec}")
+    if folder.is_dir() and (column is not None or stream):
+        raise UserError(
+            f"a column and streaming are for Hugging Face datasets: to read {spec!r} as one write hf:{spec}"
+        )
+    if is_lmdb(folder):
+        return LmdbSource(spec)
     return FolderSource(spec)
 
 
