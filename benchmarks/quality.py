@@ -2,7 +2,7 @@
 
 python benchmarks/quality.py --data FOLDER [--model FOLDER]
 
-FOLDER holds the training photographs; those that `swapae.data.is_validation` keeps out of training are measured,
+FOLDER holds the training photographs; those that `swapae.crops.is_validation` keeps out of training are measured,
 at the model's size. LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS.
 """
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from swapae import Codes, SwapAE
-from swapae.data import is_validation
+from swapae.crops import is_validation
 from swapae.images import fit, list_images, load_image
 from swapae.lpips import LPIPS
 
