@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import gc
 import json
 import sys
 from collections.abc import Iterator
@@ -243,10 +244,13 @@ def main() -> int:
     """Read the command line and train; 2 with one line on stderr for bad input."""
     try:
         train(parse())
+        return 0
     except UserError as error:
-        print(f"train_accelerate.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+        message = str(error)
+    # Said when what failed is gone, and with it the loader's workers, who could still log something after it.
+    gc.collect()
+    print(f"train_accelerate.py: {message}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

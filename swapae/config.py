@@ -141,7 +141,7 @@ def check_positive(config: SwapAEConfig | DiscriminatorConfig) -> None:
         value, kind = getattr(config, field.name), type(field.default)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < LARGEST:
             raise UserError(
-                f"{type(config).__name__}.{field.name} must be a positive number below {LARGEST}, got {value!r}"
+                f"{type(config).__name__}.{field.name} must be a positive number below {LARGEST}, got {value!r:.40}"
             )
         if kind is int and not isinstance(value, int):
             raise UserError(f"{type(config).__name__}.{field.name} must be a whole number, got {value!r}")
