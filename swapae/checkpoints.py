@@ -26,7 +26,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from swapae.errors import UserError
+from swapae.errors import UserError, first_line
 
 STATE_FILE = "state.json"
 OPTIMIZERS_FILE = "optimizers.pt"
@@ -79,7 +79,7 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint, keep: int) 
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
         shutil.rmtree(temporary, ignore_errors=True)
         raise UserError(
-            f"cannot write the checkpoint {final} ({str(error).splitlines()[0]}); the run stops here and can go on "
+            f"cannot write the checkpoint {final} ({first_line(error)}); the run stops here and can go on "
             "from the one before once there is room"
         ) from error
     for old in list_checkpoints(folder)[:-keep]:

@@ -121,11 +121,6 @@ def parse_size(text: str | None, default: int) -> int | Literal["full"]:
     return int(text)
 
 
-def mix(own: torch.Tensor, other: torch.Tensor, alpha: float) -> torch.Tensor:
-    """Texture between an image's own (alpha 0) and another's (alpha 1)."""
-    return torch.lerp(own, other, alpha)
-
-
 def check_alpha(alpha: float) -> None:
     """Raise UserError unless alpha is a finite number; beyond 0 and 1 it exaggerates."""
     if not math.isfinite(alpha):
@@ -148,7 +143,7 @@ def swap(
     session = Session(common)
     own, size = session.encode(structure)
     other, _ = session.encode(texture)
-    mixed = Codes(own.structure, mix(own.texture, other.texture, alpha))
+    mixed = Codes(own.structure, torch.lerp(own.texture, other.texture, alpha))
     save_image(session.decode(mixed, size), output)
 
 
@@ -255,7 +250,7 @@ def interpolate(
 
     def film() -> Iterator[Image.Image]:
         for frame in tqdm(range(frames), unit="frame"):
-            texture_between = mix(own.texture, other.texture, frame / (frames - 1))
+            texture_between = torch.lerp(own.texture, other.texture, frame / (frames - 1))
             yield session.decode(Codes(own.structure, texture_between), size)
 
     save_animation(film(), output, frames_per_second=fps)

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 
 from swapae.config import TEXTURE_DOWNSAMPLINGS, DiscriminatorConfig, SwapAEConfig
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
-from swapae.errors import UserError
-from swapae.hub import first_line, load_network, read_config, write_tensors
+from swapae.errors import UserError, first_line
+from swapae.hub import load_network, read_config, write_tensors
 from swapae.layers import ConvLayer, EqualLinear, ModulatedConv, ToRGB
 from swapae.model import SwapAE
 

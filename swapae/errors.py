@@ -13,3 +13,8 @@ class UserError(ValueError):
 
 class PictureError(UserError):
     """A picture that cannot be read, or whose size does not suit the model."""
+
+
+def first_line(error: Exception) -> str:
+    """An error's message without line breaks after the first."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from swapae.config import Config, SwapAEConfig, config_from_dict
-from swapae.errors import UserError
+from swapae.errors import UserError, first_line
 from swapae.images import atomic_path
 
 CONFIG_FILE = "config.json"
@@ -268,11 +268,6 @@ def dump_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     except SafetensorError as error:
         raise OSError(first_line(error)) from None
     path.chmod(mode)
-
-
-def first_line(error: Exception) -> str:
-    """An error's message without line breaks after the first."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 # ---------------------------------------------------------------- card
