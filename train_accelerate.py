@@ -2,8 +2,9 @@
 
     accelerate launch train_accelerate.py --data my_photos --output runs/mine
 
-The run folder holds config.json, log.jsonl, sample grids, checkpoints to go on from, and `model/`, the current
-averaged model, which `SwapAE.from_pretrained` loads at any moment. The same command goes on where a run stopped.
+The run folder holds config.json, log.jsonl, sample grids, checkpoints to go on from, and the averaged model as
+`SwapAE.from_pretrained` loads it: `latest/`, and `best/` by the evaluations. The same command goes on where a run
+stopped, however it stopped.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import copy
 import dataclasses
 import gc
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -23,22 +25,36 @@ from typing import Any, Literal
 
 import torch
 import tyro
-from accelerate import Accelerator, DataLoaderConfiguration
+from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from swapae import SwapAE
 from swapae.arguments import parse_arguments
-from swapae.config import PRESETS
+from swapae.config import PRESETS, Preset
 from swapae.data import held_out, training_data
 from swapae.draws import Draws
 from swapae.errors import UserError
-from swapae.losses import RECIPES
+from swapae.evaluation import Evaluation
+from swapae.initial import freeze, start_from
+from swapae.losses import RECIPES, LossWeights
 from swapae.lpips import LPIPS
 from swapae.run import SAMPLES, Run, check_output
 from swapae.sources import open_source
-from swapae.training import R1_INTERVAL, AveragedWeights, DiscriminatorStep, GeneratorStep, TrainingNoise, adam
+from swapae.tracking import Tracker, choose_tracker, start_tracker, track_picture
+from swapae.training import (
+    R1_INTERVAL,
+    AveragedWeights,
+    DiscriminatorStep,
+    GeneratorStep,
+    TrainingNoise,
+    adam,
+    compile_networks,
+)
+
+EVALUATED = 64  # photographs, of those kept out of training
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,7 @@ class TrainConfig:
             Hugging Face dataset, or its folder on disk. 5 % of the photographs are kept for validation.
         output: run folder; a run that is there already goes on from its newest checkpoint.
         preset: sizes of the networks and of the training crops.
+        resolution: pixels of the photographs' short side, if not the preset's; crops and patches scale with it.
         image_column: the dataset's column of photographs, where there is more than one.
         stream: read the dataset as it comes, without downloading it first.
         flip: mirror half of the crops left to right.
@@ -58,6 +75,10 @@ class TrainConfig:
         patch_weight: weight of the co-occurrence loss of encoder and generator; the recipe's if not given.
         noise: random noise maps for fine detail, or zero; a short training does better without, since it would
             take noise for texture long before it learns to draw any.
+        augment: turn, move and zoom what the image discriminator sees, the more often the more it knows its
+            photographs by heart; for fewer than some 5,000 of them.
+        init: run, checkpoint or model folder, or a model of the Hugging Face Hub, whose weights to start from.
+        freeze: parts that stay as they are, such as encoder, generator.blocks.2 or image_discriminator.blocks.0.
         batch_size: images of an update, over all processes. A batch feeds either the discriminators or the generator.
         gradient_accumulation_steps: parts in which a batch is computed, to save memory.
         total_images: images after which the run ends.
@@ -66,15 +87,22 @@ class TrainConfig:
         average_half_life: images after which a weight counts half in the averaged model.
         seed: of initial weights, order, crops and noise.
         mixed_precision: the launcher's choice if not given.
-        num_workers: processes that read photographs.
+        compile: compile the networks with torch.compile, which takes a C++ compiler and some minutes at the start.
+        num_workers: processes that read photographs, for each process that trains.
         log_every_images, sample_every_images, save_every_images: how often.
+        eval_every_images: how often to measure the averaged model on photographs kept out; 0 for never.
+        push_every_images: how often to upload it, if at all before the end.
         keep: checkpoints that are kept.
         resume: auto, never, or the folder of a checkpoint.
+        tracker: where curves are shown beside log.jsonl; TensorBoard, if it is installed, if not given.
+        push_to_hub: OWNER/NAME on the Hugging Face Hub to upload the averaged model to, private if it is new.
+        dry_run: print what the run would take of parameters, memory and time, and stop.
     """
 
     data: str
     output: Path
     preset: Literal[tuple(PRESETS)] = "church256"  # type: ignore[valid-type]
+    resolution: int | None = None
     image_column: str | None = None
     stream: bool = False
     flip: bool = True
@@ -82,6 +110,9 @@ class TrainConfig:
     perceptual_weight: float = 0.0
     patch_weight: float | None = None
     noise: TrainingNoise = "random"
+    augment: bool = False
+    init: str | None = None
+    freeze: tuple[str, ...] = ()
     batch_size: int = 16
     gradient_accumulation_steps: int = 1
     total_images: int = 25_000_000
@@ -90,138 +121,207 @@ class TrainConfig:
     average_half_life: float = 10_000
     seed: int = 0
     mixed_precision: Literal["no", "bf16", "fp16"] | None = None
+    compile: bool = False
     num_workers: int = 2
     log_every_images: int = 1_000
     sample_every_images: int = 10_000
     save_every_images: int = 10_000
+    eval_every_images: int = 50_000
+    push_every_images: int | None = None
     keep: int = 2
     resume: str = "auto"
+    tracker: Tracker | None = None
+    push_to_hub: str | None = None
+    dry_run: bool = False
 
 
 def train(config: TrainConfig) -> None:
     """Run the training loop: a batch for the discriminators, now and then R1, a batch for the generator."""
-    preset = PRESETS[config.preset]
+    tracker = choose_tracker(config.tracker)
     accelerator = Accelerator(
         mixed_precision=config.mixed_precision,
         dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
+        # The buffers are FIR filters and a strength that every process computes alike: nothing to broadcast.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        log_with=tracker,
+        project_dir=config.output,
     )
-    parts = config.gradient_accumulation_steps
+    main, parts = accelerator.is_main_process, config.gradient_accumulation_steps
     check(config, accelerator.num_processes)
+    preset = PRESETS[config.preset] if config.resolution is None else PRESETS[config.preset].at(config.resolution)
+    if config.dry_run:
+        from swapae.estimates import estimate, report
+
+        if main:
+            print(report(estimate(preset, config.batch_size // parts // accelerator.num_processes)))
+        return
     source = open_source(config.data, config.image_column, config.stream)
-    handling = dataclasses.replace(preset.data, flip=config.flip)
     part_size = config.batch_size // parts
+
     torch.manual_seed(config.seed)
+    weights = loss_weights(config, preset)
+    model = SwapAE(preset.model)
+    averaged = copy.deepcopy(model).to(accelerator.device).eval()
+    critics = DiscriminatorStep(preset.discriminators, weights, config.noise, config.augment)
+    freeze(config.freeze, model, critics)
+    if config.compile:
+        compile_networks(model, critics)
+    perceptual = LPIPS("squeeze").to(accelerator.device) if config.perceptual_weight else None
+    generator_step, critics_step, generator_optimizer, critic_optimizer = accelerator.prepare(
+        GeneratorStep(model, weights, config.noise, perceptual),
+        critics,
+        adam(model.parameters(), config.lr),
+        adam(critics.parameters(), config.lr, R1_INTERVAL),
+    )
+    averages = AveragedWeights(model, averaged, config.average_half_life)
+
+    optimizers = {"generator": generator_optimizer, "critics": critic_optimizer}
+    if accelerator.scaler is not None:
+        optimizers["scaler"] = accelerator.scaler
+    kept_out = held_out(source, preset.model, EVALUATED, SAMPLES)
+    trained = {"model": model, "averaged": averaged, "critics": critics}
+    run = Run(config.output, plain(config), preset, kept_out[:SAMPLES], trained, optimizers, config.keep)
+    step, images_seen = run.resume(config.resume)
+    if config.init is not None and not images_seen:
+        start_from(config.init, preset, model, averaged, critics)
+    handling = dataclasses.replace(preset.data, flip=config.flip)
+    remaining, data = training_data(source, handling, config.total_images, config.seed, images_seen, part_size)
+    loader = accelerator.prepare(DataLoader(remaining, part_size, num_workers=config.num_workers, drop_last=True))
+    evaluation = None
+    accelerator.wait_for_everyone()
+    if main:
+        run.begin(images_seen)
+        evaluation = make_evaluation(config, [picture.tensor.to(accelerator.device) for picture in kept_out])
+        if tracker:
+            start_tracker(accelerator, tracker, config.output, plain(config), images_seen)
+        announce(config, accelerator, images_seen)
+
+    def mean(value: Tensor) -> Tensor:
+        return accelerator.reduce(value, reduction="mean")
+
+    def optimise(turn: int, module: Any, optimizer: Any, other: Any, batch: list[Tensor], **options: bool) -> Tensor:
+        """One of a step's three updates, in parts; returns the mean sign of the real logits, where there are any."""
+        signs = []
+        for part, images in enumerate(batch):
+            share = part * accelerator.num_processes + accelerator.process_index
+            draws = Draws(config.seed, step * 3 + turn, share, accelerator.num_processes * parts)
+            with nullcontext() if part == parts - 1 else accelerator.no_sync(module):
+                terms = module(other, images, draws, **options)
+                accelerator.backward(sum(terms.values()) / parts)
+            run.record(terms)
+            signs.append(terms.get("real_sign", torch.zeros(())))
+        if config.max_gradient_norm is not None:
+            accelerator.clip_grad_norm_(module.parameters(), config.max_gradient_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return torch.stack(signs).mean()
+
+    stream: Iterator[Tensor] = iter(loader)
+    with tqdm(total=config.total_images, initial=images_seen, unit="img", disable=not main) as progress:
+        while len(batches := list(islice(stream, 2 * parts))) == 2 * parts:
+            real_sign = optimise(0, critics_step, critic_optimizer, model, batches[:parts])
+            if step % R1_INTERVAL == 0:
+                optimise(1, critics_step, critic_optimizer, model, batches[:parts], r1=True)
+            optimise(2, generator_step, generator_optimizer, critics, batches[parts:])
+            before, images_seen = images_seen, images_seen + 2 * config.batch_size
+            averages.update(config.batch_size, images_seen)
+            if config.augment:
+                critics.adapt(mean(real_sign), config.batch_size)
+            step += 1
+            progress.update(images_seen - before)
+            last = images_seen + 2 * config.batch_size > config.total_images
+
+            def due(interval: int, before: int = before, now: int = images_seen, last: bool = last) -> bool:
+                return now // interval > before // interval or last
+
+            if due(config.log_every_images) or due(config.save_every_images):
+                means = run.means(mean)
+                progress.set_postfix({name: f"{means[name]:.3f}" for name in ("g_l1", "g_patch", "d_real")})
+                if main:
+                    accelerator.log(run.log(means, images_seen, config.lr), images_seen)
+            if main and due(config.sample_every_images):
+                track_picture(accelerator, run.sample(images_seen), images_seen)
+            if evaluation and due(config.eval_every_images):
+                accelerator.log(run.evaluate(evaluation, images_seen), images_seen)
+            if main and due(config.save_every_images):
+                run.save(step, images_seen)
+            if main and config.push_to_hub and config.push_every_images and due(config.push_every_images) and not last:
+                push_or_warn(run, config.push_to_hub, images_seen)
+    if main and data.unreadable:
+        logger.warning("%d unreadable pictures were skipped; `swapae data check` lists them", data.unreadable)
+    if main and config.push_to_hub:
+        print(f"uploaded to {run.push(config.push_to_hub, images_seen)}", file=sys.stderr)
+    accelerator.end_training()
+
+
+def check(config: TrainConfig, processes: int) -> None:
+    """Raise UserError for settings that cannot work, before anything is computed or written."""
+    shares = processes * config.gradient_accumulation_steps
+    if config.gradient_accumulation_steps < 1 or config.batch_size % shares or config.batch_size // shares < 2:
+        raise UserError(
+            f"--batch-size {config.batch_size} does not give each of {processes} processes x "
+            f"{config.gradient_accumulation_steps} accumulation steps the same 2 or more images: swaps need pairs"
+        )
+    names = ["log_every_images", "sample_every_images", "save_every_images", "keep"]
+    least = {"total_images": 2 * config.batch_size, "eval_every_images": 0, "num_workers": 0} | dict.fromkeys(names, 1)
+    for name, minimum in least.items():
+        if getattr(config, name) < minimum:
+            raise UserError(f"--{name.replace('_', '-')} must be at least {minimum}, got {getattr(config, name)}")
+    if not 0 < config.lr < 1:
+        raise UserError(f"--lr must be between 0 and 1, got {config.lr}")
+    check_output(config.output, config.data, plain(config), config.resume not in ("auto", "never"))
+
+
+def loss_weights(config: TrainConfig, preset: Preset) -> LossWeights:
+    """The recipe's weights, with what preset and flags say otherwise."""
     weights = dataclasses.replace(
         RECIPES[config.recipe],
         perceptual=config.perceptual_weight,
         r1=preset.r1_weight,
         patch_r1=preset.patch_r1_weight,
     )
-    if config.patch_weight is not None:
-        weights = dataclasses.replace(weights, patch=config.patch_weight)
-    perceptual = LPIPS("squeeze").to(accelerator.device) if config.perceptual_weight else None
+    return weights if config.patch_weight is None else dataclasses.replace(weights, patch=config.patch_weight)
 
-    model = SwapAE(preset.model)
-    averaged = copy.deepcopy(model).to(accelerator.device).eval()
-    raw_critics = DiscriminatorStep(preset.discriminators, weights, config.noise)
-    generator_optimizer = adam(model.parameters(), config.lr)
-    critic_optimizer = adam(raw_critics.parameters(), config.lr, R1_INTERVAL)
-    generator_step, critics, generator_optimizer, critic_optimizer = accelerator.prepare(
-        GeneratorStep(model, weights, config.noise, perceptual), raw_critics, generator_optimizer, critic_optimizer
+
+def make_evaluation(config: TrainConfig, images: list[Tensor]) -> Evaluation | None:
+    """What measures the averaged model on squares of `images` [1, 3, H, W]; None if not wanted or not possible."""
+    if not config.eval_every_images:
+        return None
+    try:
+        distance = LPIPS("squeeze").to(images[0].device)
+    except UserError as error:
+        logger.warning("the run goes on without evaluations, and keeps no best/: %s", error)
+        return None
+    side = min(min(image.shape[2:]) for image in images)
+    starts = [((image.shape[2] - side) // 2, (image.shape[3] - side) // 2) for image in images]
+    squares = [
+        image[..., top : top + side, left : left + side] for image, (top, left) in zip(images, starts, strict=True)
+    ]
+    return Evaluation(squares, distance)
+
+
+def announce(config: TrainConfig, accelerator: Accelerator, images_seen: int) -> None:
+    """Say on stderr what runs where."""
+    count = f"{accelerator.num_processes} process{'es' * (accelerator.num_processes > 1)}"
+    print(
+        f"{config.preset} on {count}, {accelerator.device}, precision {accelerator.mixed_precision}; "
+        f"from image {images_seen}" + (", which is the end" if images_seen >= config.total_images else ""),
+        file=sys.stderr,
     )
-    optimizers = {"generator": generator_optimizer, "critics": critic_optimizer}
-    if accelerator.scaler is not None:
-        optimizers["scaler"] = accelerator.scaler
-    networks = {"model": model, "averaged": averaged, "critics": raw_critics}
-    examples = held_out(source, SAMPLES)
-    run = Run(config.output, plain(config), preset, examples, networks, optimizers, config.keep)
-    step, images_seen = run.resume(config.resume)
-    remaining, data = training_data(source, handling, config.total_images, config.seed, images_seen, part_size)
-    accelerator.wait_for_everyone()
-    main = accelerator.is_main_process
-    if main:
-        run.begin(images_seen)
-        count = f"{accelerator.num_processes} process{'es' * (accelerator.num_processes > 1)}"
-        print(
-            f"{config.preset} on {count}, {accelerator.device}, precision {accelerator.mixed_precision}; "
-            f"from image {images_seen}",
-            file=sys.stderr,
-        )
-
-    loader = accelerator.prepare(DataLoader(remaining, part_size, num_workers=config.num_workers, drop_last=True))
-    mean_over_processes = partial(accelerator.reduce, reduction="mean")
-    averages = AveragedWeights(model, averaged, config.average_half_life)
-
-    def optimise(turn: int, module: Any, optimizer: Any, other: Any, batches: list[Tensor], **options: bool) -> None:
-        for part, images in enumerate(batches):
-            draws = Draws(
-                config.seed,
-                (step * 3 + turn) * parts + part,
-                accelerator.process_index,
-                accelerator.num_processes,
-            )
-            last = part == len(batches) - 1
-            with nullcontext() if last else accelerator.no_sync(module):
-                terms = module(other, images, draws, **options)
-                accelerator.backward(sum(terms.values()) / len(batches))
-            run.record(terms)
-        if config.max_gradient_norm is not None:
-            accelerator.clip_grad_norm_(module.parameters(), config.max_gradient_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
-    stream: Iterator[Tensor] = iter(loader)
-    with tqdm(total=config.total_images, initial=images_seen, unit="img", disable=not main) as progress:
-        while len(batches := list(islice(stream, 2 * parts))) == 2 * parts:
-            optimise(0, critics, critic_optimizer, model, batches[:parts])
-            if step % R1_INTERVAL == 0:
-                optimise(1, critics, critic_optimizer, model, batches[:parts], r1=True)
-            optimise(2, generator_step, generator_optimizer, raw_critics, batches[parts:])
-            before, images_seen = images_seen, images_seen + 2 * config.batch_size
-            averages.update(config.batch_size, images_seen)
-            step += 1
-            progress.update(images_seen - before)
-
-            def due(interval: int, before: int = before, now: int = images_seen) -> bool:
-                return now // interval > before // interval
-
-            if due(config.log_every_images) or due(config.save_every_images):
-                means = run.means(mean_over_processes)
-                if main:
-                    run.log(means, images_seen, config.lr)
-                progress.set_postfix({name: f"{means[name]:.3f}" for name in ("g_l1", "g_patch", "d_real")})
-            if main and due(config.sample_every_images):
-                run.sample(images_seen)
-            if main and due(config.save_every_images):
-                run.save(step, images_seen)
-    run.means(mean_over_processes)  # stops here rather than save what is broken
-    if main:
-        run.sample(images_seen)
-        run.save(step, images_seen)
-        if data.unreadable:
-            print(
-                f"{data.unreadable} unreadable pictures were skipped; `swapae data check` lists them", file=sys.stderr
-            )
-    accelerator.end_training()
 
 
-def check(config: TrainConfig, processes: int) -> None:
-    """Raise UserError for settings that cannot work, before anything is computed or written."""
-    shards = processes * config.gradient_accumulation_steps
-    if config.gradient_accumulation_steps < 1 or config.batch_size % shards or config.batch_size // shards < 2:
-        raise UserError(
-            f"--batch-size {config.batch_size} does not give each of {processes} processes x "
-            f"{config.gradient_accumulation_steps} accumulation steps the same 2 or more images: swaps need pairs"
-        )
-    for name in ("log_every_images", "sample_every_images", "save_every_images", "keep", "total_images"):
-        if getattr(config, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(config, name)}")
-    check_output(config.output)
+def push_or_warn(run: Run, repo: str, images_seen: int) -> None:
+    """Upload while the run goes on, which an unreachable Hub does not stop."""
+    try:
+        run.push(repo, images_seen)
+    except UserError as error:
+        logger.warning("%s; the run goes on", error)
 
 
 def plain(config: TrainConfig) -> dict[str, Any]:
     """The settings as JSON keeps them."""
-    return {name: str(value) if isinstance(value, Path) else value for name, value in vars(config).items()}
+    values = {name: str(value) if isinstance(value, Path) else value for name, value in vars(config).items()}
+    return {**values, "freeze": list(config.freeze)}
 
 
 def parse() -> TrainConfig:
@@ -233,7 +333,7 @@ def parse() -> TrainConfig:
     try:
         path = Path(arguments[place + 1])
         saved = json.loads(path.read_text())
-        default = TrainConfig(**{**saved, "output": Path(saved["output"])})
+        default = TrainConfig(**{**saved, "output": Path(saved["output"]), "freeze": tuple(saved["freeze"])})
     except (IndexError, OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"--config needs the config.json of a run ({error})") from None
     del arguments[place : place + 2]
@@ -247,6 +347,9 @@ def main() -> int:
         return 0
     except UserError as error:
         message = str(error)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the newest checkpoint", file=sys.stderr)
+        return 130
     # Said when what failed is gone, and with it the loader's workers, who could still log something after it.
     gc.collect()
     print(f"train_accelerate.py: {message}", file=sys.stderr)

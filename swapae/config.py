@@ -21,6 +21,7 @@ from swapae.errors import UserError
 # 7 cells -> 3 -> 1. Fewer than seven leave nothing to pool.
 MINIMUM_CELLS = 7
 TEXTURE_DOWNSAMPLINGS = 2
+SMALLEST_PATCH = 8  # the patch discriminator halves the side down to 4
 # A configuration may come from anyone: no field of a sensible one is larger.
 LARGEST = 100_000
 
@@ -211,6 +212,33 @@ class Preset:
     def data(self) -> DataHandling:
         """Photographs at the model's size, crops at the discriminator's."""
         return DataHandling(self.model.image_size, self.discriminators.crop_size, self.resize)
+
+    def at(self, resolution: int) -> Preset:
+        """The preset for photographs of another size in pixels.
+
+        Crops and patches scale with it, and below the preset's own size the gradient penalties with its square.
+
+        Raises:
+            UserError: the size is no multiple of the stride, or too small.
+        """
+        factor, stride = resolution / self.model.image_size, self.model.stride
+        crop_size = round(self.discriminators.crop_size * factor / stride) * stride
+        patch_size = round(self.discriminators.patch_size * factor)
+        if resolution % stride or crop_size < self.model.minimum_side or patch_size < SMALLEST_PATCH:
+            step = (
+                -(-self.model.minimum_side * self.model.image_size // self.discriminators.crop_size // stride) * stride
+            )
+            least = max(step, self.model.image_size * SMALLEST_PATCH // self.discriminators.patch_size)
+            raise UserError(
+                f"--resolution {resolution} does not suit this preset: give a multiple of {stride}, at least {least}"
+            )
+        return Preset(
+            dataclasses.replace(self.model, image_size=resolution),
+            dataclasses.replace(self.discriminators, crop_size=crop_size, patch_size=patch_size),
+            self.r1_weight * min(1.0, factor**2),
+            self.patch_r1_weight * min(1.0, factor**2),
+            self.resize,
+        )
 
 
 PRESETS: dict[str, Preset] = {

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Subset, get_worker_info
 
-from swapae.config import DataHandling
-from swapae.crops import check_failures, check_sizes, crop, is_validation, resized
+from swapae.config import DataHandling, SwapAEConfig
+from swapae.crops import DRAFT_MARGIN, check_failures, check_sizes, crop, is_validation, resized
 from swapae.errors import PictureError, UserError
-from swapae.images import Picture, load_image
+from swapae.images import Fitted, Picture, fit, load_image
 from swapae.picture_files import Source
 from swapae.sources import StreamSource
 from swapae.streams import StreamedPhotographs, first_held_out
@@ -120,28 +120,29 @@ class Photographs(Dataset[Tensor]):
         return picture
 
 
-def held_out(source: Source | StreamSource, count: int) -> list[Picture]:
-    """Up to `count` pictures, read, that are not trained on, or any where fewer than `count` are kept out."""
+def held_out(source: Source | StreamSource, config: SwapAEConfig, most: int, least: int) -> list[Fitted]:
+    """Up to `most` pictures at the model's size, not trained on; any pictures where fewer than `least` are kept out."""
     candidates: Iterable[Picture | None]
     if isinstance(source, StreamSource):
-        candidates = first_held_out(source, count)
+        candidates = first_held_out(source, least)
     else:
         chosen = [index for index, name in enumerate(source.names()) if is_validation(name)]
-        chosen = chosen if len(chosen) >= count else list(range(len(source)))
-        step = max(1, len(chosen) // count)
+        chosen = chosen if len(chosen) >= least else list(range(len(source)))
+        step = max(1, len(chosen) // most)
         # Spread over the source; the others stand in for those that cannot be read.
         order = [chosen[i] for first in range(step) for i in range(first, len(chosen), step)]
         candidates = (read_or_none(source, index) for index in order)
-    images: list[Picture] = []
+    pictures: list[Fitted] = []
     for picture in candidates:
-        if len(images) == count:
+        if len(pictures) == most:
             break
         try:
             if picture is not None:
-                images.append(load_image(picture))
+                image = load_image(picture, draft_to=DRAFT_MARGIN * config.image_size)
+                pictures.append(fit(image, config.image_size, config.stride, config.minimum_side))
         except PictureError:
             continue  # training reports it, or `swapae data check`
-    return images
+    return pictures
 
 
 def read_or_none(source: Source, index: int) -> Picture | None:

@@ -14,26 +14,27 @@ class Draws:
     Args:
         seed: of the run.
         step: number of the step.
-        process, processes: which equal share of the global batch this process has.
+        share, shares: which equal share of the global batch this is; processes and the parts in which a batch is
+            accumulated are shares alike.
     """
 
-    def __init__(self, seed: int, step: int, process: int = 0, processes: int = 1) -> None:
-        self.process, self.processes = process, processes
+    def __init__(self, seed: int, step: int, share: int = 0, shares: int = 1) -> None:
+        self.share, self.shares = share, shares
         self._seed = (seed * 1_000_003 + step) * 2_000_003
         self._shared = torch.Generator().manual_seed(self._seed % 2**63)
         self._calls = 0
 
     def uniform(self, batch: int, *shape: int) -> Tensor:
-        """[batch, *shape] in [0, 1), on the CPU: this process's rows of what is drawn for the global batch."""
-        everyone = torch.rand(batch * self.processes, *shape, generator=self._shared)
-        return everyone[self.process * batch : (self.process + 1) * batch]
+        """[batch, *shape] in [0, 1), on the CPU: this share's rows of what is drawn for the global batch."""
+        everyone = torch.rand(batch * self.shares, *shape, generator=self._shared)
+        return everyone[self.share * batch : (self.share + 1) * batch]
 
     def noise(self, batch: int, sides: Sequence[tuple[int, int]], device: torch.device) -> list[Tensor]:
         """Standard normal maps [batch, 1, *side], drawn on the device by one generator per image."""
         sizes = [height * width for height, width in sides]
         self._calls += 1
         rows = []
-        for place in range(self.process * batch, (self.process + 1) * batch):
+        for place in range(self.share * batch, (self.share + 1) * batch):
             generator = torch.Generator(device)
             generator.manual_seed((self._seed + 1_009 * self._calls + place * 7_368_787) % 2**63)
             rows.append(torch.randn(sum(sizes), generator=generator, device=device))

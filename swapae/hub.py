@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,8 +59,11 @@ def model_files(
     revision: str | None = None,
     token: str | bool | None = None,
     local_files_only: bool = False,
+    also: Sequence[str] = (),
 ) -> tuple[Path, Path]:
     """Paths of a model's config.json and model.safetensors, from a folder or the Hub's cache.
+
+    Files of the names `also` come along into the same folder, where there are any.
 
     Raises:
         ModelError: saying what could not be found or reached, and what to do.
@@ -72,7 +75,7 @@ def model_files(
     elif os.path.exists(repo):
         raise ModelError(f"{where} is a file; give the folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}")
     else:
-        folder = download(repo, where, revision, token, local_files_only)
+        folder = download(repo, where, revision, token, local_files_only, also)
         remedy = "give a repository that swapae pushed"
     config, weights = folder / CONFIG_FILE, folder / WEIGHTS_FILE
     if missing := [path.name for path in (config, weights) if not path.is_file()]:
@@ -80,7 +83,14 @@ def model_files(
     return config, weights
 
 
-def download(repo: str, where: str, revision: str | None, token: str | bool | None, local_files_only: bool) -> Path:
+def download(
+    repo: str,
+    where: str,
+    revision: str | None,
+    token: str | bool | None,
+    local_files_only: bool,
+    also: Sequence[str] = (),
+) -> Path:
     """Bring a Hub model into the cache; returns its folder there. `where` names it in errors."""
     try:
         # Not hf_hub_download, which retries for 23 seconds offline; nor the mixin, which hides what failed.
@@ -89,7 +99,7 @@ def download(repo: str, where: str, revision: str | None, token: str | bool | No
             revision=revision,
             token=token,
             local_files_only=local_files_only,
-            allow_patterns=[CONFIG_FILE, WEIGHTS_FILE],
+            allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, *also],
         )
     except HFValidationError:
         raise ModelError(f"{where}: no such folder, and not a Hub name either ({PLACEHOLDER})") from None

@@ -14,13 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from swapae.precision import widen
+
 LEAK = 0.2
 ACTIVATION_GAIN = math.sqrt(2.0)
-
-
-def widen(x: Tensor) -> Tensor:
-    """x in float32, or float64 if it is: sums of squares overflow or lose digits in half precision."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def unit_length(codes: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from swapae.codes import Codes
+from swapae.precision import widen
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ PATCHES_PER_IMAGE = 8
 Noise = Literal["zero"] | Sequence[Tensor]
 NoiseMaker = Callable[[Tensor], Noise]  # structure codes [B, K, h, w] -> noise for `decode`
 Cropper = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> patches [B, N, 3, S, S]
+Augmenter = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> as the image discriminator sees them
 
 
 class SwapModel(Protocol):
@@ -105,13 +107,13 @@ def generate(model: SwapModel, images: Tensor, make_noise: NoiseMaker) -> Fakes:
 
 
 def look_real(logits: Tensor) -> Tensor:
-    """Non-saturating loss of logits that should say "real", computed in float32."""
-    return F.softplus(-logits.float()).mean()
+    """Non-saturating loss of logits that should say "real", in float32 at least."""
+    return F.softplus(-widen(logits)).mean()
 
 
 def look_fake(logits: Tensor) -> Tensor:
-    """Loss of logits that should say "fake", computed in float32."""
-    return F.softplus(logits.float()).mean()
+    """Loss of logits that should say "fake", in float32 at least."""
+    return F.softplus(widen(logits)).mean()
 
 
 def discriminator_losses(
@@ -120,13 +122,17 @@ def discriminator_losses(
     image_discriminator: Callable[[Tensor], Tensor],
     patch_discriminator: PatchCritic,
     crop: Cropper,
+    augment: Augmenter,
 ) -> dict[str, Tensor]:
     """Weighted terms of both discriminators; each is called once.
 
     Images are real; reconstructions and hybrids, half the weight each, are not. Patches of an image belong
     to its reference patches; patches of the hybrid with its texture do not (Eq. 4).
+
+    `real_sign`, the mean sign of the logits of real images, is no loss and has no gradient: near 1 the image
+    discriminator knows its photographs by heart (Karras et al. 2020, ADA, Eq. 1).
     """
-    logits = image_discriminator(torch.cat([images, *fakes]))
+    logits = image_discriminator(torch.cat([augment(kind) for kind in (images, *fakes)]))
     real, reconstruction, hybrid = logits.split([len(images), *map(len, fakes)])
     references, others, swapped = crop(images), crop(images), crop(fakes.hybrids)
     features = patch_discriminator.features(torch.cat([references, others, swapped], 1))
@@ -140,6 +146,7 @@ def discriminator_losses(
         "d_hybrid": 0.5 * look_fake(hybrid),
         "d_patch_real": look_real(patch_logits[:, :count]),
         "d_patch_hybrid": look_fake(patch_logits[:, count:]),
+        "real_sign": real.detach().float().sign().mean(),
     }
 
 
@@ -148,6 +155,7 @@ def r1_losses(
     image_discriminator: Callable[[Tensor], Tensor],
     patch_discriminator: PatchCritic,
     crop: Cropper,
+    augment: Augmenter,
     weights: LossWeights,
     interval: int,
 ) -> dict[str, Tensor]:
@@ -155,10 +163,10 @@ def r1_losses(
 
     weight / 2 * |gradient|^2 per image. For patches it is summed over an image's patches of both sets, and has
     an extra half as in the release. Multiplied by the interval, so that its mean strength does not depend on it
-    (StyleGAN2).
+    (StyleGAN2). Taken where the discriminators look: at augmented images.
     """
-    images = images.detach().requires_grad_()
     references, others = (crop(images).detach().requires_grad_() for _ in range(2))
+    images = augment(images).detach().requires_grad_()
     logits = image_discriminator(images)
     features = patch_discriminator.features(torch.cat([references, others], 1))
     reference, other = features.split(references.shape[1], 1)
@@ -180,11 +188,12 @@ def generator_losses(
     image_discriminator: Callable[[Tensor], Tensor],
     patch_discriminator: PatchCritic,
     crop: Cropper,
+    augment: Augmenter,
     weights: LossWeights,
     perceptual_distance: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Weighted terms of encoder and generator (Eq. 1 to 5); each discriminator is called once."""
-    logits = image_discriminator(torch.cat(fakes))
+    logits = image_discriminator(torch.cat([augment(kind) for kind in fakes]))
     reconstruction, hybrid = logits.split([*map(len, fakes)])
     with torch.no_grad():
         references = crop(images)
@@ -194,7 +203,7 @@ def generator_losses(
     patch_logits = patch_discriminator.logits(reference.mean(1, keepdim=True).expand_as(swap), swap)
     originals = images[::2]
     losses = {
-        "g_l1": weights.reconstruction * F.l1_loss(fakes.reconstructions.float(), originals.float()),
+        "g_l1": weights.reconstruction * F.l1_loss(widen(fakes.reconstructions), widen(originals)),
         "g_reconstruction": weights.gan_reconstruction * look_real(reconstruction),
         "g_hybrid": weights.gan_swap * look_real(hybrid),
         "g_patch": weights.patch * look_real(patch_logits),

@@ -1,4 +1,12 @@
-"""The folder of a training run: log, sample grids, checkpoints and the current averaged model."""
+"""The folder of a training run: log, sample grids, checkpoints, the averaged model so far and the best one.
+
+config.json   what the run was started with
+log.jsonl     a line for each --log-every-images, and one for each evaluation
+samples/      grids of swaps
+checkpoints/  what a run goes on from
+latest/       the averaged model in the Hub's form
+best/         the one with the lowest score of all evaluations
+"""
 
 from __future__ import annotations
 
@@ -21,12 +29,14 @@ from swapae.codes import Codes
 from swapae.config import Preset
 from swapae.errors import UserError
 from swapae.grids import swap_grid
-from swapae.images import Picture, fit, load_image, save_image, to_pil
+from swapae.images import Fitted, save_image, to_pil
 from swapae.model import SwapAE
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.jsonl"
 SAMPLES = 4
+# What makes a run another run: to go on with other ones is hardly ever meant.
+IDENTITY = ("data", "preset", "resolution", "seed")
 
 
 class Run:
@@ -47,7 +57,7 @@ class Run:
         folder: Path,
         settings: Mapping[str, Any],
         preset: Preset,
-        examples: list[Picture],
+        examples: list[Fitted],
         networks: Mapping[str, nn.Module],
         optimizers: Mapping[str, Any],
         keep: int,
@@ -56,11 +66,10 @@ class Run:
         self.networks, self.optimizers = networks, optimizers
         self.averaged: SwapAE = networks["averaged"]  # type: ignore[assignment]
         self.sizes = json.dumps([dataclasses.asdict(preset.model), dataclasses.asdict(preset.discriminators)])
+        self.best = math.inf  # score of best/
+        self.figures: dict[str, float] = {}  # of the newest evaluation
         self._terms: dict[str, list[Tensor]] = {}
-        shape = self.averaged.config
-        self._examples = [
-            fit(load_image(picture), shape.image_size, shape.stride, shape.minimum_side) for picture in examples
-        ]
+        self._examples = examples
         self._logged: tuple[int, float] | None = None
 
     # ------------------------------------------------------------ start
@@ -87,13 +96,16 @@ class Run:
             return 0, 0
         if checkpoint.counters["sizes"] != self.sizes:
             raise UserError(
-                f"the checkpoint in {self.folder} is of another --preset: give that one, or another --output"
+                f"the checkpoint in {self.folder} is of another --preset or --resolution: give that one, or another "
+                "--output"
             )
         for name, network in self.networks.items():
             network.load_state_dict(checkpoint.weights[name])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(checkpoint.optimizers[name])
-        return checkpoint.counters["step"], checkpoint.counters["images_seen"]
+        counters = checkpoint.counters
+        self.best, self.figures = counters["best"] or math.inf, counters["figures"]
+        return counters["step"], counters["images_seen"]
 
     def begin(self, images_seen: int) -> None:
         """Make the folder, write config.json, and drop log lines past the point the run goes on from."""
@@ -136,21 +148,21 @@ class Run:
             )
         return means
 
-    def log(self, means: Mapping[str, float], images_seen: int, lr: float) -> None:
-        """Append a line: terms, learning rate, speed and memory."""
+    def log(self, means: Mapping[str, float], images_seen: int, lr: float) -> dict[str, float]:
+        """Append a line to the log, and return it: terms, learning rate, speed and memory."""
         now = time.monotonic()
-        line: dict[str, Any] = {"images": images_seen, **{name: round(mean, 5) for name, mean in means.items()}}
+        line = {name: round(mean, 5) for name, mean in means.items()}
         line["lr"] = lr
         if self._logged is not None:
             line["images_per_second"] = round((images_seen - self._logged[0]) / (now - self._logged[1]), 2)
         self._logged = (images_seen, now)
         line["memory_mib"] = round(peak_memory() / 2**20)
-        with open(self.folder / LOG_FILE, "a") as file:
-            file.write(json.dumps(line) + "\n")
+        self._append(line, images_seen)
+        return line
 
     @torch.no_grad()
-    def sample(self, images_seen: int) -> None:
-        """Write a grid of swaps between photographs that are not trained on; its diagonal reconstructs."""
+    def sample(self, images_seen: int) -> Any:
+        """Write and return a grid of swaps between photographs not trained on; its diagonal reconstructs."""
         device = next(self.averaged.parameters()).device
         codes = [self.averaged.encode(example.tensor.to(device)) for example in self._examples]
         hybrids = [
@@ -161,16 +173,58 @@ class Run:
         (self.folder / "samples").mkdir(exist_ok=True)
         grid = swap_grid(inputs, inputs, hybrids, self.averaged.config.image_size)
         save_image(grid, self.folder / "samples" / f"{images_seen:09d}.png")
+        return grid
+
+    def evaluate(self, evaluation: Callable[[SwapAE], dict[str, float]], images_seen: int) -> dict[str, float]:
+        """Evaluate the averaged model, append a line to the log, and keep the model in best/ if it is the best yet."""
+        self.figures = {f"eval_{name}": round(value, 4) for name, value in evaluation(self.averaged).items()}
+        self._append(self.figures, images_seen)
+        if self.figures["eval_score"] < self.best:
+            self.best = self.figures["eval_score"]
+            self.averaged.save_pretrained(self.folder / "best", model_card_kwargs=self.card(images_seen))
+        return self.figures
 
     def save(self, step: int, images_seen: int) -> None:
         """Write a checkpoint, then the averaged model."""
+        best = self.best if math.isfinite(self.best) else None  # JSON has no infinity
+        counters = {"step": step, "images_seen": images_seen, "best": best, "figures": self.figures}
         checkpoint = Checkpoint(
-            {"step": step, "images_seen": images_seen, "sizes": self.sizes},
+            {**counters, "sizes": self.sizes},
             {name: network.state_dict() for name, network in self.networks.items()},
             {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
         )
         save_checkpoint(self.folder / "checkpoints", step, checkpoint, self.keep)
-        self.averaged.save_pretrained(self.folder / "model")
+        self.averaged.save_pretrained(self.folder / "latest", model_card_kwargs=self.card(images_seen))
+
+    def push(self, repo: str, images_seen: int) -> str:
+        """Upload the averaged model to the Hugging Face Hub, where it is private unless it is there already.
+
+        Raises:
+            UserError: not allowed, or not reachable.
+        """
+        return self.averaged.push_to_hub(
+            repo, commit_message=f"{images_seen} images", private=True, model_card_kwargs=self.card(images_seen)
+        )
+
+    def card(self, images_seen: int) -> dict[str, Any]:
+        """What the model's card says: how it was trained, and what the newest evaluation measured."""
+        settings = self.settings
+        about = (
+            f"Trained with `train_accelerate.py --preset {settings['preset']}` on {images_seen:,} images in batches of "
+            f"{settings['batch_size']}, half of them for either side. Whoever publishes this model describes its "
+            "photographs here."
+        )
+        names = {
+            "eval_lpips": "LPIPS (SqueezeNet) of reconstructions, photographs kept out of training",
+            "eval_structure": "distance in structure of hybrids, 1 being that of unrelated photographs",
+            "eval_texture": "distance in texture of hybrids, 1 being that of unrelated photographs",
+        }
+        metrics = {text: self.figures[name] for name, text in names.items() if name in self.figures}
+        return {"title": self.folder.name, "about": about, "metrics": metrics}
+
+    def _append(self, line: Mapping[str, float], images_seen: int) -> None:
+        with open(self.folder / LOG_FILE, "a") as file:
+            file.write(json.dumps({"images": images_seen, **line}) + "\n")
 
 
 def peak_memory() -> int:
@@ -181,9 +235,35 @@ def peak_memory() -> int:
     return used if sys.platform == "darwin" else used * 1024
 
 
-def check_output(folder: Path) -> None:
-    """Raise UserError if `folder` holds something else than a run."""
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG_FILE).is_file()):
+def check_output(folder: Path, data: str, settings: Mapping[str, Any], chosen: bool) -> None:
+    """Look at an output folder before anything is computed.
+
+    Args:
+        folder: given as --output.
+        data: given as --data.
+        settings: of the run that is to start, or to go on.
+        chosen: whether a checkpoint was named, so that other settings than the run's are meant.
+
+    Raises:
+        UserError: it holds something else than a run, or another run; it lies within the photographs, which its
+            samples would become; or it cannot be written.
+    """
+    path = folder / CONFIG_FILE
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not path.is_file()):
         raise UserError(f"{folder} holds something else than a run: give a new folder as --output")
+    if Path(data).is_dir() and Path(data).resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise UserError(f"{folder} lies within the photographs, {data}: give an --output outside")
     if not os.access(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()), os.W_OK):
         raise UserError(f"{folder} cannot be written: give another --output")
+    if path.is_file() and not chosen:
+        try:
+            before = json.loads(path.read_text())
+            differs = [name for name in IDENTITY if name in before and before[name] != settings[name]]
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} is not a run's ({error}): give another --output") from None
+        if differs:
+            name = differs[0]
+            raise UserError(
+                f"{folder} holds another run, of --{name} {before[name]} and not {settings[name]}: give another "
+                "--output, or name its checkpoint with --resume to go on from it all the same"
+            )

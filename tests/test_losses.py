@@ -75,6 +75,10 @@ class ConstantCritic:
         return (features - reference)[..., 0]
 
 
+def unchanged(x):
+    return x
+
+
 def softplus(x):
     return math.log1p(math.exp(x))
 
@@ -89,7 +93,8 @@ def test_terms_by_hand():
     def critic(x):
         return x.mean((1, 2, 3))
 
-    terms = {k: v.item() for k, v in discriminator_losses(fakes, images, critic, ConstantCritic(), crop).items()}
+    both = (critic, ConstantCritic(), crop, unchanged)
+    terms = {name: value.item() for name, value in discriminator_losses(fakes, images, *both).items()}
     assert terms == pytest.approx(
         {
             "d_real": softplus(-0.5),
@@ -97,11 +102,12 @@ def test_terms_by_hand():
             "d_hybrid": 0.5 * softplus(-1.0),
             "d_patch_real": softplus(0.0),
             "d_patch_hybrid": softplus(-1.5),
+            "real_sign": 1.0,
         },
         rel=1e-4,
     )
     weights = LossWeights()
-    terms = generator_losses(fakes, images, critic, ConstantCritic(), crop, weights)
+    terms = generator_losses(fakes, images, *both, weights)
     assert {k: v.item() for k, v in terms.items()} == pytest.approx(
         {
             "g_l1": 0.25,
@@ -111,14 +117,12 @@ def test_terms_by_hand():
         },
         rel=1e-4,
     )
-    release = generator_losses(fakes, images, critic, ConstantCritic(), crop, RECIPES["release"])
+    release = generator_losses(fakes, images, *both, RECIPES["release"])
     assert release["g_hybrid"].item() == pytest.approx(2 * terms["g_hybrid"].item())
     perceptual = generator_losses(
         fakes,
         images,
-        critic,
-        ConstantCritic(),
-        crop,
+        *both,
         LossWeights(perceptual=2.0),
         lambda a, b: (a - b).abs().sum(1),
     )
@@ -138,6 +142,7 @@ def test_r1_is_the_squared_gradient():
         lambda x: (x * slope).sum((1, 2, 3)),
         ConstantCritic(),
         crop,
+        unchanged,
         LossWeights(r1=10.0, patch_r1=1.0),
         16,
     )
@@ -148,6 +153,29 @@ def test_r1_is_the_squared_gradient():
     assert terms["d_patch_r1"].item() == pytest.approx(16 / 4 * 2 * 8 * pixels / pixels**2, rel=1e-4)
 
 
+def test_the_image_discriminator_sees_every_kind_of_image_augmented():
+    images, fakes = torch.full((2, 3, 32, 32), 0.5), Fakes(torch.ones(1, 3, 32, 32), -torch.ones(2, 3, 32, 32))
+    seen, augmented = [], []
+
+    def augment(x):
+        augmented.append(len(x))
+        return x + 10
+
+    def critic(x):
+        seen.append(x.mean((1, 2, 3)).tolist())
+        return x.mean((1, 2, 3))
+
+    def crop(x):
+        assert x.max() <= 1  # patches are of the images as they are
+        return random_patches(x, 16, torch.rand(len(x), 8, 5))
+
+    both = (critic, ConstantCritic(), crop, augment)
+    discriminator_losses(fakes, images, *both)
+    generator_losses(fakes, images, *both, LossWeights())
+    r1_losses(images, *both, LossWeights(), 16)
+    assert seen == [[10.5, 10.5, 11, 9, 9], [11, 9, 9], [10.5, 10.5]] and augmented == [2, 1, 2, 1, 2, 2]
+
+
 def test_r1_reaches_every_parameter_of_both_discriminators():
     torch.manual_seed(0)
     image_critic, patch_critic = ImageDiscriminator(SMALL), PatchDiscriminator(SMALL)
@@ -155,7 +183,8 @@ def test_r1_reaches_every_parameter_of_both_discriminators():
     def crop(x):
         return random_patches(x, 16, torch.rand(len(x), 2, 5))
 
-    sum(r1_losses(torch.randn(2, 3, 32, 32), image_critic, patch_critic, crop, LossWeights(), 16).values()).backward()
+    networks = (image_critic, patch_critic, crop, unchanged)
+    sum(r1_losses(torch.randn(2, 3, 32, 32), *networks, LossWeights(), 16).values()).backward()
     for critic in (image_critic, patch_critic):
         assert all(parameter.grad is not None for parameter in critic.parameters())
         assert sum(parameter.grad.abs().sum() for parameter in critic.parameters()) > 0

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 
 from swapae import PRESETS, SwapAE
-from swapae.checkpoints import list_checkpoints
 from swapae.config import DiscriminatorConfig
 from swapae.draws import Draws
 from swapae.losses import LossWeights
@@ -177,43 +175,15 @@ def test_the_script_trains_and_goes_on_where_it_stopped(tmp_path):
     assert terms | {"d_r1", "d_patch_r1"} <= set(lines[0]) and "d_r1" not in lines[1]
     grid = Image.open(tmp_path / "run/samples/000000016.png")
     assert grid.width > 5 * 128
-    before = SwapAE.from_pretrained(tmp_path / "run/model")
+    before = SwapAE.from_pretrained(tmp_path / "run/latest")
     assert before.config == PRESETS["small128"].model
 
     second = run(tmp_path, "--config", "run/config.json", "--total-images", "32")
     assert second.returncode == 0, second.stderr
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert [line["images"] for line in lines] == [8, 16, 24, 32]
-    after = SwapAE.from_pretrained(tmp_path / "run/model")
+    after = SwapAE.from_pretrained(tmp_path / "run/latest")
     assert not torch.equal(before.encoder.to_texture.weight, after.encoder.to_texture.weight)
-
-
-def relative(one, other):
-    """Length of the difference of two sets of weights, in lengths of the first."""
-    difference = sum((one[name].double() - other[name].double()).square().sum() for name in one)
-    return (difference / sum(value.double().square().sum() for value in one.values())).sqrt().item()
-
-
-@pytest.mark.slow
-def test_two_processes_train_as_one(tmp_path):
-    (tmp_path / "photos").mkdir()
-    for index in range(12):
-        Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(tmp_path / f"photos/{index}.png")
-    arguments = ["--data", "photos", "--preset", "small128", "--batch-size", "8", "--num-workers", "0"]
-    arguments += ["--total-images", "48", "--sample-every-images", "1000", "--log-every-images", "16"]
-    for processes in (1, 2):
-        done = run(tmp_path, *arguments, "--output", f"run{processes}", processes=processes)
-        assert done.returncode == 0, done.stderr
-        assert f"{processes} process" in done.stderr
-    logs = [(tmp_path / f"run{processes}/log.jsonl").read_text().splitlines() for processes in (1, 2)]
-    for one, two in zip(*logs, strict=True):
-        one, two = (json.loads(line) for line in (one, two))
-        assert all(one[name] == pytest.approx(two[name], abs=1e-4) for name in one if name[:2] in ("d_", "g_"))
-    folders = [list_checkpoints(tmp_path / f"run{processes}/checkpoints")[-1] for processes in (1, 2)]
-    for name in ("model", "critics", "averaged"):
-        one, two = (load_file(folder / f"{name}.safetensors") for folder in folders)
-        # Adam divides each gradient by its own size, the rounding of the smallest ones too.
-        assert relative(one, two) < 1e-5, name
 
 
 @pytest.mark.parametrize(

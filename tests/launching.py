@@ -1,0 +1,39 @@
+"""Start `train_accelerate.py` as people do: by Accelerate's launcher, in processes of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+PRESET = ["--preset", "small128", "--num-workers", "0", "--tracker", "none"]
+
+
+def make_photographs(folder, count=12):
+    folder.mkdir()
+    for index in range(count):
+        Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(folder / f"{index}.png")
+
+
+def launch(folder, *arguments, processes=1, environment=None):
+    """Train in `folder` with `arguments` after those of PRESET; one thread a process, no network."""
+    ours = {
+        "ACCELERATE_USE_CPU": "true",
+        "OMP_NUM_THREADS": "1",
+        "SWAPAE_LPIPS_WEIGHTS": str(ROOT / "tests/lpips"),
+        "HF_HUB_OFFLINE": "1",
+    }
+    # On a CPU, --num_processes alone silently starts one; --multi_gpu is the launcher's word for several.
+    several = ["--multi_gpu", "--main_process_port", "0"] if processes > 1 else []
+    command = [sys.executable, "-m", "accelerate.commands.launch", *several, "--num_processes", str(processes)]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    command += [str(ROOT / "train_accelerate.py"), *PRESET, *arguments]
+    environment = {**os.environ, **ours, **(environment or {})}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def log_lines(run):
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
