@@ -36,6 +36,7 @@ from swapae.config import PRESETS, Preset
 from swapae.data import held_out, training_data
 from swapae.draws import Draws
 from swapae.errors import UserError
+from swapae.estimates import describe, estimate, throughput
 from swapae.evaluation import Evaluation
 from swapae.initial import freeze, start_from
 from swapae.losses import RECIPES, LossWeights
@@ -150,10 +151,11 @@ def train(config: TrainConfig) -> None:
     check(config, accelerator.num_processes)
     preset = PRESETS[config.preset] if config.resolution is None else PRESETS[config.preset].at(config.resolution)
     if config.dry_run:
-        from swapae.estimates import estimate, report
-
         if main:
-            print(report(estimate(preset, config.batch_size // parts // accelerator.num_processes)))
+            precision, count = accelerator.mixed_precision, accelerator.num_processes
+            costs = estimate(preset, config.batch_size // parts // count, noise=config.noise, accumulates=parts > 1)
+            speed = throughput(accelerator.device, precision)
+            print(describe(costs, speed, precision, count, config.total_images))
         return
     source = open_source(config.data, config.image_column, config.stream)
     part_size = config.batch_size // parts

@@ -20,9 +20,8 @@ DRAWS = 5 + 6
 TARGET_SIGN = 0.6
 # Above it the maps are so frequent that the generator draws them too (ADA, Fig. 4).
 LARGEST_STRENGTH = 0.8
-# Images of the discriminators after which the strength has changed by 1 where the sign is 1 off its target: a few
-# passes of a small set.
-ADAPTATION_IMAGES = 100_000
+# Images of the discriminators after which the strength has changed by 1 where the sign is 1 off its target.
+ADAPTATION_IMAGES = 50_000
 
 
 def augment(images: Tensor, draws: Tensor, strength: Tensor) -> Tensor:

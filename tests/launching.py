@@ -19,7 +19,10 @@ def make_photographs(folder, count=12):
 
 
 def launch(folder, *arguments, processes=1, environment=None):
-    """Train in `folder` with `arguments` after those of PRESET; one thread a process, no network."""
+    """Train in `folder` with `arguments` after those of PRESET; one thread a process, no network.
+
+    The launcher ends with status 1 whatever the script's; without --quiet it adds a traceback of its own.
+    """
     ours = {
         "ACCELERATE_USE_CPU": "true",
         "OMP_NUM_THREADS": "1",
@@ -28,7 +31,15 @@ def launch(folder, *arguments, processes=1, environment=None):
     }
     # On a CPU, --num_processes alone silently starts one; --multi_gpu is the launcher's word for several.
     several = ["--multi_gpu", "--main_process_port", "0"] if processes > 1 else []
-    command = [sys.executable, "-m", "accelerate.commands.launch", *several, "--num_processes", str(processes)]
+    command = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--quiet",
+        *several,
+        "--num_processes",
+        str(processes),
+    ]
     command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     command += [str(ROOT / "train_accelerate.py"), *PRESET, *arguments]
     environment = {**os.environ, **ours, **(environment or {})}

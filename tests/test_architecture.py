@@ -32,7 +32,7 @@ LAYERS = [
     {"codes", "sources"},
     {"model", "losses", "streams"},
     {"lpips", "data", "data_check", "training", "convert"},
-    {"run", "evaluation", "initial"},
+    {"run", "evaluation", "initial", "estimates"},
     {"cli", "demo"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

@@ -1,21 +1,13 @@
 import copy
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
-from swapae import PRESETS, SwapAE
 from swapae.config import DiscriminatorConfig
 from swapae.draws import Draws
 from swapae.losses import LossWeights
 from swapae.training import AveragedWeights, DiscriminatorStep, GeneratorStep, adam
 
-ROOT = Path(__file__).parent.parent
 CRITICS = DiscriminatorConfig(
     crop_size=64,
     image_capacity=0.02,
@@ -136,85 +128,3 @@ def test_a_few_steps_lower_the_reconstruction_loss(tiny_model):
         sum(terms.values()).backward()
         optimizer.step()
     assert losses[-1] < 0.6 * losses[0]
-
-
-def run(folder, *arguments, processes=1):
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    # On a CPU, --num_processes alone silently starts one; --multi_gpu is the launcher's word for several.
-    several = ["--multi_gpu", "--main_process_port", "0"] if processes > 1 else []
-    launch = [sys.executable, "-m", "accelerate.commands.launch", *several, "--num_processes", str(processes)]
-    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    command = [*launch, str(ROOT / "train_accelerate.py"), *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-
-
-@pytest.mark.slow
-def test_the_script_trains_and_goes_on_where_it_stopped(tmp_path):
-    (tmp_path / "photos").mkdir()
-    for index in range(12):
-        Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(tmp_path / f"photos/{index}.png")
-    arguments = [
-        "--data",
-        "photos",
-        "--output",
-        "run",
-        "--preset",
-        "small128",
-        "--batch-size",
-        "4",
-        "--num-workers",
-        "0",
-    ]
-    arguments += ["--log-every-images", "8", "--sample-every-images", "16", "--save-every-images", "16"]
-    first = run(tmp_path, *arguments, "--total-images", "16")
-    assert first.returncode == 0, first.stderr
-    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
-    assert [line["images"] for line in lines] == [8, 16]
-    terms = {"d_real", "d_reconstruction", "d_hybrid", "d_patch_real", "d_patch_hybrid"}
-    terms |= {"g_l1", "g_reconstruction", "g_hybrid", "g_patch", "lr", "memory_mib"}
-    assert terms | {"d_r1", "d_patch_r1"} <= set(lines[0]) and "d_r1" not in lines[1]
-    grid = Image.open(tmp_path / "run/samples/000000016.png")
-    assert grid.width > 5 * 128
-    before = SwapAE.from_pretrained(tmp_path / "run/latest")
-    assert before.config == PRESETS["small128"].model
-
-    second = run(tmp_path, "--config", "run/config.json", "--total-images", "32")
-    assert second.returncode == 0, second.stderr
-    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
-    assert [line["images"] for line in lines] == [8, 16, 24, 32]
-    after = SwapAE.from_pretrained(tmp_path / "run/latest")
-    assert not torch.equal(before.encoder.to_texture.weight, after.encoder.to_texture.weight)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "part"),
-    [
-        (["--data", "nothing"], "nothing"),
-        (["--data", "empty"], "empty"),
-        (["--preset", "church"], "church"),
-        (["--batch-size", "1"], "--batch-size"),
-        (["--batch-size", "6", "--gradient-accumulation-steps", "4"], "--batch-size"),
-        (["--output", "photos"], "photos"),
-        (["--output", "photos/0.png"], "0.png"),
-        (["--config", "photos/0.png"], "--config"),
-        (["--resume", "nowhere"], "nowhere"),
-        (["--keep", "0"], "--keep"),
-    ],
-)
-def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys, arguments, part):
-    sys.path.insert(0, str(ROOT))
-    import train_accelerate
-
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    monkeypatch.chdir(tmp_path)
-    for name in ("photos", "empty"):
-        (tmp_path / name).mkdir()
-    for index in range(3):
-        Image.effect_noise((150, 140), 20 + 5 * index).convert("RGB").save(f"photos/{index}.png")
-    before = sorted(tmp_path.rglob("*"))
-    usual = ["--data", "photos", "--output", "run", "--preset", "small128", "--num-workers", "0"]
-    monkeypatch.setattr(sys, "argv", ["train_accelerate.py", *usual, *arguments])
-    assert train_accelerate.main() == 2
-    error = capsys.readouterr().err
-    assert len(error.strip().splitlines()) == 1 and part in error, error
-    assert sorted(tmp_path.rglob("*")) == before

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from swapae.codes import Codes
+from swapae.evaluation import Evaluation
+from swapae.images import fit, list_images, load_image
+from swapae.lpips import LPIPS
+from swapae.metrics import self_similarity, structure_distance, texture_distance, texture_statistics
+
+EXAMPLES = Path(__file__).parent.parent / "swapae/examples"
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_self_similarity_by_hand():
+    features = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])  # two places, at right angles
+    assert self_similarity(features)[0].tolist() == [[1, 0], [0, 1]]
+    same = torch.tensor([[[[1.0, 3.0]], [[1.0, 3.0]]]])
+    assert structure_distance(features, same).item() == pytest.approx(0.5)  # two of four cosines differ by 1
+    assert self_similarity(random(2, 3, 40, 33)).shape == (2, 32 * 32, 32 * 32)
+
+
+def test_structure_distance_sees_places_and_not_what_is_there():
+    a = random(2, 8, 6, 5)
+    rotation = torch.linalg.qr(random(8, 8, seed=1))[0]
+    renamed = torch.einsum("oc,bchw->bohw", rotation, a) * 7  # other features, as unlike one another as before
+    torch.testing.assert_close(structure_distance(a, renamed), torch.zeros(2), atol=1e-5, rtol=0)
+    moved = a.roll(2, 3)
+    assert structure_distance(a, moved).min() > 0.1
+    torch.testing.assert_close(texture_distance([a], [moved]), torch.zeros(2), atol=1e-5, rtol=0)
+    assert texture_distance([a], [renamed]).min() > 0.1
+
+
+def test_texture_statistics_by_hand():
+    layer = torch.tensor([[[[0.0, 2.0]], [[3.0, 3.0]]]])
+    assert texture_statistics([layer])[0].tolist() == pytest.approx([x / 2**0.5 for x in (1, 3, 1, 0)])
+    other = torch.tensor([[[[1.0, 1.0]], [[3.0, 3.0]]]])
+    assert texture_distance([layer, layer], [other, layer]).item() == pytest.approx(1 / 2**0.5)
+
+
+class Fixed:
+    """A model whose codes are its images' numbers, and which decodes to what a function says."""
+
+    def __init__(self, images, decode):
+        self.images, self._decode = images, decode
+
+    def encode(self, image):
+        number = torch.tensor([[next(i for i, other in enumerate(self.images) if other is image)]])
+        return Codes(number, number)
+
+    def decode(self, codes):
+        return self._decode(*(int(code) for code in codes))
+
+
+@pytest.fixture(scope="module")
+def images():
+    pictures = [fit(load_image(path), 64, 8, 56).tensor[..., :64, :64] for path in list_images(EXAMPLES)]
+    return pictures[:4]
+
+
+def test_evaluation_tells_good_models_from_bad_ones(images, monkeypatch, request):
+    monkeypatch.setenv("SWAPAE_LPIPS_WEIGHTS", str(request.config.rootpath / "tests/lpips"))
+    evaluation = Evaluation(images, LPIPS("squeeze"))
+
+    def scores(decode):
+        return evaluation(Fixed(images, decode))
+
+    structure_only = scores(lambda structure, texture: images[structure])
+    assert structure_only == pytest.approx({"lpips": 0, "structure": 0, "texture": 1, "score": 1}, abs=1e-5)
+    texture_only = scores(lambda structure, texture: images[texture])
+    assert texture_only["structure"] == pytest.approx(1) and texture_only["texture"] == pytest.approx(0, abs=1e-5)
+
+    def recoloured(structure, texture):
+        """The structure image with the mean and deviation of the texture image's colours."""
+        a, b = images[structure], images[texture]
+        return (a - a.mean((2, 3), True)) / a.std((2, 3), keepdim=True) * b.std((2, 3), keepdim=True) + b.mean(
+            (2, 3), True
+        )
+
+    hybrid = scores(recoloured)
+    assert hybrid["lpips"] == pytest.approx(0, abs=1e-3) and hybrid["structure"] < 0.8 and hybrid["texture"] < 0.8
+    grey = scores(lambda structure, texture: torch.zeros_like(images[0]))
+    assert grey["lpips"] > 0.5
+    assert hybrid["score"] < min(structure_only["score"], texture_only["score"], grey["score"])
+    assert hybrid["score"] == pytest.approx(hybrid["lpips"] + hybrid["structure"] + hybrid["texture"])

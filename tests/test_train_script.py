@@ -1,0 +1,229 @@
+"""`accelerate launch train_accelerate.py` as people use it: one process, real photographs of noise, no network."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+from launching import PRESET, ROOT, launch, log_lines, make_photographs
+from loopback_hub import LoopbackHub
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from swapae import PRESETS, SwapAE
+from swapae.checkpoints import digest, list_checkpoints
+
+USUAL = ["--data", "photos", "--output", "run", "--batch-size", "4"]
+
+
+def train(folder, *arguments, environment=None):
+    done = launch(folder, *USUAL, *arguments, environment=environment)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def weights(folder, name="model"):
+    return load_file(list_checkpoints(folder / "checkpoints")[-1] / f"{name}.safetensors")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    make_photographs(tmp_path / "photos")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_it_trains_evaluates_and_goes_on_where_it_stopped(folder):
+    often = ["--log-every-images", "8", "--sample-every-images", "16", "--save-every-images", "16"]
+    train(folder, *often, "--eval-every-images", "8", "--total-images", "16", "--tracker", "tensorboard")
+    lines = log_lines(folder / "run")
+    assert [line["images"] for line in lines] == [8, 8, 16, 16]
+    terms = {"d_real", "d_reconstruction", "d_hybrid", "d_patch_real", "d_patch_hybrid", "real_sign"}
+    terms |= {"g_l1", "g_reconstruction", "g_hybrid", "g_patch", "lr", "memory_mib"}
+    assert terms | {"d_r1", "d_patch_r1"} <= set(lines[0]) and "d_r1" not in lines[2]
+    evaluations = [line for line in lines if "eval_score" in line]
+    assert len(evaluations) == 2 and {"eval_lpips", "eval_structure", "eval_texture"} <= set(evaluations[0])
+    grid = Image.open(folder / "run/samples/000000016.png")
+    assert grid.width > 5 * 128
+    assert any(path.name.startswith("events") for path in (folder / "run/tensorboard").iterdir())
+    before, best = (SwapAE.from_pretrained(folder / "run" / name) for name in ("latest", "best"))
+    assert before.config == best.config == PRESETS["small128"].model
+    card = (folder / "run/latest/README.md").read_text()
+    assert "--preset small128` on 16 images in batches of 4" in card
+    assert f"kept out of training | {evaluations[1]['eval_lpips']} |" in card
+
+    second = launch(folder, "--config", "run/config.json", "--total-images", "32")
+    assert second.returncode == 0 and "from image 16" in second.stderr, second.stderr
+    lines = log_lines(folder / "run")
+    assert [line["images"] for line in lines] == [8, 8, 16, 16, 24, 24, 32, 32]
+    after = SwapAE.from_pretrained(folder / "run/latest")
+    assert not torch.equal(before.encoder.to_texture.weight, after.encoder.to_texture.weight)
+    scores = [line["eval_score"] for line in lines if "eval_score" in line]
+    counters = json.loads((list_checkpoints(folder / "run/checkpoints")[-1] / "state.json").read_text())["counters"]
+    assert counters["best"] == min(scores) and counters["figures"]["eval_score"] == scores[-1]
+
+    third = launch(folder, "--config", "run/config.json", "--total-images", "32")
+    assert third.returncode == 0 and "from image 32, which is the end" in third.stderr
+    assert log_lines(folder / "run") == lines
+
+
+@pytest.mark.slow
+def test_init_takes_every_kind_of_weights_and_freeze_keeps_some(folder):
+    train(folder, "--total-images", "16", "--eval-every-images", "0")
+    shutil.copytree(folder / "run/latest", folder / "alone")
+
+    start = ["--output", "frozen", "--total-images", "8", "--eval-every-images", "0", "--init"]
+    frozen = ["--freeze", "encoder", "generator.blocks.0", "image_discriminator.blocks.0"]
+    train(folder, *start, "run", *frozen)
+    before, after = weights(folder / "run"), weights(folder / "frozen")
+    kept = ("encoder.", "generator.blocks.0.")
+    assert all(before[name].equal(after[name]) == name.startswith(kept) for name in before if "noise" not in name)
+    before, after = (weights(folder / name, "critics") for name in ("run", "frozen"))
+    same = {name for name in before if before[name].equal(after[name])} - {"strength"}
+    assert same == {name for name in before if name.startswith("image_discriminator.blocks.0.")}
+
+    done = train(folder, *start, "alone", "--output", "second")
+    assert "no discriminators" in done.stderr
+    one, other = load_file(folder / "alone/model.safetensors"), weights(folder / "second")
+    shifts = [(one[name] - other[name]).abs().max() for name in one]
+    assert max(shifts) < 0.01  # one update of Adam from the average, not other random weights
+
+    done = train(folder, *start, "run", "--output", "larger", "--resolution", "256")
+    assert "discriminators of run are of another --preset" in done.stderr and "crop_size is 64, not 128" in done.stderr
+    assert SwapAE.from_pretrained(folder / "larger/latest").config.image_size == 256
+
+    done = launch(folder, *USUAL, *start, "run", "--preset", "small256", "--output", "other")
+    assert done.returncode == 1 and "structure_channels is 4, not 8" in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_the_model_goes_to_the_hub_private_and_with_its_figures(folder):
+    with LoopbackHub() as hub:
+        environment = hub.environment(folder / "home") | {"HF_HUB_OFFLINE": "0"}
+        push = ["--push-to-hub", "tester/flowers", "--push-every-images", "8"]
+        done = train(folder, "--total-images", "24", *push, environment=environment)
+        repo = hub.repos["tester/flowers"]
+        files = repo.files()
+        score = log_lines(folder / "run")[-1]["eval_lpips"]
+    assert repo.private and len(repo.commits) >= 3 and "uploaded to" in done.stderr
+    assert {"README.md", "config.json", "model.safetensors"} <= set(files)
+    assert files["model.safetensors"] == (folder / "run/latest/model.safetensors").read_bytes()
+    card = files["README.md"].decode()
+    assert 'from_pretrained("tester/flowers")' in card and f"| {score} |" in card
+
+    with LoopbackHub() as hub:  # that knows no such token: a warning while it trains, an error at the end
+        environment = hub.environment(folder / "home", "wrong") | {"HF_HUB_OFFLINE": "0"}
+        done = launch(folder, *USUAL, "--output", "run2", "--total-images", "24", *push, environment=environment)
+    assert done.returncode == 1 and "cannot upload" in done.stderr.strip().splitlines()[-1]
+    assert "the run goes on" in done.stderr and (folder / "run2/latest/model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_without_lpips_weights_the_run_goes_on_without_evaluations(folder):
+    blocked = {"SWAPAE_LPIPS_WEIGHTS": str(folder), "TORCH_HOME": str(folder / "cache")}
+    blocked |= {"https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    done = train(folder, "--total-images", "8", environment=blocked)
+    assert "without evaluations" in done.stderr and not (folder / "run/best").exists()
+
+
+@pytest.mark.slow
+def test_compiled_steps_train_as_the_others(folder):
+    usual = ["--total-images", "32", "--eval-every-images", "0", "--log-every-images", "8"]
+    train(folder, *usual)
+    train(folder, *usual, "--output", "compiled", "--compile")
+    for plain, fast in zip(log_lines(folder / "run"), log_lines(folder / "compiled"), strict=True):
+        assert all(plain[name] == pytest.approx(fast[name], abs=1e-2) for name in plain if name[:2] in ("d_", "g_"))
+    assert set(weights(folder / "run")) == set(weights(folder / "compiled"))
+
+
+def complaint(folder, monkeypatch, capsys, *arguments):
+    """The one line on stderr of a run in this process that must end with status 2 and leave nothing behind."""
+    sys.path.insert(0, str(ROOT))
+    import train_accelerate
+
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    monkeypatch.chdir(folder)
+    before = sorted(folder.rglob("*"))
+    monkeypatch.setattr(sys, "argv", ["train_accelerate.py", *PRESET, *USUAL, *arguments])
+    assert train_accelerate.main() == 2
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1, error
+    assert sorted(folder.rglob("*")) == before
+    return error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--data", "nothing"], "nothing"),
+        (["--data", "empty"], "empty"),
+        (["--preset", "church"], "church"),
+        (["--resolution", "100"], "multiple of 8, at least 112"),
+        (["--resolution", "64"], "at least 112"),
+        (["--batch-size", "1"], "--batch-size"),
+        (["--batch-size", "6", "--gradient-accumulation-steps", "4"], "--batch-size"),
+        (["--total-images", "7"], "--total-images must be at least 8"),
+        (["--lr", "0"], "--lr"),
+        (["--output", "photos"], "photos"),
+        (["--output", "photos/run"], "lies within the photographs"),
+        (["--output", "photos/0.png"], "0.png"),
+        (["--config", "photos/0.png"], "--config"),
+        (["--resume", "nowhere"], "nowhere"),
+        (["--keep", "0"], "--keep"),
+        (["--init", "empty"], "lacks config.json"),
+        (["--freeze", "decoder"], "decoder"),
+        (["--freeze", "encoder", "generator"], "nothing of encoder and generator"),
+        (["--tracker", "wandb"], "pip install wandb"),
+        (["--tracker", "mlflow"], "mlflow"),
+    ],
+)
+def test_bad_input_is_one_line(folder, monkeypatch, capsys, arguments, part):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "wandb" else find(name))
+    (folder / "empty").mkdir()
+    assert part in complaint(folder, monkeypatch, capsys, *arguments)
+
+
+def test_a_folder_of_another_run_is_refused(folder, monkeypatch, capsys):
+    (folder / "run").mkdir()
+    saved = {"data": "photos", "preset": "small128", "resolution": None, "seed": 0}
+    for change, part in (
+        ({"preset": "small256"}, "--preset small256 and not small128"),
+        ({"data": "others"}, "--data others and not photos"),
+        ({"seed": 3}, "--seed 3 and not 0"),
+    ):
+        (folder / "run/config.json").write_text(json.dumps(saved | change))
+        assert part in complaint(folder, monkeypatch, capsys)
+    (folder / "run/config.json").write_text("{")
+    assert "is not a run's" in complaint(folder, monkeypatch, capsys)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(folder):
+    train(folder, "--total-images", "16", "--save-every-images", "8", "--eval-every-images", "0")
+    newest = list_checkpoints(folder / "run/checkpoints")[-1]
+    broken = load_file(newest / "model.safetensors")
+    broken["generator.to_rgb.bias"][0] = float("nan")
+    shutil.copytree(newest, folder / "broken")
+    save_file(broken, folder / "broken/model.safetensors")
+    state = json.loads((newest / "state.json").read_text())
+    state["digests"]["model.safetensors"] = digest(folder / "broken/model.safetensors")
+    (folder / "broken/state.json").write_text(json.dumps(state))
+    kept = sorted(path.name for path in list_checkpoints(folder / "run/checkpoints"))
+    done = launch(folder, *USUAL, "--total-images", "32", "--resume", "broken", "--eval-every-images", "0")
+    assert done.returncode == 1, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert "is no longer finite" in last and "the last good checkpoint is in run" in last
+    assert sorted(path.name for path in list_checkpoints(folder / "run/checkpoints")) == kept
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(folder):
+    command = [sys.executable, str(ROOT / "train_accelerate.py"), *PRESET, *USUAL, "--dry-run"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=None)
+    assert done.returncode == 0, done.stderr
+    assert "encoder 1.1 M, generator 0.9 M" in done.stdout and "images/s per process" in done.stdout
+    assert "memory per process" in done.stdout and "25,000,000 images" in done.stdout
+    assert not (folder / "run").exists()
