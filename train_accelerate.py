@@ -175,7 +175,7 @@ def train(config: TrainConfig) -> None:
         adam(model.parameters(), config.lr),
         adam(critics.parameters(), config.lr, R1_INTERVAL),
     )
-    averages = AveragedWeights(model, averaged, config.average_half_life)
+    averages = AveragedWeights(model, averaged, config.average_half_life, ramp=config.init is None)
 
     optimizers = {"generator": generator_optimizer, "critics": critic_optimizer}
     if accelerator.scaler is not None:

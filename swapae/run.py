@@ -110,7 +110,7 @@ class Run:
     def begin(self, images_seen: int) -> None:
         """Make the folder, write config.json, and drop log lines past the point the run goes on from."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "samples").mkdir(parents=True, exist_ok=True)
             (self.folder / CONFIG_FILE).write_text(json.dumps(dict(self.settings), indent=2) + "\n")
             log = self.folder / LOG_FILE
             if log.exists():
@@ -170,7 +170,6 @@ class Run:
             for a, example in zip(codes, self._examples, strict=True)
         ]
         inputs = [to_pil(example.tensor, example.size) for example in self._examples]
-        (self.folder / "samples").mkdir(exist_ok=True)
         grid = swap_grid(inputs, inputs, hybrids, self.averaged.config.image_size)
         save_image(grid, self.folder / "samples" / f"{images_seen:09d}.png")
         return grid
@@ -223,8 +222,14 @@ class Run:
         return {"title": self.folder.name, "about": about, "metrics": metrics}
 
     def _append(self, line: Mapping[str, float], images_seen: int) -> None:
-        with open(self.folder / LOG_FILE, "a") as file:
-            file.write(json.dumps({"images": images_seen, **line}) + "\n")
+        try:
+            with open(self.folder / LOG_FILE, "a") as file:
+                file.write(json.dumps({"images": images_seen, **line}) + "\n")
+        except OSError as error:
+            raise UserError(
+                f"cannot write {self.folder / LOG_FILE} ({error.strerror}); the run stops here and can go on from its "
+                "newest checkpoint once there is room"
+            ) from None
 
 
 def peak_memory() -> int:

@@ -141,19 +141,19 @@ class AveragedWeights:
     Args:
         model: the model that is trained.
         averaged: its copy, which holds the average.
-        half_life: images after which an old value has half its weight; ramped up as 5 % of the images
-            seen, so that the start is forgotten soon.
+        half_life: images after which an old value has half its weight.
+        ramp: start with a half-life of 5 % of the images seen, so that a random start is forgotten soon.
     """
 
-    def __init__(self, model: nn.Module, averaged: nn.Module, half_life: float) -> None:
+    def __init__(self, model: nn.Module, averaged: nn.Module, half_life: float, *, ramp: bool = True) -> None:
         self.source = list(model.parameters())
         self.target = list(averaged.requires_grad_(False).parameters())
-        self.half_life = half_life
+        self.half_life, self.ramp = half_life, ramp
 
     @torch.no_grad()
     def update(self, batch: int, images_seen: int) -> None:
         """Move the average towards the parameters after a step on `batch` images."""
-        half_life = min(self.half_life, max(0.05 * images_seen, 1e-8))
+        half_life = min(self.half_life, max(0.05 * images_seen, 1e-8)) if self.ramp else self.half_life
         torch._foreach_lerp_(self.target, self.source, 1 - 0.5 ** (batch / half_life))
 
 

@@ -110,6 +110,8 @@ def test_averaged_weights_by_hand():
     averages.update(batch=50, images_seen=1000)  # ramp: a half-life of 50
     assert target.weight.item() == pytest.approx(0.75)
     assert not target.weight.requires_grad
+    AveragedWeights(source, target, half_life=100, ramp=False).update(batch=100, images_seen=100)
+    assert target.weight.item() == pytest.approx(0.875)
 
 
 def test_a_few_steps_lower_the_reconstruction_loss(tiny_model):

@@ -1,0 +1,71 @@
+import copy
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from swapae.config import DiscriminatorConfig, Preset
+from swapae.convert import Converted, save_discriminators
+from swapae.draws import Draws
+from swapae.errors import UserError
+from swapae.initial import freeze, read_initial, start_from
+from swapae.losses import LossWeights
+from swapae.training import DiscriminatorStep, GeneratorStep
+
+CRITICS = DiscriminatorConfig(
+    crop_size=64, image_capacity=0.02, image_max_channels=8, patch_size=16, patch_capacity=0.1, patch_max_channels=8
+)
+
+
+@pytest.fixture
+def folder(tmp_path, tiny_model):
+    """A model folder with discriminators, as `swapae convert --discriminators` writes one."""
+    critics = DiscriminatorStep(CRITICS, LossWeights())
+    tiny_model.save_pretrained(tmp_path / "model")
+    image, patch = critics.image_discriminator, critics.patch_discriminator
+    save_discriminators(Converted(tiny_model, image, patch, CRITICS), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_converted_folder_brings_its_discriminators(folder, tiny_model):
+    torch.manual_seed(1)
+    model, critics = copy.deepcopy(tiny_model), DiscriminatorStep(CRITICS, LossWeights())
+    averaged = copy.deepcopy(tiny_model)
+    for parameter in (*model.parameters(), *averaged.parameters()):
+        torch.nn.init.zeros_(parameter)
+    start_from(str(folder), Preset(tiny_model.config, CRITICS), model, averaged, critics)
+    for name, value in load_file(folder / "model.safetensors").items():
+        assert torch.equal(model.state_dict()[name], value) and torch.equal(averaged.state_dict()[name], value)
+    stored = load_file(folder / "discriminators.safetensors")
+    both = {f"0.{name}": value for name, value in critics.image_discriminator.state_dict().items()}
+    both |= {f"1.{name}": value for name, value in critics.patch_discriminator.state_dict().items()}
+    assert stored.keys() == both.keys() and all(torch.equal(stored[name], both[name]) for name in stored)
+
+
+def test_discriminators_of_other_sizes_start_anew_and_other_models_are_refused(folder, tiny_model, caplog):
+    wider = DiscriminatorConfig(**{**json.loads((folder / "discriminators.json").read_text()), "image_max_channels": 9})
+    critics = DiscriminatorStep(wider, LossWeights())
+    before = copy.deepcopy(critics.state_dict())
+    start_from(str(folder), Preset(tiny_model.config, wider), tiny_model, copy.deepcopy(tiny_model), critics)
+    assert "image_max_channels is 8, not 9" in caplog.text
+    assert all(torch.equal(value, before[name]) for name, value in critics.state_dict().items())
+    with pytest.raises(UserError, match="texture_channels is 32, not 2048"):
+        start_from(str(folder), Preset(), tiny_model, tiny_model, critics)
+    (folder / "discriminators.safetensors").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="damaged"):
+        read_initial(str(folder))
+    with pytest.raises(UserError, match="no such folder"):
+        read_initial("no folder and no name")
+
+
+def test_what_is_frozen_stays_frozen_through_the_generators_step(tiny_model):
+    critics = DiscriminatorStep(CRITICS, LossWeights())
+    freeze(["image_discriminator.blocks.0", "patch_discriminator", "encoder.trunk"], tiny_model, critics)
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    sum(GeneratorStep(tiny_model.train(), LossWeights())(critics, images, Draws(0, 0)).values()).backward()
+    assert not any(parameter.requires_grad for parameter in critics.patch_discriminator.parameters())
+    assert not any(parameter.requires_grad for parameter in critics.image_discriminator.blocks[0].parameters())
+    assert all(parameter.requires_grad for parameter in critics.image_discriminator.blocks[1].parameters())
+    for name, parameter in tiny_model.named_parameters():
+        assert (parameter.grad is None) == name.startswith("encoder.trunk"), name
