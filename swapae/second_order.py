@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class CheapSecondDerivatives(TorchFunctionMode):
-    """Within it, `conv2d` and `leaky_relu` are recorded so that differentiating their gradient takes no detours.
+    """Within it, `conv2d` and `leaky_relu_` are recorded so that differentiating their gradient takes no detours.
 
     PyTorch's own second derivative of a convolution makes the weight's gradient by a convolution whose kernel is as
     large as the image, and for a depthwise one channel by channel, even if the weight is fixed. That of the leaky
@@ -64,9 +64,9 @@ def conv2d(
     return y if bias is None else y + bias.view(-1, 1, 1)
 
 
-def leaky_relu(x: Tensor, negative_slope: float, inplace: bool = False) -> Tensor:
-    """`F.leaky_relu`, never in place: x times its slope, and the slope has no derivative."""
+def leaky_relu(x: Tensor, negative_slope: float) -> Tensor:
+    """`F.leaky_relu_`, but not in place: x times its slope, and the slope has no derivative."""
     return torch.ops.aten.leaky_relu_backward(x, x.detach(), negative_slope, False)
 
 
-REPLACEMENTS = {F.conv2d: conv2d, F.leaky_relu: leaky_relu}
+REPLACEMENTS = {F.conv2d: conv2d, F.leaky_relu_: leaky_relu}
