@@ -2,8 +2,8 @@
 
 python benchmarks/speed.py
 
-The floor of a call is the time of its convolutions alone: the same shapes, done as plain channels-last
-`conv2d` and `conv_transpose2d` in the same process, alternated with the call. Medians; weights are random.
+The floor of a call is the time of its convolutions and matrix products alone: the same shapes, done as plain
+channels-last operators in the same process, alternated with the call. Medians; weights are random.
 """
 
 from __future__ import annotations
@@ -20,31 +20,55 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from swapae import PRESETS, Codes, SwapAE
 
 PRESET = "church256"
-CONVOLUTIONS = (torch.conv2d, F.conv2d, torch.conv_transpose2d, F.conv_transpose2d)
+# What a floor is made of, and how many tensors each begins with.
+OPERATORS = {
+    torch.ops.aten.convolution.default: 2,
+    torch.ops.aten.convolution_backward.default: 3,
+    torch.ops.aten.mm.default: 2,
+    torch.ops.aten.addmm.default: 3,
+    torch.ops.aten.bmm.default: 2,
+}
 
 
-class ConvolutionRecorder(TorchFunctionMode):
-    """Collects every full (not depthwise) convolution as a call to repeat on other tensors."""
+class OperatorRecorder(TorchDispatchMode):
+    """Collects full (not depthwise) convolutions and matrix products, forward and backward, to repeat them.
+
+    Backward ones are repeated with the gradients that were asked of them. The tensors are other ones of the same
+    shapes and dtypes, channels last.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls: list[Callable[[], Tensor]] = []
+        self.calls: list[Callable[[], Any]] = []
 
-    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        """Record a convolution, then run it."""
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        """Record a convolution or product, then run it."""
         kwargs = kwargs or {}
-        if function in CONVOLUTIONS and kwargs.get("groups", 1) == 1:
-            tensors = [torch.randn(arg.shape).contiguous(memory_format=torch.channels_last) for arg in args[:2]]
-            options = {name: value for name, value in kwargs.items() if name in ("stride", "padding")}
-            self.calls.append(lambda: function(*tensors, **options))
+        count = OPERATORS.get(function, 0)
+        convolution = function in (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
+        groups = args[8 if count == 2 else 9] if convolution else 1
+        if count and groups == 1:
+            tensors = [plain_tensor_like(arg) for arg in args[:count]]
+            rest = args[count:]
+            self.calls.append(lambda: function(*tensors, *rest, **kwargs))
         return function(*args, **kwargs)
+
+    def replay(self) -> None:
+        """Run all of them, in order."""
+        for call in self.calls:
+            call()
+
+
+def plain_tensor_like(tensor: Tensor) -> Tensor:
+    """Random numbers of the same shape, dtype and device; channels last if it is a map."""
+    made = torch.randn(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+    return made.contiguous(memory_format=torch.channels_last) if made.dim() == 4 else made
 
 
 def alternate(calls: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
@@ -70,9 +94,9 @@ def time_model(model: SwapAE, size: int, runs: int) -> dict[str, dict[str, float
     }
     rows = {}
     for name, call in calls.items():
-        with ConvolutionRecorder() as recorder:
+        with OperatorRecorder() as recorder:
             call()
-        medians = alternate({"model": call, "floor": lambda r=recorder: [conv() for conv in r.calls]}, runs)
+        medians = alternate({"model": call, "floor": recorder.replay}, runs)
         rows[name] = {**medians, "ratio": medians["model"] / medians["floor"]}
     return rows
 
@@ -98,15 +122,22 @@ def print_memory_of_decode(size: int) -> None:
     small = Codes(codes.structure[..., :4, :4], codes.texture)
     model.decode(small)  # libraries set themselves up
 
-    def status(field: str) -> float:
-        with open("/proc/self/status") as file:
-            return next(int(line.split()[1]) / 1024 for line in file if line.startswith(field))
+    reset_peak_of_process()
+    before = status_of_process("VmRSS")
+    model.decode(codes)
+    print(status_of_process("VmHWM") - before)
 
+
+def status_of_process(field: str) -> float:
+    """MiB that this process holds ("VmRSS"), or held at most since its start or the last reset ("VmHWM"); Linux."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith(field))
+
+
+def reset_peak_of_process() -> None:
+    """Let "VmHWM" begin anew."""
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
-    before = status("VmRSS")
-    model.decode(codes)
-    print(status("VmHWM") - before)
 
 
 def time_import(runs: int = 7) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """StyleGAN2's building blocks in plain PyTorch: equalised layers, FIR resampling, modulated convolution.
 
 Parameters are stored with unit variance and scaled when used ("equalised learning rate", Karras et al.
-2018). Where no gradient is recorded, activations are changed in place: at 256 pixels fresh allocations
-cost as much time as the arithmetic.
+2018). Activations are changed in place, some only where no gradient is recorded: at 256 pixels fresh
+allocations cost as much time as the arithmetic.
 """
 
 from __future__ import annotations
@@ -32,19 +32,18 @@ def add(x: Tensor, y: Tensor) -> Tensor:
 
 
 def leaky_relu(x: Tensor, bias: Tensor) -> Tensor:
-    """leaky_relu(x + sqrt(2) * bias) of slope 0.2, for [B, C] or [B, C, H, W]; may overwrite x.
+    """leaky_relu(x + sqrt(2) * bias) of slope 0.2, for [B, C] or [B, C, H, W]; overwrites x.
 
     With x = sqrt(2) * y it is StyleGAN2's sqrt(2) * leaky_relu(y + bias): layers put the gain into their scale,
-    where it costs nothing.
+    where it costs nothing. Its backward reads the result alone, so that training keeps one map a layer, not two.
     """
     bias = (ACTIVATION_GAIN * bias).to(x.dtype).view(1, -1, *[1] * (x.dim() - 2))
-    return F.leaky_relu(x + bias, LEAK) if torch.is_grad_enabled() else F.leaky_relu_(x.add_(bias), LEAK)
+    return F.leaky_relu_(x.add_(bias), LEAK)
 
 
 def residual(x: Tensor, skip: Tensor) -> Tensor:
-    """Sum of two branches of equal variance, brought back to that variance; may overwrite x."""
-    x = add(x, skip)
-    return x * math.sqrt(0.5) if torch.is_grad_enabled() else x.mul_(math.sqrt(0.5))
+    """Sum of two branches of equal variance, brought back to that variance; overwrites skip."""
+    return skip.add_(x).mul_(math.sqrt(0.5))
 
 
 class EqualLinear(nn.Module):

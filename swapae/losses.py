@@ -14,10 +14,11 @@ from typing import Literal, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from swapae.codes import Codes
 from swapae.precision import widen
+from swapae.second_order import CheapSecondDerivatives
 
 
 @dataclass(frozen=True)
@@ -167,19 +168,28 @@ def r1_losses(
     """
     references, others = (crop(images).detach().requires_grad_() for _ in range(2))
     images = augment(images).detach().requires_grad_()
-    logits = image_discriminator(images)
-    features = patch_discriminator.features(torch.cat([references, others], 1))
-    reference, other = features.split(references.shape[1], 1)
-    patch_logits = patch_discriminator.logits(reference.mean(1, keepdim=True).expand_as(other), other)
+    with CheapSecondDerivatives():
+        logits = image_discriminator(images)
+        features = patch_discriminator.features(torch.cat([references, others], 1))
+        reference, other = features.split(references.shape[1], 1)
+        patch_logits = patch_discriminator.logits(reference.mean(1, keepdim=True).expand_as(other), other)
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     patch_gradients = torch.autograd.grad(patch_logits.sum(), (references, others), create_graph=True)
     penalty = gradient.square().sum((1, 2, 3)).mean()
     patch_penalty = sum(g.square().sum((1, 2, 3, 4)).mean() for g in patch_gradients)
-    # The last bias does not enter a gradient of the logits; times zero, it still gets one, as DDP demands.
     return {
-        "d_r1": weights.r1 / 2 * interval * penalty + 0 * logits.sum(),
-        "d_patch_r1": weights.patch_r1 / 4 * interval * patch_penalty + 0 * patch_logits.sum(),
+        "d_r1": weights.r1 / 2 * interval * penalty + zero_of_biases(image_discriminator),
+        "d_patch_r1": weights.patch_r1 / 4 * interval * patch_penalty + zero_of_biases(patch_discriminator),
     }
+
+
+def zero_of_biases(network: object) -> Tensor | float:
+    """Zero, whose gradient gives a network's biases one: they do not enter that of the logits, but DDP demands it.
+
+    A multiple of the logits would do too, but send its zeros back through the whole network.
+    """
+    parameters = network.parameters() if isinstance(network, nn.Module) else ()
+    return sum(0 * parameter.sum() for parameter in parameters if parameter.dim() == 1)
 
 
 def generator_losses(

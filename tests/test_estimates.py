@@ -53,8 +53,9 @@ def test_parameters_and_state_are_those_of_the_networks_and_their_optimisers(pre
 def test_arithmetic_of_the_published_size():
     costs = estimate(PRESETS["church256"], 2)
     assert [round(n / 1e6, 1) for n in dataclasses.astuple(costs)[1:5]] == [30.6, 25.1, 28.9, 24.5]
-    # Counted by hand for a prototype: 1016, 780 and 785. The G step is 2 % above, the others 0.5 % below.
-    for step, known in ((costs.discriminator_step, 1016), (costs.generator_step, 780), (costs.r1_step, 785)):
+    # Counted by hand for a prototype: 1016, 780 and 785. The G step is 2 % above; R1 makes four convolutions a layer
+    # where the prototype made six (`CheapSecondDerivatives`).
+    for step, known in ((costs.discriminator_step, 1016), (costs.generator_step, 780), (costs.r1_step, 785 * 4 / 6)):
         assert step.flop / 1e9 == pytest.approx(known, rel=0.03)
 
 
@@ -93,8 +94,8 @@ def test_steps_on_meta_hold_what_real_ones_do(preset, half):
                 losses = module(other, images.clone(), Draws(0, 0))
             sum(losses.values()).backward()
         assert meter.flop / 4 == pytest.approx(step.flop)
-        # A CPU's autocast pads in float32, CUDA's and ours do not: 8 % more for the encoder.
-        assert meter.peak == pytest.approx(step.half_peak if half else step.peak, rel=0.1 if half else 0.01)
+        # A CPU's autocast pads in float32, CUDA's and ours do not: up to 16 % more.
+        assert meter.peak == pytest.approx(step.half_peak if half else step.peak, rel=0.2 if half else 0.01)
         module.zero_grad(set_to_none=True)
 
 

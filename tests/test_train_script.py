@@ -129,16 +129,6 @@ def test_without_lpips_weights_the_run_goes_on_without_evaluations(folder):
     assert "without evaluations" in done.stderr and not (folder / "run/best").exists()
 
 
-@pytest.mark.slow
-def test_compiled_steps_train_as_the_others(folder):
-    usual = ["--total-images", "32", "--eval-every-images", "0", "--log-every-images", "8"]
-    train(folder, *usual)
-    train(folder, *usual, "--output", "compiled", "--compile")
-    for plain, fast in zip(log_lines(folder / "run"), log_lines(folder / "compiled"), strict=True):
-        assert all(plain[name] == pytest.approx(fast[name], abs=1e-2) for name in plain if name[:2] in ("d_", "g_"))
-    assert set(weights(folder / "run")) == set(weights(folder / "compiled"))
-
-
 def complaint(folder, monkeypatch, capsys, *arguments):
     """The one line on stderr of a run in this process that must end with status 2 and leave nothing behind."""
     sys.path.insert(0, str(ROOT))

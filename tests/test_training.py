@@ -1,4 +1,5 @@
 import copy
+import functools
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ import torch
 from swapae.config import DiscriminatorConfig
 from swapae.draws import Draws
 from swapae.losses import LossWeights
-from swapae.training import AveragedWeights, DiscriminatorStep, GeneratorStep, adam
+from swapae.training import AveragedWeights, DiscriminatorStep, GeneratorStep, adam, compile_networks
 
 CRITICS = DiscriminatorConfig(
     crop_size=64,
@@ -89,6 +90,32 @@ def test_gradients_of_shares_average_to_those_of_the_batch(steps):
     shares = [gradients(images[2 * p : 2 * p + 2], Draws(1, 2, p, 2)) for p in range(2)]
     for batch, *parts in zip(whole, *shares, strict=True):
         torch.testing.assert_close(sum(parts) / 2, batch, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_compiled_steps_have_the_same_losses_and_gradients(steps, monkeypatch):
+    """Without the compiler's last stage, which takes minutes: what it is given is captured from the real steps."""
+    generator, critics = steps
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", functools.partialmethod(torch.nn.Module.compile, backend="aot_eager")
+    )
+
+    def everything():
+        found = []
+        for module, other, options in ((critics, generator.model, {}), (critics, generator.model, {"r1": True}),
+                                       (generator, critics, {})):  # fmt: skip
+            module.zero_grad(set_to_none=True)
+            terms = module(other, images, Draws(0, 0), **options)
+            sum(terms.values()).backward()
+            found += [*terms.values(), *(parameter.grad for parameter in module.parameters())]
+        return found
+
+    plain = everything()
+    names = set(critics.state_dict())
+    compile_networks(generator.model, critics)
+    assert all(torch.allclose(*pair, rtol=1e-3, atol=1e-5) for pair in zip(plain, everything(), strict=True))
+    assert set(critics.state_dict()) == names and generator.model.encoder._compiled_call_impl is not None
 
 
 def test_lazy_r1_corrects_adam():
