@@ -39,7 +39,7 @@ from swapae.errors import UserError
 from swapae.estimates import describe, estimate, throughput
 from swapae.evaluation import Evaluation
 from swapae.initial import freeze, start_from
-from swapae.losses import RECIPES, LossWeights
+from swapae.losses import RECIPES
 from swapae.lpips import LPIPS
 from swapae.run import SAMPLES, Run, check_output
 from swapae.sources import open_source
@@ -151,38 +151,16 @@ def train(config: TrainConfig) -> None:
     check(config, accelerator.num_processes)
     preset = PRESETS[config.preset] if config.resolution is None else PRESETS[config.preset].at(config.resolution)
     if config.dry_run:
-        if main:
-            precision, count = accelerator.mixed_precision, accelerator.num_processes
-            costs = estimate(preset, config.batch_size // parts // count, noise=config.noise, accumulates=parts > 1)
-            speed = throughput(accelerator.device, precision)
-            print(describe(costs, speed, precision, count, config.total_images))
-        return
+        return dry_run(config, preset, accelerator)
     source = open_source(config.data, config.image_column, config.stream)
     part_size = config.batch_size // parts
 
-    torch.manual_seed(config.seed)
-    weights = loss_weights(config, preset)
-    model = SwapAE(preset.model)
-    averaged = copy.deepcopy(model).to(accelerator.device).eval()
-    critics = DiscriminatorStep(preset.discriminators, weights, config.noise, config.augment)
-    freeze(config.freeze, model, critics)
-    if config.compile:
-        compile_networks(model, critics)
-    perceptual = LPIPS("squeeze").to(accelerator.device) if config.perceptual_weight else None
-    generator_step, critics_step, generator_optimizer, critic_optimizer = accelerator.prepare(
-        GeneratorStep(model, weights, config.noise, perceptual),
-        critics,
-        adam(model.parameters(), config.lr),
-        adam(critics.parameters(), config.lr, R1_INTERVAL),
-    )
+    model, averaged, critics, generator_step, critics_step, optimizers = build(config, preset, accelerator)
     averages = AveragedWeights(model, averaged, config.average_half_life, ramp=config.init is None)
 
-    optimizers = {"generator": generator_optimizer, "critics": critic_optimizer}
-    if accelerator.scaler is not None:
-        optimizers["scaler"] = accelerator.scaler
     kept_out = held_out(source, preset.model, EVALUATED, SAMPLES)
-    trained = {"model": model, "averaged": averaged, "critics": critics}
-    run = Run(config.output, plain(config), preset, kept_out[:SAMPLES], trained, optimizers, config.keep)
+    networks = {"model": model, "averaged": averaged, "critics": critics}
+    run = Run(config.output, plain(config), preset, kept_out[:SAMPLES], networks, optimizers, config.keep)
     step, images_seen = run.resume(config.resume)
     if config.init is not None and not images_seen:
         start_from(config.init, preset, model, averaged, critics)
@@ -221,10 +199,10 @@ def train(config: TrainConfig) -> None:
     stream: Iterator[Tensor] = iter(loader)
     with tqdm(total=config.total_images, initial=images_seen, unit="img", disable=not main) as progress:
         while len(batches := list(islice(stream, 2 * parts))) == 2 * parts:
-            real_sign = optimise(0, critics_step, critic_optimizer, model, batches[:parts])
+            real_sign = optimise(0, critics_step, optimizers["critics"], model, batches[:parts])
             if step % R1_INTERVAL == 0:
-                optimise(1, critics_step, critic_optimizer, model, batches[:parts], r1=True)
-            optimise(2, generator_step, generator_optimizer, critics, batches[parts:])
+                optimise(1, critics_step, optimizers["critics"], model, batches[:parts], r1=True)
+            optimise(2, generator_step, optimizers["generator"], critics, batches[parts:])
             before, images_seen = images_seen, images_seen + 2 * config.batch_size
             averages.update(config.batch_size, images_seen)
             if config.augment:
@@ -256,6 +234,46 @@ def train(config: TrainConfig) -> None:
     accelerator.end_training()
 
 
+def build(config: TrainConfig, preset: Preset, accelerator: Accelerator) -> tuple[Any, ...]:
+    """What is trained: model, averaged model, discriminators, their two prepared steps, and what optimises them."""
+    torch.manual_seed(config.seed)
+    weights = dataclasses.replace(
+        RECIPES[config.recipe],
+        perceptual=config.perceptual_weight,
+        r1=preset.r1_weight,
+        patch_r1=preset.patch_r1_weight,
+    )
+    if config.patch_weight is not None:
+        weights = dataclasses.replace(weights, patch=config.patch_weight)
+    model = SwapAE(preset.model)
+    averaged = copy.deepcopy(model).to(accelerator.device).eval()
+    critics = DiscriminatorStep(preset.discriminators, weights, config.noise, config.augment)
+    freeze(config.freeze, model, critics)
+    if config.compile:
+        compile_networks(model, critics)
+    perceptual = LPIPS("squeeze").to(accelerator.device) if config.perceptual_weight else None
+    generator_step, critics_step, generator_optimizer, critic_optimizer = accelerator.prepare(
+        GeneratorStep(model, weights, config.noise, perceptual),
+        critics,
+        adam(model.parameters(), config.lr),
+        adam(critics.parameters(), config.lr, R1_INTERVAL),
+    )
+    optimizers = {"generator": generator_optimizer, "critics": critic_optimizer}
+    if accelerator.scaler is not None:
+        optimizers["scaler"] = accelerator.scaler
+    return model, averaged, critics, generator_step, critics_step, optimizers
+
+
+def dry_run(config: TrainConfig, preset: Preset, accelerator: Accelerator) -> None:
+    """Print what the run would take, on the main process."""
+    if accelerator.is_main_process:
+        processes, parts = accelerator.num_processes, config.gradient_accumulation_steps
+        size = config.batch_size // parts // processes
+        costs = estimate(preset, size, noise=config.noise, accumulates=parts > 1)
+        speed = throughput(accelerator.device, accelerator.mixed_precision)
+        print(describe(costs, speed, accelerator.mixed_precision, processes, config.total_images))
+
+
 def check(config: TrainConfig, processes: int) -> None:
     """Raise UserError for settings that cannot work, before anything is computed or written."""
     shares = processes * config.gradient_accumulation_steps
@@ -272,17 +290,6 @@ def check(config: TrainConfig, processes: int) -> None:
     if not 0 < config.lr < 1:
         raise UserError(f"--lr must be between 0 and 1, got {config.lr}")
     check_output(config.output, config.data, plain(config), config.resume not in ("auto", "never"))
-
-
-def loss_weights(config: TrainConfig, preset: Preset) -> LossWeights:
-    """The recipe's weights, with what preset and flags say otherwise."""
-    weights = dataclasses.replace(
-        RECIPES[config.recipe],
-        perceptual=config.perceptual_weight,
-        r1=preset.r1_weight,
-        patch_r1=preset.patch_r1_weight,
-    )
-    return weights if config.patch_weight is None else dataclasses.replace(weights, patch=config.patch_weight)
 
 
 def make_evaluation(config: TrainConfig, images: list[Tensor]) -> Evaluation | None:
