@@ -160,7 +160,8 @@ def train(config: TrainConfig) -> None:
 
     kept_out = held_out(source, preset.model, EVALUATED, SAMPLES)
     networks = {"model": model, "averaged": averaged, "critics": critics}
-    run = Run(config.output, plain(config), preset, kept_out[:SAMPLES], networks, optimizers, config.keep)
+    examples = kept_out[:: -(-len(kept_out) // SAMPLES)]
+    run = Run(config.output, plain(config), preset, examples, networks, optimizers, config.keep)
     step, images_seen = run.resume(config.resume)
     if config.init is not None and not images_seen:
         start_from(config.init, preset, model, averaged, critics)
