@@ -169,7 +169,7 @@ def main() -> None:
         "import": time_import(),
     }
     print(f"{PRESET}, float32, torch {results['torch']} ({results['capability']}), {results['machine']}\n")
-    print("| 256 px, batch 1 | ms | convolutions alone, ms | ratio |\n|---|---|---|---|")
+    print("| 256 px, batch 1 | ms | convolutions and products alone, ms | ratio |\n|---|---|---|---|")
     for name, row in results["time_256"].items():
         print(f"| {name} | {row['model']:.0f} | {row['floor']:.0f} | {row['ratio']:.2f} |")
     print("\n| extra memory of a decode | MiB |\n|---|---|")

@@ -37,7 +37,7 @@ from swapae import SwapAE
 from swapae.config import PRESETS, DiscriminatorConfig, Preset, SwapAEConfig
 from swapae.draws import Draws
 from swapae.losses import LossWeights
-from swapae.training import R1_INTERVAL, AveragedWeights, DiscriminatorStep, GeneratorStep, adam
+from swapae.training import R1_INTERVAL, AveragedWeights, DiscriminatorStep, GeneratorStep, adam, compile_networks
 
 QUARTER = Preset(
     SwapAEConfig(
@@ -63,7 +63,7 @@ class Training:
         preset: sizes of networks and crops.
         batch: B, images [B, 3, crop, crop].
         accelerator: says on which device and in which precision.
-        compiled: compile the D and the G step. R1 is not: a compiled function has no second derivative.
+        compiled: compile the networks.
     """
 
     def __init__(self, preset: Preset, batch: int, accelerator: Accelerator, compiled: bool = False) -> None:
@@ -80,9 +80,8 @@ class Training:
         )
         self.accelerator, self.batch = accelerator, batch
         self.generator, self.critics, self.generator_optimizer, self.critic_optimizer = prepared
-        self.r1_critics = self.critics
         if compiled:
-            self.generator, self.critics = torch.compile(self.generator), torch.compile(self.critics)
+            compile_networks(self.model, self.raw_critics)
         self.averages = AveragedWeights(self.model, averaged, 10_000)
         side = preset.discriminators.crop_size
         self.images = torch.rand(batch, 3, side, side, device=accelerator.device) * 2 - 1
@@ -97,8 +96,7 @@ class Training:
             terms = self.generator(self.raw_critics, self.images, draws)
         else:
             self.critic_optimizer.zero_grad(set_to_none=True)
-            critics = self.r1_critics if turn == "R1" else self.critics
-            terms = critics(self.model, self.images, draws, r1=turn == "R1")
+            terms = self.critics(self.model, self.images, draws, r1=turn == "R1")
         self.accelerator.backward(sum(terms.values()))
 
     def take(self, turn: str) -> None:
@@ -205,7 +203,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16, help="images of a step, with --preset")
     parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="no", help="with --preset")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="with --preset")
-    parser.add_argument("--compile", action="store_true", help="compile the D and G steps, with --preset")
+    parser.add_argument("--compile", action="store_true", help="compile the networks, with --preset")
     parser.add_argument("--runs", type=int, default=9, help="timed runs of each call")
     parser.add_argument("--json", type=Path, help="file to write the figures to as well")
     arguments = parser.parse_args()

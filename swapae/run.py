@@ -29,7 +29,7 @@ from swapae.codes import Codes
 from swapae.config import Preset
 from swapae.errors import UserError
 from swapae.grids import swap_grid
-from swapae.images import Fitted, save_image, to_pil
+from swapae.images import Fitted, atomic_path, save_image, to_pil
 from swapae.model import SwapAE
 
 CONFIG_FILE = "config.json"
@@ -110,13 +110,16 @@ class Run:
     def begin(self, images_seen: int) -> None:
         """Make the folder, write config.json, and drop log lines past the point the run goes on from."""
         try:
-            (self.folder / "samples").mkdir(parents=True, exist_ok=True)
-            (self.folder / CONFIG_FILE).write_text(json.dumps(dict(self.settings), indent=2) + "\n")
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with atomic_path(self.folder / CONFIG_FILE) as path:  # a kill while writing leaves the one before
+                path.write_text(json.dumps(dict(self.settings), indent=2) + "\n")
+            (self.folder / "samples").mkdir(exist_ok=True)
             log = self.folder / LOG_FILE
             if log.exists():
                 lines = [line for line in log.read_text().splitlines() if line.endswith("}")]
                 kept = [line for line in lines if json.loads(line)["images"] <= images_seen]
-                log.write_text("".join(line + "\n" for line in kept))
+                with atomic_path(log) as path:
+                    path.write_text("".join(line + "\n" for line in kept))
         except OSError as error:
             raise UserError(f"cannot write the run folder {self.folder} ({error.strerror}): give another") from None
 
@@ -254,7 +257,9 @@ def check_output(folder: Path, data: str, settings: Mapping[str, Any], chosen: b
             samples would become; or it cannot be written.
     """
     path = folder / CONFIG_FILE
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not path.is_file()):
+    # A run killed while it wrote its first file has left nothing but that, unfinished, under a hidden name.
+    occupied = folder.is_dir() and any(not child.name.startswith(".") for child in folder.iterdir())
+    if folder.is_file() or (occupied and not path.is_file()):
         raise UserError(f"{folder} holds something else than a run: give a new folder as --output")
     if Path(data).is_dir() and Path(data).resolve() in (folder.resolve(), *folder.resolve().parents):
         raise UserError(f"{folder} lies within the photographs, {data}: give an --output outside")

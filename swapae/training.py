@@ -105,7 +105,8 @@ class GeneratorStep(nn.Module):
         self.weights, self.noise = weights, noise
         if noise == "zero":  # without a gradient, DDP would wait for them
             for name, parameter in model.named_parameters():
-                parameter.requires_grad_(not name.endswith("noise_weight"))
+                if name.endswith("noise_weight"):
+                    parameter.requires_grad_(False)
         self._perceptual_distance = [perceptual_distance]  # in a list: no submodule, its weights are fixed
 
     def forward(self, critics: DiscriminatorStep, images: Tensor, draws: Draws) -> dict[str, Tensor]:

@@ -59,13 +59,15 @@ def test_discriminators_of_other_sizes_start_anew_and_other_models_are_refused(f
         read_initial("no folder and no name")
 
 
-def test_what_is_frozen_stays_frozen_through_the_generators_step(tiny_model):
+@pytest.mark.parametrize("noise", ["random", "zero"])
+def test_what_is_frozen_stays_frozen_through_the_generators_step(tiny_model, noise):
     critics = DiscriminatorStep(CRITICS, LossWeights())
     freeze(["image_discriminator.blocks.0", "patch_discriminator", "encoder.trunk"], tiny_model, critics)
     images = torch.rand(2, 3, 64, 64) * 2 - 1
-    sum(GeneratorStep(tiny_model.train(), LossWeights())(critics, images, Draws(0, 0)).values()).backward()
+    sum(GeneratorStep(tiny_model.train(), LossWeights(), noise)(critics, images, Draws(0, 0)).values()).backward()
     assert not any(parameter.requires_grad for parameter in critics.patch_discriminator.parameters())
     assert not any(parameter.requires_grad for parameter in critics.image_discriminator.blocks[0].parameters())
     assert all(parameter.requires_grad for parameter in critics.image_discriminator.blocks[1].parameters())
     for name, parameter in tiny_model.named_parameters():
-        assert (parameter.grad is None) == name.startswith("encoder.trunk"), name
+        idle = name.startswith("encoder.trunk") or (noise == "zero" and name.endswith("noise_weight"))
+        assert (parameter.grad is None) == idle, name
