@@ -79,8 +79,8 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint, keep: int) 
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
         shutil.rmtree(temporary, ignore_errors=True)
         raise UserError(
-            f"cannot write the checkpoint {final} ({first_line(error)}); the run stops here and can go on "
-            "from the one before once there is room"
+            f"cannot write the checkpoint {final}, perhaps for want of room ({first_line(error)}); the run stops here "
+            "and can go on from the one before once there is some"
         ) from error
     for old in list_checkpoints(folder)[:-keep]:
         shutil.rmtree(old)
