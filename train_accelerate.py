@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 import torch
 import tyro
-from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
+from accelerate import Accelerator, DataLoaderConfiguration
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -142,8 +142,6 @@ def train(config: TrainConfig) -> None:
     accelerator = Accelerator(
         mixed_precision=config.mixed_precision,
         dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
-        # The buffers are FIR filters and a strength that every process computes alike: nothing to broadcast.
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         log_with=tracker,
         project_dir=config.output,
     )
