@@ -327,9 +327,9 @@ def push_or_warn(run: Run, repo: str, images_seen: int) -> None:
 
 
 def plain(config: TrainConfig) -> dict[str, Any]:
-    """The settings as JSON keeps them."""
-    values = {name: str(value) if isinstance(value, Path) else value for name, value in vars(config).items()}
-    return {**values, "freeze": list(config.freeze)}
+    """The settings as JSON keeps them, but for those of one call."""
+    values = {name: value for name, value in vars(config).items() if name not in ("resume", "dry_run")}
+    return {**values, "output": str(config.output), "freeze": list(config.freeze)}
 
 
 def parse() -> TrainConfig:
