@@ -128,10 +128,9 @@ def held_out(source: Source | StreamSource, config: SwapAEConfig, most: int, lea
     else:
         chosen = [index for index, name in enumerate(source.names()) if is_validation(name)]
         chosen = chosen if len(chosen) >= least else list(range(len(source)))
-        step = max(1, len(chosen) // most)
         # Spread over the source; the others stand in for those that cannot be read.
-        order = [chosen[i] for first in range(step) for i in range(first, len(chosen), step)]
-        candidates = (read_or_none(source, index) for index in order)
+        spread = [chosen[len(chosen) * place // most] for place in range(most)] if len(chosen) > most else chosen
+        candidates = (read_or_none(source, index) for index in dict.fromkeys([*spread, *chosen]))
     pictures: list[Fitted] = []
     for picture in candidates:
         if len(pictures) == most:
