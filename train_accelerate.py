@@ -14,6 +14,7 @@ import dataclasses
 import gc
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -269,6 +270,7 @@ def dry_run(config: TrainConfig, preset: Preset, accelerator: Accelerator) -> No
         processes, parts = accelerator.num_processes, config.gradient_accumulation_steps
         size = config.batch_size // parts // processes
         costs = estimate(preset, size, noise=config.noise, accumulates=parts > 1)
+        warn_of_idle_cores(accelerator)
         speed = throughput(accelerator.device, accelerator.mixed_precision)
         print(describe(costs, speed, accelerator.mixed_precision, processes, config.total_images))
 
@@ -316,6 +318,15 @@ def announce(config: TrainConfig, accelerator: Accelerator, images_seen: int) ->
         f"from image {images_seen}" + (", which is the end" if images_seen >= config.total_images else ""),
         file=sys.stderr,
     )
+    warn_of_idle_cores(accelerator)
+
+
+def warn_of_idle_cores(accelerator: Accelerator) -> None:
+    """`accelerate launch` gives a process on a CPU one thread, if it is not told otherwise."""
+    cores, threads = os.cpu_count() or 1, torch.get_num_threads()
+    each = cores // accelerator.num_processes
+    if accelerator.device.type == "cpu" and threads < each:
+        logger.warning("%d of %d cores compute: OMP_NUM_THREADS=%d before the command is faster", threads, cores, each)
 
 
 def push_or_warn(run: Run, repo: str, images_seen: int) -> None:
