@@ -108,6 +108,8 @@ def test_the_model_goes_to_the_hub_private_and_with_its_figures(folder):
         repo = hub.repos["tester/flowers"]
         files = repo.files()
         score = log_lines(folder / "run")[-1]["eval_lpips"]
+        again = ["--output", "again", "--total-images", "8", "--eval-every-images", "0", "--init", "tester/flowers"]
+        assert "tester/flowers has no discriminators" in train(folder, *again, environment=environment).stderr
     assert repo.private and len(repo.commits) >= 3 and "uploaded to" in done.stderr
     assert {"README.md", "config.json", "model.safetensors"} <= set(files)
     assert files["model.safetensors"] == (folder / "run/latest/model.safetensors").read_bytes()
