@@ -159,7 +159,7 @@ def train(config: TrainConfig) -> None:
 
     kept_out = held_out(source, preset.model, EVALUATED, SAMPLES)
     networks = {"model": model, "averaged": averaged, "critics": critics}
-    examples = kept_out[:: -(-len(kept_out) // SAMPLES)]
+    examples = kept_out[:: max(1, -(-len(kept_out) // SAMPLES))]
     run = Run(config.output, plain(config), preset, examples, networks, optimizers, config.keep)
     step, images_seen = run.resume(config.resume)
     if config.init is not None and not images_seen:
@@ -295,7 +295,7 @@ def check(config: TrainConfig, processes: int) -> None:
 
 def make_evaluation(config: TrainConfig, images: list[Tensor]) -> Evaluation | None:
     """What measures the averaged model on squares of `images` [1, 3, H, W]; None if not wanted or not possible."""
-    if not config.eval_every_images:
+    if not config.eval_every_images or len(images) < 2:
         return None
     try:
         distance = LPIPS("squeeze").to(images[0].device)

@@ -152,6 +152,8 @@ def complaint(folder, monkeypatch, capsys, *arguments):
     [
         (["--data", "nothing"], "nothing"),
         (["--data", "empty"], "empty"),
+        (["--data", "damaged"], "none of the 3 pictures looked at can be read"),
+        (["--data", "tiny"], "smaller than the crop of 64 pixels, the largest is 40x50"),
         (["--preset", "church"], "church"),
         (["--resolution", "100"], "multiple of 8, at least 112"),
         (["--resolution", "64"], "at least 112"),
@@ -175,7 +177,11 @@ def complaint(folder, monkeypatch, capsys, *arguments):
 def test_bad_input_is_one_line(folder, monkeypatch, capsys, arguments, part):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "wandb" else find(name))
-    (folder / "empty").mkdir()
+    for name in ("empty", "damaged", "tiny"):
+        (folder / name).mkdir()
+    for index in range(3):
+        (folder / f"damaged/{index}.png").write_bytes(b"no picture")
+        Image.new("RGB", (40, 50)).save(folder / f"tiny/{index}.png")
     assert part in complaint(folder, monkeypatch, capsys, *arguments)
 
 
