@@ -36,7 +36,7 @@ from swapae.arguments import parse_arguments
 from swapae.config import PRESETS, Preset
 from swapae.data import held_out, training_data
 from swapae.draws import Draws
-from swapae.errors import UserError
+from swapae.errors import UserError, first_line
 from swapae.estimates import describe, estimate, throughput
 from swapae.evaluation import Evaluation
 from swapae.initial import freeze, start_from
@@ -366,6 +366,10 @@ def main() -> int:
         return 0
     except UserError as error:
         message = str(error)
+    except RuntimeError as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        message = f"--compile does not work here ({first_line(error)}): install a C++ compiler, or leave it out"
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the newest checkpoint", file=sys.stderr)
         return 130
