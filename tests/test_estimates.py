@@ -3,29 +3,22 @@ import functools
 
 import pytest
 import torch
+from test_training import CRITICS
 
 from swapae import PRESETS, SwapAE
-from swapae.config import DiscriminatorConfig, Preset
+from swapae.config import Preset
 from swapae.draws import Draws
 from swapae.estimates import Estimate, Meter, Step, describe, estimate, throughput
 from swapae.losses import LossWeights
 from swapae.training import DiscriminatorStep, GeneratorStep, adam
 
-CRITICS = DiscriminatorConfig(
-    crop_size=64,
-    image_capacity=0.02,
-    image_max_channels=8,
-    patch_size=16,
-    patch_capacity=0.1,
-    patch_max_channels=8,
-    patch_hidden_channels=64,
-)
+SMALL = dataclasses.replace(CRITICS, patch_hidden_channels=64)
 estimated = functools.cache(estimate)  # a second each
 
 
 @pytest.fixture(scope="module")
 def preset(tiny_config):
-    return Preset(tiny_config, CRITICS)
+    return Preset(tiny_config, SMALL)
 
 
 def count(network):

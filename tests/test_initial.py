@@ -4,6 +4,7 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
+from test_training import CRITICS
 
 from swapae.config import DiscriminatorConfig, Preset
 from swapae.convert import Converted, save_discriminators
@@ -12,10 +13,6 @@ from swapae.errors import UserError
 from swapae.initial import freeze, read_initial, start_from
 from swapae.losses import LossWeights
 from swapae.training import DiscriminatorStep, GeneratorStep
-
-CRITICS = DiscriminatorConfig(
-    crop_size=64, image_capacity=0.02, image_max_channels=8, patch_size=16, patch_capacity=0.1, patch_max_channels=8
-)
 
 
 @pytest.fixture
