@@ -283,10 +283,10 @@ def check(config: TrainConfig, processes: int) -> None:
             f"--batch-size {config.batch_size} does not give each of {processes} processes x "
             f"{config.gradient_accumulation_steps} accumulation steps the same 2 or more images: swaps need pairs"
         )
-    names = ["log_every_images", "sample_every_images", "save_every_images", "keep"]
+    names = ["log_every_images", "sample_every_images", "save_every_images", "push_every_images", "keep"]
     least = {"total_images": 2 * config.batch_size, "eval_every_images": 0, "num_workers": 0} | dict.fromkeys(names, 1)
     for name, minimum in least.items():
-        if getattr(config, name) < minimum:
+        if getattr(config, name) is not None and getattr(config, name) < minimum:
             raise UserError(f"--{name.replace('_', '-')} must be at least {minimum}, got {getattr(config, name)}")
     if not 0 < config.lr < 1:
         raise UserError(f"--lr must be between 0 and 1, got {config.lr}")

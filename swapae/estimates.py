@@ -173,7 +173,7 @@ def estimate(preset: Preset, part_size: int, *, noise: TrainingNoise = "random",
             critics.image_discriminator,
             critics.patch_discriminator,
             critics.cropper(draws),
-            lambda images: images,
+            critics.augmenter(draws),
         )
         return r1_losses(images, *networks, critics.weights, R1_INTERVAL)
 

@@ -167,6 +167,7 @@ def complaint(folder, monkeypatch, capsys, *arguments):
         (["--config", "photos/0.png"], "--config"),
         (["--resume", "nowhere"], "nowhere"),
         (["--keep", "0"], "--keep"),
+        (["--push-every-images", "-1"], "--push-every-images must be at least 1"),
         (["--init", "empty"], "lacks config.json"),
         (["--freeze", "decoder"], "decoder"),
         (["--freeze", "encoder", "generator"], "nothing of encoder and generator"),
