@@ -53,6 +53,7 @@ from swapae.training import (
     TrainingNoise,
     adam,
     compile_networks,
+    share_of_rate,
 )
 
 EVALUATED = 64  # photographs, of those kept out of training
@@ -75,8 +76,11 @@ class TrainConfig:
         recipe: the paper's weights of the loss terms, or those of its published code.
         perceptual_weight: weight of LPIPS (SqueezeNet) on the reconstruction, which is not in the paper.
         patch_weight: weight of the co-occurrence loss of encoder and generator; the recipe's if not given.
+        swap_weight: likewise, of the hybrids' realism.
         noise: random noise maps for fine detail, or zero; a short training does better without, since it would
             take noise for texture long before it learns to draw any.
+        recolour: read the structure from images in random other colours, so that colour goes into the texture code;
+            not in the paper.
         augment: turn, move and zoom what the image discriminator sees, the more often the more it knows its
             photographs by heart; for fewer than some 5,000 of them.
         init: run, checkpoint or model folder, or a model of the Hugging Face Hub, whose weights to start from.
@@ -85,6 +89,7 @@ class TrainConfig:
         gradient_accumulation_steps: parts in which a batch is computed, to save memory.
         total_images: images after which the run ends.
         lr: learning rate.
+        decay_images: images at the end of the run over which the learning rate falls to 0.
         max_gradient_norm: clip gradients to this length; not at all if not given.
         average_half_life: images after which a weight counts half in the averaged model.
         seed: of initial weights, order, crops and noise.
@@ -111,7 +116,9 @@ class TrainConfig:
     recipe: Literal["paper", "release"] = "paper"
     perceptual_weight: float = 0.0
     patch_weight: float | None = None
+    swap_weight: float | None = None
     noise: TrainingNoise = "random"
+    recolour: bool = False
     augment: bool = False
     init: str | None = None
     freeze: tuple[str, ...] = ()
@@ -119,6 +126,7 @@ class TrainConfig:
     gradient_accumulation_steps: int = 1
     total_images: int = 25_000_000
     lr: float = 0.002
+    decay_images: int = 0
     max_gradient_norm: float | None = None
     average_half_life: float = 10_000
     seed: int = 0
@@ -161,6 +169,7 @@ def train(config: TrainConfig) -> None:
     networks = {"model": model, "averaged": averaged, "critics": critics}
     examples = kept_out[:: max(1, -(-len(kept_out) // SAMPLES))]
     run = Run(config.output, plain(config), preset, examples, networks, optimizers, config.keep)
+    rates = {name: optimizers[name].param_groups[0]["lr"] for name in ("generator", "critics")}
     step, images_seen = run.resume(config.resume)
     if config.init is not None and not images_seen:
         start_from(config.init, preset, model, averaged, critics)
@@ -199,6 +208,9 @@ def train(config: TrainConfig) -> None:
     stream: Iterator[Tensor] = iter(loader)
     with tqdm(total=config.total_images, initial=images_seen, unit="img", disable=not main) as progress:
         while len(batches := list(islice(stream, 2 * parts))) == 2 * parts:
+            share = share_of_rate(images_seen, config.total_images, config.decay_images)
+            for name, rate in rates.items():
+                optimizers[name].param_groups[0]["lr"] = share * rate
             real_sign = optimise(0, critics_step, optimizers["critics"], model, batches[:parts])
             if step % R1_INTERVAL == 0:
                 optimise(1, critics_step, optimizers["critics"], model, batches[:parts], r1=True)
@@ -218,7 +230,7 @@ def train(config: TrainConfig) -> None:
                 means = run.means(mean)
                 progress.set_postfix({name: f"{means[name]:.3f}" for name in ("g_l1", "g_patch", "d_real")})
                 if main:
-                    accelerator.log(run.log(means, images_seen, config.lr), images_seen)
+                    accelerator.log(run.log(means, images_seen, share * config.lr), images_seen)
             if main and due(config.sample_every_images):
                 track_picture(accelerator, run.sample(images_seen), images_seen)
             if evaluation and due(config.eval_every_images):
@@ -243,17 +255,17 @@ def build(config: TrainConfig, preset: Preset, accelerator: Accelerator) -> tupl
         r1=preset.r1_weight,
         patch_r1=preset.patch_r1_weight,
     )
-    if config.patch_weight is not None:
-        weights = dataclasses.replace(weights, patch=config.patch_weight)
+    chosen = {"patch": config.patch_weight, "gan_swap": config.swap_weight}
+    weights = dataclasses.replace(weights, **{name: value for name, value in chosen.items() if value is not None})
     model = SwapAE(preset.model)
     averaged = copy.deepcopy(model).to(accelerator.device).eval()
-    critics = DiscriminatorStep(preset.discriminators, weights, config.noise, config.augment)
+    critics = DiscriminatorStep(preset.discriminators, weights, config.noise, config.augment, config.recolour)
     freeze(config.freeze, model, critics)
     if config.compile:
         compile_networks(model, critics)
     perceptual = LPIPS("squeeze").to(accelerator.device) if config.perceptual_weight else None
     generator_step, critics_step, generator_optimizer, critic_optimizer = accelerator.prepare(
-        GeneratorStep(model, weights, config.noise, perceptual),
+        GeneratorStep(model, weights, config.noise, perceptual, config.recolour),
         critics,
         adam(model.parameters(), config.lr),
         adam(critics.parameters(), config.lr, R1_INTERVAL),
@@ -283,8 +295,9 @@ def check(config: TrainConfig, processes: int) -> None:
             f"--batch-size {config.batch_size} does not give each of {processes} processes x "
             f"{config.gradient_accumulation_steps} accumulation steps the same 2 or more images: swaps need pairs"
         )
-    names = ["log_every_images", "sample_every_images", "save_every_images", "push_every_images", "keep"]
-    least = {"total_images": 2 * config.batch_size, "eval_every_images": 0, "num_workers": 0} | dict.fromkeys(names, 1)
+    once = ["log_every_images", "sample_every_images", "save_every_images", "push_every_images", "keep"]
+    never = ["eval_every_images", "num_workers", "decay_images"]
+    least = {"total_images": 2 * config.batch_size} | dict.fromkeys(never, 0) | dict.fromkeys(once, 1)
     for name, minimum in least.items():
         if getattr(config, name) is not None and getattr(config, name) < minimum:
             raise UserError(f"--{name.replace('_', '-')} must be at least {minimum}, got {getattr(config, name)}")

@@ -280,10 +280,16 @@ PRESETS: dict[str, Preset] = {
         patch_r1_weight=0.05,
     ),
     "small256": Preset(
-        SwapAEConfig(texture_channels=256, encoder_capacity=0.5, generator_capacity=0.375),
+        SwapAEConfig(
+            structure_channels=8,
+            texture_channels=256,
+            downsamplings=3,
+            encoder_capacity=0.5,
+            generator_capacity=0.375,
+        ),
         DiscriminatorConfig(
             crop_size=128,
-            image_capacity=0.25,
+            image_capacity=0.125,
             image_max_channels=128,
             patch_size=32,
             patch_capacity=1.0,

@@ -72,7 +72,10 @@ def read_initial(where: str) -> Initial:
 
 
 def start_from(where: str, preset: Preset, model: nn.Module, averaged: nn.Module, critics: nn.Module) -> None:
-    """Load what `read_initial` finds; discriminators that are missing or of other sizes start from random weights.
+    """Load what `read_initial` finds.
+
+    Discriminators of smaller crops grow: their layers are taken from where the sides are the same, and new ones come
+    before them. Those that are missing or differ otherwise start from random weights.
 
     Raises:
         UserError: as of `read_initial`, or the model is of other sizes than the preset.
@@ -84,10 +87,41 @@ def start_from(where: str, preset: Preset, model: nn.Module, averaged: nn.Module
     averaged.load_state_dict(initial.averaged)
     if initial.critics is None or initial.discriminator_config is None:
         logger.warning("%s has no discriminators: theirs are random weights", where)
-    elif differs := differing(initial.discriminator_config, preset.discriminators):
+    elif differs := differing(initial.discriminator_config, preset.discriminators, ignore=("crop_size", "patch_size")):
         logger.warning("the discriminators of %s are of another --preset (their %s): random weights", where, differs)
     else:
-        critics.load_state_dict(initial.critics, strict=False)  # all but the augmentation's strength
+        # All but the augmentation's strength.
+        critics.load_state_dict(grown(initial.critics, critics.state_dict()), strict=False)
+        if differs := differing(initial.discriminator_config, preset.discriminators):
+            logger.warning(
+                "the discriminators of %s are of other crops (%s): their first layers are new", where, differs
+            )
+
+
+def grown(theirs: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of `theirs` that fit discriminators for crops of another size, under the names they have in `ours`.
+
+    Blocks are counted from the last, where the sides are the same. The layer that reads the image is taken only if
+    there are as many blocks: after others it would have to write what it never did.
+    """
+    fitting = {}
+    for network in ("image_discriminator", "patch_discriminator"):
+        more = count_blocks(ours, network) - count_blocks(theirs, network)
+        for name, value in theirs.items():
+            part, _, rest = name.removeprefix(f"{network}.").partition(".")
+            if not name.startswith(network) or (more and part == "from_rgb"):
+                continue
+            if part == "blocks":
+                index, _, rest = rest.partition(".")
+                name = f"{network}.blocks.{int(index) + more}.{rest}"
+            if name in ours and ours[name].shape == value.shape:
+                fitting[name] = value
+    return fitting
+
+
+def count_blocks(weights: Mapping[str, Tensor], network: str) -> int:
+    """Residual blocks of one of the discriminators."""
+    return len({name.split(".")[2] for name in weights if name.startswith(f"{network}.blocks.")})
 
 
 def differing(

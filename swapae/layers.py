@@ -100,8 +100,13 @@ class Blur(nn.Module):
         channels = x.shape[1]
         kernel = self.kernel.to(x.dtype).expand(channels, 1, -1, -1)
         if self.pad_mode == "constant" and self.pad[0] == self.pad[1]:
-            return F.conv2d(x, kernel, stride=self.stride, padding=self.pad[0], groups=channels)
-        return F.conv2d(F.pad(x, self.pad * 2, self.pad_mode), kernel, stride=self.stride, groups=channels)
+            padding = self.pad[0]
+        else:
+            x, padding = F.pad(x, self.pad * 2, self.pad_mode), 0
+        if x.dtype == torch.bfloat16 and x.device.type == "cpu" and torch.is_grad_enabled():
+            # There the gradient of a strided depthwise convolution takes five times as long as of all its pixels.
+            return F.conv2d(x, kernel, padding=padding, groups=channels)[..., :: self.stride, :: self.stride]
+        return F.conv2d(x, kernel, stride=self.stride, padding=padding, groups=channels)
 
 
 class ConvLayer(nn.Module):

@@ -47,6 +47,7 @@ Noise = Literal["zero"] | Sequence[Tensor]
 NoiseMaker = Callable[[Tensor], Noise]  # structure codes [B, K, h, w] -> noise for `decode`
 Cropper = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> patches [B, N, 3, S, S]
 Augmenter = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> as the image discriminator sees them
+Recolourer = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> as their structure is read
 
 
 class SwapModel(Protocol):
@@ -92,9 +93,13 @@ class Fakes(NamedTuple):
     hybrids: Tensor  # [B, 3, H, W], texture of image i, structure of its neighbour
 
 
-def generate(model: SwapModel, images: Tensor, make_noise: NoiseMaker) -> Fakes:
+def generate(model: SwapModel, images: Tensor, make_noise: NoiseMaker, recolour: Recolourer | None = None) -> Fakes:
     """Reconstruct half of the images and swap all of them, in one call of the generator."""
-    structure, texture = model.encode(images)
+    if recolour is None:
+        structure, texture = model.encode(images)
+    else:
+        codes = model.encode(torch.cat([recolour(images), images]))
+        structure, texture = codes.structure[: len(images)], codes.texture[len(images) :]
     half = structure[::2]
     codes = Codes(
         torch.cat([half, structure[neighbours(len(images))]]),

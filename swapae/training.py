@@ -23,12 +23,15 @@ from swapae.losses import (
     Cropper,
     LossWeights,
     NoiseMaker,
+    Recolourer,
     discriminator_losses,
     generate,
     generator_losses,
     r1_losses,
 )
 from swapae.model import SwapAE
+from swapae.recolour import DRAWS as COLOUR_DRAWS
+from swapae.recolour import recolour
 
 R1_INTERVAL = 16
 TrainingNoise = Literal["random", "zero"]
@@ -43,6 +46,11 @@ def noise_maker(model: SwapAE, draws: Draws, noise: TrainingNoise) -> NoiseMaker
     )
 
 
+def recolourer(draws: Draws, recoloured: bool) -> Recolourer | None:
+    """What `losses.generate` reads the structure from: images in other colours, or None for the images."""
+    return (lambda images: recolour(images, draws.uniform(len(images), COLOUR_DRAWS))) if recoloured else None
+
+
 class DiscriminatorStep(nn.Module):
     """Both discriminators; forward gives their losses, or every `R1_INTERVAL` steps the gradient penalty."""
 
@@ -54,12 +62,13 @@ class DiscriminatorStep(nn.Module):
         weights: LossWeights,
         noise: TrainingNoise = "random",
         augmented: bool = False,
+        recoloured: bool = False,
     ) -> None:
         super().__init__()
         self.image_discriminator = ImageDiscriminator(config)
         self.patch_discriminator = PatchDiscriminator(config)
         self.patch_size, self.weights, self.noise = config.patch_size, weights, noise
-        self.augmented, self.compiled = augmented, False
+        self.augmented, self.recoloured, self.compiled = augmented, recoloured, False
         self.register_buffer("strength", torch.zeros(()))  # of the augmentation
         self.to(memory_format=torch.channels_last)
 
@@ -86,7 +95,7 @@ class DiscriminatorStep(nn.Module):
             with torch.autocast(images.device.type, enabled=False), eager:
                 return r1_losses(images, *critics, self.weights, R1_INTERVAL)
         with torch.no_grad():
-            fakes = generate(model, images, noise_maker(model, draws, self.noise))
+            fakes = generate(model, images, noise_maker(model, draws, self.noise), recolourer(draws, self.recoloured))
         return discriminator_losses(fakes, images, *critics)
 
 
@@ -99,10 +108,11 @@ class GeneratorStep(nn.Module):
         weights: LossWeights,
         noise: TrainingNoise = "random",
         perceptual_distance: Callable[[Tensor, Tensor], Tensor] | None = None,
+        recoloured: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
-        self.weights, self.noise = weights, noise
+        self.weights, self.noise, self.recoloured = weights, noise, recoloured
         if noise == "zero":  # without a gradient, DDP would wait for them
             for name, parameter in model.named_parameters():
                 if name.endswith("noise_weight"):
@@ -116,7 +126,9 @@ class GeneratorStep(nn.Module):
             parameter.requires_grad_(False)
         try:
             return generator_losses(
-                generate(self.model, images, noise_maker(self.model, draws, self.noise)),
+                generate(
+                    self.model, images, noise_maker(self.model, draws, self.noise), recolourer(draws, self.recoloured)
+                ),
                 images,
                 critics.image_discriminator,
                 critics.patch_discriminator,
@@ -134,6 +146,11 @@ def adam(parameters: Iterable[nn.Parameter], lr: float, lazy_r1_interval: int | 
     """Adam with betas (0, 0.99); for lazy R1, rate and betas corrected by interval / (interval + 1) (StyleGAN2)."""
     ratio = lazy_r1_interval / (lazy_r1_interval + 1) if lazy_r1_interval else 1.0
     return torch.optim.Adam(parameters, lr=lr * ratio, betas=(0.0, 0.99**ratio))
+
+
+def share_of_rate(images_seen: int, total_images: int, decay_images: int) -> float:
+    """Share in (0, 1] of the learning rate: it falls in a straight line to 0 over the last `decay_images` of a run."""
+    return min(1.0, (total_images - images_seen) / decay_images) if decay_images else 1.0
 
 
 class AveragedWeights:

@@ -86,7 +86,8 @@ def test_steps_on_meta_hold_what_real_ones_do(preset, half):
             with torch.autocast("cpu", enabled=half):
                 losses = module(other, images.clone(), Draws(0, 0))
             sum(losses.values()).backward()
-        assert meter.flop / 4 == pytest.approx(step.flop)
+        # In bf16 a CPU computes strided filters at every pixel (`Blur`): 4 % more.
+        assert meter.flop / 4 == pytest.approx(step.flop, rel=0.05 if half else 1e-6)
         # A CPU's autocast pads in float32, CUDA's and ours do not: up to 16 % more.
         assert meter.peak == pytest.approx(step.half_peak if half else step.peak, rel=0.2 if half else 0.01)
         module.zero_grad(set_to_none=True)

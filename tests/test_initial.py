@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import json
 
 import pytest
@@ -54,6 +55,24 @@ def test_discriminators_of_other_sizes_start_anew_and_other_models_are_refused(f
         read_initial(str(folder))
     with pytest.raises(UserError, match="no such folder"):
         read_initial("no folder and no name")
+
+
+def test_discriminators_grow_with_the_crops(folder, tiny_model, caplog):
+    """Of twice the side they have one block more, before the others; what reads the image is new."""
+    larger = dataclasses.replace(CRITICS, crop_size=2 * CRITICS.crop_size, patch_size=2 * CRITICS.patch_size)
+    critics = DiscriminatorStep(larger, LossWeights())
+    before = copy.deepcopy(critics.state_dict())
+    start_from(str(folder), Preset(tiny_model.config, larger), tiny_model, copy.deepcopy(tiny_model), critics)
+    assert "crop_size is 64, not 128" in caplog.text
+    stored = load_file(folder / "discriminators.safetensors")
+    for network, prefix in ((critics.image_discriminator, "0"), (critics.patch_discriminator, "1")):
+        first_old = next(iter(network.blocks[1].state_dict().items()))
+        assert torch.equal(first_old[1], stored[f"{prefix}.blocks.0.{first_old[0]}"])
+        assert torch.equal(network.final_conv.weight, stored[f"{prefix}.final_conv.weight"])
+    after = critics.state_dict()
+    same = {name for name, value in before.items() if value.any() and torch.equal(value, after[name])}
+    parts = (f"{network}_discriminator.{part}." for network in ("image", "patch") for part in ("from_rgb", "blocks.0"))
+    assert same == {name for part in parts for name, value in before.items() if name.startswith(part) and value.any()}
 
 
 @pytest.mark.parametrize("noise", ["random", "zero"])

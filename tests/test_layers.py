@@ -55,6 +55,23 @@ def test_a_strided_blur_keeps_every_second_pixel_of_the_full_one():
     torch.testing.assert_close(Blur((1, 3, 3, 1), (1, 1), stride=2)(x), full[..., ::2, ::2])
 
 
+def test_a_strided_blur_is_the_same_in_bf16_and_with_a_gradient():
+    """On a CPU it is computed in another way then."""
+    x = torch.randn(2, 3, 8, 10)
+    for pad_mode, pad in (("constant", (1, 1)), ("reflect", (2, 1))):
+        blur = Blur((1, 3, 3, 1), pad, stride=2, pad_mode=pad_mode)
+        with torch.no_grad():
+            expected = blur(x)
+        half = x.bfloat16().requires_grad_()
+        seen = blur(half)
+        torch.testing.assert_close(seen.float(), expected, atol=0.05, rtol=0)
+        wide = x.clone().requires_grad_()
+        weights = torch.randn_like(expected)
+        (gradient,) = torch.autograd.grad((seen * weights).sum(), half)
+        (wanted,) = torch.autograd.grad((blur(wide) * weights).sum(), wide)
+        torch.testing.assert_close(gradient.float(), wanted, atol=0.05, rtol=0)
+
+
 def test_upsampling_blur_has_gain_four():
     assert Blur((1, 3, 3, 1), (1, 1), gain=4.0).kernel.sum().item() == pytest.approx(4)
 

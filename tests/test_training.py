@@ -7,7 +7,7 @@ import torch
 from swapae.config import DiscriminatorConfig
 from swapae.draws import Draws
 from swapae.losses import LossWeights
-from swapae.training import AveragedWeights, DiscriminatorStep, GeneratorStep, adam, compile_networks
+from swapae.training import AveragedWeights, DiscriminatorStep, GeneratorStep, adam, compile_networks, share_of_rate
 
 CRITICS = DiscriminatorConfig(
     crop_size=64,
@@ -124,6 +124,11 @@ def test_lazy_r1_corrects_adam():
     assert lazy["lr"] == pytest.approx(0.002 * 16 / 17)
     assert lazy["betas"] == pytest.approx((0.0, 0.99 ** (16 / 17)))
     assert adam([parameter], 0.002).param_groups[0]["betas"] == (0.0, 0.99)
+
+
+def test_the_learning_rate_falls_over_the_last_images_alone():
+    assert [share_of_rate(seen, 100, 40) for seen in (0, 60, 80, 99)] == [1, 1, 0.5, 0.025]
+    assert share_of_rate(99, 100, 0) == 1
 
 
 def test_averaged_weights_by_hand():
