@@ -105,7 +105,8 @@ class Blur(nn.Module):
             x, padding = F.pad(x, self.pad * 2, self.pad_mode), 0
         if x.dtype == torch.bfloat16 and x.device.type == "cpu" and torch.is_grad_enabled():
             # There the gradient of a strided depthwise convolution takes five times as long as of all its pixels.
-            return F.conv2d(x, kernel, padding=padding, groups=channels)[..., :: self.stride, :: self.stride]
+            every = F.conv2d(x, kernel, padding=padding, groups=channels)
+            return every[..., :: self.stride, :: self.stride].contiguous(memory_format=torch.channels_last)
         return F.conv2d(x, kernel, stride=self.stride, padding=padding, groups=channels)
 
 

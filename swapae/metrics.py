@@ -1,4 +1,8 @@
-"""How alike two images are in structure and in texture, by the features of a network such as `LPIPS.features`."""
+"""How alike two images are, pixel by pixel, in structure and in texture; and how alike two sets of images are.
+
+Structure, texture and the distances of sets are by the features of a network, such as `LPIPS.features`. A distance of
+sets is a FID or a KID only by the features of the Inception network, and is to be called by the network it is of.
+"""
 
 from __future__ import annotations
 
@@ -60,3 +64,81 @@ def texture_distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
         [B], 0 for the same statistics.
     """
     return (texture_statistics(a) - texture_statistics(b)).norm(dim=1)
+
+
+def psnr(a: Tensor, b: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB: images [B, 3, H, W] in [-1, 1] -> [B], infinite for equal ones."""
+    return -10 * ((a - b) / 2).square().mean((1, 2, 3)).log10()
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Structural similarity (Wang et al. 2004, with their Gaussian window of 11 pixels), the mean of the channels.
+
+    Args:
+        a: images [B, C, H, W] in [-1, 1], sides at least 11.
+        b: other images of the same size.
+
+    Returns:
+        [B], 1 for equal images, down to -1.
+    """
+    a, b = (a + 1) / 2, (b + 1) / 2  # the means count from black
+    line = torch.arange(11, dtype=a.dtype, device=a.device) - 5
+    line = torch.exp(-line.square() / (2 * 1.5**2))
+    window = torch.outer(line, line) / line.sum() ** 2
+
+    def local_mean(x: Tensor) -> Tensor:
+        return F.conv2d(x, window.expand(x.shape[1], 1, 11, 11), groups=x.shape[1])
+
+    stable_mean, stable_variance = 0.01**2, 0.03**2
+    mean_a, mean_b = local_mean(a), local_mean(b)
+    variances = local_mean(a * a) - mean_a**2 + local_mean(b * b) - mean_b**2
+    covariance = local_mean(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + stable_mean) / (mean_a**2 + mean_b**2 + stable_mean)
+    return (luminance * (2 * covariance + stable_variance) / (variances + stable_variance)).mean((1, 2, 3))
+
+
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """Frechet distance of the Gaussians with the means and covariances of two sets (Heusel et al. 2017, Eq. 6).
+
+    It is biased upwards, the more the fewer samples: compare only sets of the same size.
+
+    Args:
+        a: features of one set, [N, C], N at least 2.
+        b: features of another, [M, C].
+
+    Raises:
+        ValueError: fewer than two samples.
+    """
+    if min(len(a), len(b)) < 2:
+        raise ValueError(f"a covariance takes 2 or more samples, got {len(a)} and {len(b)}")
+    a, b = a.double(), b.double()
+    first, second = (torch.cov(features.T).reshape(a.shape[1], a.shape[1]) for features in (a, b))
+    # The trace of (first second)^(1/2), by a symmetric matrix of the same eigenvalues.
+    values, vectors = torch.linalg.eigh(first)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    mixed = torch.linalg.eigvalsh(root @ second @ root).clamp(min=0).sqrt().sum()
+    return ((a.mean(0) - b.mean(0)).square().sum() + first.trace() + second.trace() - 2 * mixed).item()
+
+
+def kernel_distance(a: Tensor, b: Tensor) -> float:
+    """Squared maximum mean discrepancy of two sets under a cubic kernel, unbiased (Binkowski et al. 2018, KID).
+
+    Args:
+        a: features of one set, [N, C], N at least 2.
+        b: features of another, [M, C].
+
+    Raises:
+        ValueError: fewer than two samples.
+    """
+    if min(len(a), len(b)) < 2:
+        raise ValueError(f"an unbiased estimate takes 2 or more samples, got {len(a)} and {len(b)}")
+    a, b = a.double(), b.double()
+
+    def kernel(x: Tensor, y: Tensor) -> Tensor:
+        return (x @ y.T / x.shape[1] + 1) ** 3
+
+    def among(x: Tensor) -> Tensor:
+        similarities = kernel(x, x)
+        return (similarities.sum() - similarities.trace()) / (len(x) * (len(x) - 1))
+
+    return (among(a) + among(b) - 2 * kernel(a, b).mean()).item()

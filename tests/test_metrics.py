@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,16 @@ from swapae.codes import Codes
 from swapae.evaluation import Evaluation
 from swapae.images import fit, list_images, load_image
 from swapae.lpips import LPIPS
-from swapae.metrics import self_similarity, structure_distance, texture_distance, texture_statistics
+from swapae.metrics import (
+    frechet_distance,
+    kernel_distance,
+    psnr,
+    self_similarity,
+    ssim,
+    structure_distance,
+    texture_distance,
+    texture_statistics,
+)
 
 EXAMPLES = Path(__file__).parent.parent / "swapae/examples"
 
@@ -40,6 +50,66 @@ def test_texture_statistics_by_hand():
     assert texture_statistics([layer])[0].tolist() == pytest.approx([x / 2**0.5 for x in (1, 3, 1, 0)])
     other = torch.tensor([[[[1.0, 1.0]], [[3.0, 3.0]]]])
     assert texture_distance([layer, layer], [other, layer]).item() == pytest.approx(1 / 2**0.5)
+
+
+def test_psnr_by_hand():
+    a = torch.zeros(2, 3, 4, 5)
+    b = torch.stack([a[0] + 0.2, a[1] + 2])  # 0.1 of the range, and all of it
+    assert psnr(a, b).tolist() == pytest.approx([20, 0], abs=1e-5)
+
+
+def test_ssim_is_that_of_its_definition_window_by_window():
+    a, b = random(1, 1, 13, 12).clamp(-1, 1).double(), random(1, 1, 13, 12, seed=1).clamp(-1, 1).double()
+    offsets = [(y, x, math.exp(-(y * y + x * x) / 4.5)) for y in range(-5, 6) for x in range(-5, 6)]
+    total = sum(weight for *_, weight in offsets)
+    values = []
+    for row in range(5, 8):
+        for column in range(5, 7):
+            pairs = [
+                ((a[0, 0, row + y, column + x].item() + 1) * 127.5, (b[0, 0, row + y, column + x].item() + 1) * 127.5)
+                for y, x, _ in offsets
+            ]
+            weights = [weight / total for *_, weight in offsets]
+            mean_a, mean_b = (sum(w * pair[i] for w, pair in zip(weights, pairs, strict=True)) for i in (0, 1))
+            variance_a = sum(w * (p - mean_a) ** 2 for w, (p, _) in zip(weights, pairs, strict=True))
+            variance_b = sum(w * (q - mean_b) ** 2 for w, (_, q) in zip(weights, pairs, strict=True))
+            covariance = sum(w * (p - mean_a) * (q - mean_b) for w, (p, q) in zip(weights, pairs, strict=True))
+            c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+            values.append(
+                (2 * mean_a * mean_b + c1)
+                * (2 * covariance + c2)
+                / ((mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2))
+            )
+    assert ssim(a, b).item() == pytest.approx(sum(values) / len(values), abs=1e-9)
+    assert ssim(a, a).item() == pytest.approx(1)
+
+
+def test_frechet_distance_of_known_gaussians():
+    """Two sets whose means and covariances are exact: axes of length +-s, in a turned frame."""
+    rotation = torch.linalg.qr(random(3, 3).double())[0]
+
+    def axes(deviations, shift):
+        points = torch.cat([torch.diag(torch.tensor(deviations)), -torch.diag(torch.tensor(deviations))]).double()
+        return (points + torch.tensor(shift).double()) @ rotation.T
+
+    a, b = axes([1.0, 2.0, 3.0], [0.0, 0.0, 0.0]), axes([2.0, 2.0, 1.0], [1.0, 0.0, 2.0])
+    # Covariances are 2 s^2 / 5; in one frame the distance is that of the means and of the deviations.
+    expected = 1 + 4 + 2 / 5 * ((1 - 2) ** 2 + 0 + (3 - 1) ** 2)
+    assert frechet_distance(a, b) == pytest.approx(expected)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+    with pytest.raises(ValueError, match="2 or more"):
+        frechet_distance(a[:1], b)
+
+
+def test_kernel_distance_by_hand_and_unbiased():
+    a, b = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [2.0]])
+    # k(x, y) = (x y + 1)^3: within a 1, within b 27, between 1, 1, 8, 27.
+    assert kernel_distance(a, b) == pytest.approx(1 + 27 - 2 * (1 + 1 + 8 + 27) / 4)
+    same = [kernel_distance(random(20, 4, seed=2 * i), random(30, 4, seed=2 * i + 1)) for i in range(200)]
+    spread = torch.tensor(same).std().item() / 200**0.5
+    assert abs(sum(same) / 200) < 3 * spread and min(same) < 0
+    with pytest.raises(ValueError, match="2 or more"):
+        kernel_distance(a, b[:1])
 
 
 class Fixed:
