@@ -73,7 +73,8 @@ class TrainConfig:
         image_column: the dataset's column of photographs, where there is more than one.
         stream: read the dataset as it comes, without downloading it first.
         flip: mirror half of the crops left to right.
-        recipe: the paper's weights of the loss terms, or those of its published code.
+        recipe: the paper's weights of the loss terms, or those of its published code; or of an autoencoder alone,
+            without discriminators and swaps, as a cheap start for a run with --init.
         perceptual_weight: weight of LPIPS (SqueezeNet) on the reconstruction, which is not in the paper.
         patch_weight: weight of the co-occurrence loss of encoder and generator; the recipe's if not given.
         swap_weight: likewise, of the hybrids' realism.
@@ -113,7 +114,7 @@ class TrainConfig:
     image_column: str | None = None
     stream: bool = False
     flip: bool = True
-    recipe: Literal["paper", "release"] = "paper"
+    recipe: Literal[tuple(RECIPES)] = "paper"  # type: ignore[valid-type]
     perceptual_weight: float = 0.0
     patch_weight: float | None = None
     swap_weight: float | None = None
@@ -146,7 +147,10 @@ class TrainConfig:
 
 
 def train(config: TrainConfig) -> None:
-    """Run the training loop: a batch for the discriminators, now and then R1, a batch for the generator."""
+    """Run the training loop: a batch for the discriminators, now and then R1, a batch for the generator.
+
+    Without discriminators, all batches are the generator's.
+    """
     tracker = choose_tracker(config.tracker)
     accelerator = Accelerator(
         mixed_precision=config.mixed_precision,
@@ -159,6 +163,8 @@ def train(config: TrainConfig) -> None:
     preset = PRESETS[config.preset] if config.resolution is None else PRESETS[config.preset].at(config.resolution)
     if config.dry_run:
         return dry_run(config, preset, accelerator)
+    adversarial = RECIPES[config.recipe].adversarial
+    turns = 1 + adversarial  # batches of an update
     source = open_source(config.data, config.image_column, config.stream)
     part_size = config.batch_size // parts
 
@@ -207,28 +213,31 @@ def train(config: TrainConfig) -> None:
 
     stream: Iterator[Tensor] = iter(loader)
     with tqdm(total=config.total_images, initial=images_seen, unit="img", disable=not main) as progress:
-        while len(batches := list(islice(stream, 2 * parts))) == 2 * parts:
+        while len(batches := list(islice(stream, turns * parts))) == turns * parts:
             share = share_of_rate(images_seen, config.total_images, config.decay_images)
             for name, rate in rates.items():
                 optimizers[name].param_groups[0]["lr"] = share * rate
-            real_sign = optimise(0, critics_step, optimizers["critics"], model, batches[:parts])
-            if step % R1_INTERVAL == 0:
-                optimise(1, critics_step, optimizers["critics"], model, batches[:parts], r1=True)
-            optimise(2, generator_step, optimizers["generator"], critics, batches[parts:])
-            before, images_seen = images_seen, images_seen + 2 * config.batch_size
+            if adversarial:
+                real_sign = optimise(0, critics_step, optimizers["critics"], model, batches[:parts])
+                if step % R1_INTERVAL == 0:
+                    optimise(1, critics_step, optimizers["critics"], model, batches[:parts], r1=True)
+                if config.augment:
+                    critics.adapt(mean(real_sign), config.batch_size)
+            optimise(2, generator_step, optimizers["generator"], critics, batches[-parts:])
+            before, images_seen = images_seen, images_seen + turns * config.batch_size
             averages.update(config.batch_size, images_seen)
-            if config.augment:
-                critics.adapt(mean(real_sign), config.batch_size)
             step += 1
             progress.update(images_seen - before)
-            last = images_seen + 2 * config.batch_size > config.total_images
+            last = images_seen + turns * config.batch_size > config.total_images
 
             def due(interval: int, before: int = before, now: int = images_seen, last: bool = last) -> bool:
                 return now // interval > before // interval or last
 
             if due(config.log_every_images) or due(config.save_every_images):
                 means = run.means(mean)
-                progress.set_postfix({name: f"{means[name]:.3f}" for name in ("g_l1", "g_patch", "d_real")})
+                progress.set_postfix(
+                    {name: f"{means[name]:.3f}" for name in ("g_l1", "g_patch", "d_real") if name in means}
+                )
                 if main:
                     accelerator.log(run.log(means, images_seen, share * config.lr), images_seen)
             if main and due(config.sample_every_images):

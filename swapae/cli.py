@@ -1,4 +1,5 @@
-"""The command line: `swapae swap`, `reconstruct`, `encode`, `decode`, `grid`, `interpolate`, `convert`, `data`."""
+"""The command line: `swapae swap`, `reconstruct`, `encode`, `decode`, `grid`, `interpolate`, `convert`, and the groups
+`data` and `direction`."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ import json
 import math
 import operator
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,9 +26,22 @@ from swapae.arguments import parse_arguments
 from swapae.codes import Codes
 from swapae.convert import convert_checkpoint
 from swapae.data_check import check, check_clean_folder, describe, write_clean
+from swapae.directions import Directions
 from swapae.errors import UserError
 from swapae.grids import swap_grid
-from swapae.images import MAX_PIXELS, atomic_path, check_output, fit, list_images, load_image, save_image, to_pil
+from swapae.hub import EMBEDDED
+from swapae.images import (
+    MAX_PIXELS,
+    Fitted,
+    atomic_path,
+    check_output,
+    fit,
+    list_images,
+    load_image,
+    save_image,
+    to_pil,
+)
+from swapae.making_directions import make_directions
 from swapae.model import SwapAE
 from swapae.sources import StreamSource, open_source
 
@@ -81,12 +96,23 @@ class Session:
         self.size = parse_size(options.size, self.model.config.image_size)
         self.device, self.dtype = device, dtype
 
-    def encode(self, path: Path) -> tuple[Codes, Size]:
-        """Codes of a picture, and its size without padding."""
+    def load(self, path: Path) -> Fitted:
+        """A picture as the model takes it."""
         config = self.model.config
         picture = load_image(path, max_pixels=self.options.max_pixels)
         fitted = fit(picture, self.size, config.stride, config.minimum_side, max_pixels=self.options.max_pixels)
-        return self.model.encode(fitted.tensor.to(self.device, self.dtype)), fitted.size
+        return Fitted(fitted.tensor.to(self.device, self.dtype), fitted.size)
+
+    def encode(self, path: Path) -> tuple[Codes, Size]:
+        """Codes of a picture, and its size without padding."""
+        fitted = self.load(path)
+        return self.model.encode(fitted.tensor), fitted.size
+
+    def directions(self, path: Path | None) -> Directions:
+        """Of a file, or those beside the model's weights."""
+        if path is not None:
+            return Directions.load(path, self.model)
+        return Directions.from_pretrained(self.model, self.options.model or EMBEDDED)
 
     def decode(self, codes: Codes, size: Size | None) -> Image.Image:
         """The picture that codes describe, cropped to `size`."""
@@ -317,6 +343,80 @@ def check_data(
         print(f"clean copy: {written} pictures in {str(write)!r}")
 
 
+def make_direction(
+    data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")],
+    output: Output,
+    common: Common = Options(),
+    classes: Literal["none", "name", "folder"] = "none",
+    most: int = 4000,
+) -> None:
+    """Directions of a model from photographs of the kind it knows: brighter, warmer, more vivid, to each class.
+
+    Beside the model's weights, a file of the name directions.safetensors is found by itself.
+
+    Args:
+        data: folder of photographs, searched recursively; 20 or more, some hundreds for good directions.
+        output: .safetensors file to write.
+        classes: directions to classes as well, from the first word of each file's name (tulip_12.jpg), or from the
+            folder it is in.
+        most: take no more photographs than this, spread over the folder.
+    """
+    check_output(output, (".safetensors",))
+    if most < 1:
+        raise UserError(f"--most must be 1 or more, got {most}")
+    paths = list_images(data)
+    paths = paths[:: -(-len(paths) // most)]
+    named = {"name": lambda path: re.split(r"[_\W]", path.stem)[0].lower(), "folder": lambda path: path.parent.name}
+    kinds = [named[classes](path) for path in paths] if classes != "none" else None
+    session = Session(common)
+    photographs = (session.load(path).tensor for path in tqdm(paths, desc="encode", unit="picture"))
+    make_directions(session.model, photographs, kinds).save(output, session.model)
+
+
+Directory = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
+
+
+def list_directions(common: Common = Options(), directions: Directory = None) -> None:
+    """The names of a model's directions, and what they do.
+
+    Args:
+        directions: file that `swapae direction make` wrote; the model's own if not given.
+    """
+    for name, direction in Session(common).directions(directions).named.items():
+        print(f"{name:12} {direction.less} ... {direction.more}")
+
+
+def apply_directions(
+    image: Photograph,
+    output: Output,
+    gains: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=GAIN ...")],
+    common: Common = Options(),
+    directions: Directory = None,
+) -> None:
+    """Picture of a photograph moved along directions, all at once.
+
+    Args:
+        image: photograph.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+        gains: such as warm=1 tulips=-0.5: 0 changes nothing, 1 is a clear edit.
+        directions: file that `swapae direction make` wrote; the model's own if not given.
+    """
+    check_output(output)
+    wanted = {}
+    for text in gains:
+        name, equals, value = text.rpartition("=")
+        try:
+            wanted[name] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals or not math.isfinite(wanted[name]):
+            raise UserError(f"--gains takes NAME=NUMBER, such as warm=1, got {text!r:.60}")
+    session = Session(common)
+    known = session.directions(directions)
+    codes, size = session.encode(image)
+    save_image(session.decode(known.apply(codes, wanted), size), output)
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "swap": swap,
     "reconstruct": reconstruct,
@@ -326,7 +426,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "interpolate": interpolate,
     "convert": convert,
 }
-DATA_COMMANDS: dict[str, Callable[..., None]] = {"check": check_data}
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "data": ("Training data.", {"check": check_data}),
+    "direction": (
+        "Directions in which textures can be edited.",
+        {"make": make_direction, "list": list_directions, "apply": apply_directions},
+    ),
+}
 
 
 def main() -> int:
@@ -360,23 +466,27 @@ def parse() -> Callable[[], None]:
 
         return bind
 
-    def data(command: Any) -> Callable[[], None]:
-        """Training data."""
-        return command
+    def group(about: str, commands: Mapping[str, Callable[..., None]]) -> Callable[..., Callable[[], None]]:
+        def choose(command: Any) -> Callable[[], None]:
+            return command
 
-    data.__annotations__["command"] = tyro.conf.OmitSubcommandPrefixes[
-        functools.reduce(
-            operator.or_,
-            (
-                Annotated[Any, tyro.conf.subcommand(name, constructor=deferred(function))]
-                for name, function in DATA_COMMANDS.items()
-            ),
-            # A union, of which the command is one choice, needs another.
-            Annotated[None, tyro.conf.Suppress],
-        )
-    ]
+        choose.__doc__ = about
+        choose.__annotations__["command"] = tyro.conf.OmitSubcommandPrefixes[
+            functools.reduce(
+                operator.or_,
+                (
+                    Annotated[Any, tyro.conf.subcommand(name, constructor=deferred(function))]
+                    for name, function in commands.items()
+                ),
+                # A union, of which the command is one choice, needs another.
+                Annotated[None, tyro.conf.Suppress],
+            )
+        ]
+        return choose
+
     return tyro.extras.subcommand_cli_from_dict(
-        {**{name: deferred(function) for name, function in COMMANDS.items()}, "data": data},
+        {name: deferred(function) for name, function in COMMANDS.items()}
+        | {name: group(*described) for name, described in GROUPS.items()},
         prog="swapae",
         description="The structure of one photograph in the texture of another, in one forward pass.",
     )

@@ -80,10 +80,7 @@ def load_codes(
         raise UserError(f"{name} holds no codes; give a file that `swapae encode` or save_codes wrote")
     if written != FORMAT:
         raise UserError(f"{name} is of the format {written[:40]!r}, newer than this swapae: upgrade it")
-    mine, theirs = probe_of(weight), tensors["probe"].float()
-    distance = (theirs - mine).norm() if theirs.shape == mine.shape else torch.tensor(torch.inf)
-    # Written so that NaN counts as another model.
-    if metadata.get("config") != config.fingerprint or not distance <= PROBE_TOLERANCE * mine.norm():
+    if metadata.get("config") != config.fingerprint or not check_probe(tensors["probe"], weight):
         raise UserError(f"{name} holds codes of another model; give that one, or encode the picture again")
     codes = Codes(tensors["structure"], tensors["texture"])
     size = None
@@ -98,6 +95,17 @@ def load_codes(
 def probe_of(weight: Tensor) -> Tensor:
     """The first values of a weight, float32 on the CPU."""
     return weight.detach().flatten()[:PROBE_LENGTH].to("cpu", torch.float32)
+
+
+def check_probe(probe: Tensor | None, weight: Tensor) -> bool:
+    """Whether a file's probe is of the model that has `weight`."""
+    mine = probe_of(weight)
+    # Written so that NaN counts as another model.
+    return (
+        probe is not None
+        and probe.shape == mine.shape
+        and bool((probe.float() - mine).norm() <= PROBE_TOLERANCE * mine.norm())
+    )
 
 
 def misfit(codes: Codes, size: tuple[int, int] | None, config: SwapAEConfig) -> str:

@@ -36,9 +36,19 @@ class LossWeights:
     patch_r1: float = 1.0
     perceptual: float = 0.0
 
+    @property
+    def adversarial(self) -> bool:
+        """Whether any term needs a discriminator."""
+        return any((self.gan_reconstruction, self.gan_swap, self.patch))
 
-# The published code weighs the hybrid's realism twice as much as the paper says, for the generator alone.
-RECIPES = {"paper": LossWeights(), "release": dataclasses.replace(LossWeights(), gan_swap=1.0)}
+
+RECIPES = {
+    "paper": LossWeights(),
+    # The published code weighs the hybrid's realism twice as much as the paper says, for the generator alone.
+    "release": dataclasses.replace(LossWeights(), gan_swap=1.0),
+    # Reconstruction alone: a cheap start for the others, no model to swap with.
+    "autoencoder": LossWeights(gan_reconstruction=0.0, gan_swap=0.0, patch=0.0),
+}
 
 PATCHES_PER_IMAGE = 8
 
@@ -93,13 +103,17 @@ class Fakes(NamedTuple):
     hybrids: Tensor  # [B, 3, H, W], texture of image i, structure of its neighbour
 
 
+def encode(model: SwapModel, images: Tensor, recolour: Recolourer | None) -> Codes:
+    """Codes of images, the structure read from the images in other colours if `recolour` is given."""
+    if recolour is None:
+        return model.encode(images)
+    codes = model.encode(torch.cat([recolour(images), images]))
+    return Codes(codes.structure[: len(images)], codes.texture[len(images) :])
+
+
 def generate(model: SwapModel, images: Tensor, make_noise: NoiseMaker, recolour: Recolourer | None = None) -> Fakes:
     """Reconstruct half of the images and swap all of them, in one call of the generator."""
-    if recolour is None:
-        structure, texture = model.encode(images)
-    else:
-        codes = model.encode(torch.cat([recolour(images), images]))
-        structure, texture = codes.structure[: len(images)], codes.texture[len(images) :]
+    structure, texture = encode(model, images, recolour)
     half = structure[::2]
     codes = Codes(
         torch.cat([half, structure[neighbours(len(images))]]),
@@ -216,13 +230,21 @@ def generator_losses(
     features = patch_discriminator.features(torch.cat([references, swapped], 1))
     reference, swap = features.split(references.shape[1], 1)
     patch_logits = patch_discriminator.logits(reference.mean(1, keepdim=True).expand_as(swap), swap)
-    originals = images[::2]
-    losses = {
-        "g_l1": weights.reconstruction * F.l1_loss(widen(fakes.reconstructions), widen(originals)),
+    return reconstruction_losses(fakes.reconstructions, images[::2], weights, perceptual_distance) | {
         "g_reconstruction": weights.gan_reconstruction * look_real(reconstruction),
         "g_hybrid": weights.gan_swap * look_real(hybrid),
         "g_patch": weights.patch * look_real(patch_logits),
     }
+
+
+def reconstruction_losses(
+    reconstructions: Tensor,
+    originals: Tensor,
+    weights: LossWeights,
+    perceptual_distance: Callable[[Tensor, Tensor], Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """Weighted terms of how far reconstructions [B, 3, H, W] are from their originals (Eq. 1)."""
+    losses = {"g_l1": weights.reconstruction * F.l1_loss(widen(reconstructions), widen(originals))}
     if perceptual_distance is not None and weights.perceptual:
-        losses["g_perceptual"] = weights.perceptual * perceptual_distance(fakes.reconstructions, originals).mean()
+        losses["g_perceptual"] = weights.perceptual * perceptual_distance(reconstructions, originals).mean()
     return losses

@@ -25,9 +25,11 @@ from swapae.losses import (
     NoiseMaker,
     Recolourer,
     discriminator_losses,
+    encode,
     generate,
     generator_losses,
     r1_losses,
+    reconstruction_losses,
 )
 from swapae.model import SwapAE
 from swapae.recolour import DRAWS as COLOUR_DRAWS
@@ -121,14 +123,17 @@ class GeneratorStep(nn.Module):
 
     def forward(self, critics: DiscriminatorStep, images: Tensor, draws: Draws) -> dict[str, Tensor]:
         """Weighted loss terms for images [B, 3, H, W] in [-1, 1]."""
+        make_noise, recolouring = noise_maker(self.model, draws, self.noise), recolourer(draws, self.recoloured)
+        if not self.weights.adversarial:
+            codes = encode(self.model, images, recolouring)
+            reconstructions = self.model.decode(codes, noise=make_noise(codes.structure))
+            return reconstruction_losses(reconstructions, images, self.weights, self._perceptual_distance[0])
         trained = [parameter for parameter in critics.parameters() if parameter.requires_grad]
         for parameter in trained:
             parameter.requires_grad_(False)
         try:
             return generator_losses(
-                generate(
-                    self.model, images, noise_maker(self.model, draws, self.noise), recolourer(draws, self.recoloured)
-                ),
+                generate(self.model, images, make_noise, recolouring),
                 images,
                 critics.image_discriminator,
                 critics.patch_discriminator,

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "swapae"
 # A module may import those in lines above its own.
 LAYERS = [
     {"errors", "precision", "second_order"},
-    {"config", "colour", "grids", "arguments", "draws", "augment", "metrics", "tracking"},
+    {"config", "colour", "grids", "arguments", "draws", "augment", "metrics", "recolour", "attributes", "tracking"},
     {"decoding", "layers"},
     {"images"},
     {
@@ -31,8 +31,8 @@ LAYERS = [
     },
     {"codes", "sources"},
     {"model", "losses", "streams"},
-    {"lpips", "data", "data_check", "training", "convert"},
-    {"run", "evaluation", "initial", "estimates"},
+    {"lpips", "data", "data_check", "training", "convert", "directions"},
+    {"making_directions", "run", "evaluation", "initial", "estimates"},
     {"cli", "demo"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

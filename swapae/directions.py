@@ -1,0 +1,164 @@
+"""Directions in the space of codes: what to add to a picture's codes to make it warmer, or more like a tulip.
+
+Means and principal axes of the codes of many photographs, and named directions: the mean texture of photographs that
+have an attribute less that of photographs that do not (section 4.3 and appendix of arXiv:2007.00653). A named
+direction is scaled so that a gain of 1 is a clear edit, by measuring decoded pictures (`making_directions`).
+
+A directions file is a safetensors file; its metadata hold the format, the configuration's fingerprint and the words
+for both ends of every direction. It belongs to one model, and lies beside its weights.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from swapae import hub
+from swapae.codes import Codes, check_probe, probe_of
+from swapae.errors import UserError
+from swapae.model import SwapAE
+
+FORMAT = "swapae directions 1"
+FILE = "directions.safetensors"
+NAME = re.compile(r"[a-z0-9][a-z0-9_ -]{0,39}")
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A named direction of texture.
+
+    Attributes:
+        vector: [T], what a gain of 1 adds.
+        less, more: the words for a negative and a positive gain.
+    """
+
+    vector: Tensor
+    less: str
+    more: str
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Where the codes of photographs lie, and named directions among them.
+
+    Attributes:
+        mean_texture: [T], unit length.
+        texture_axes: [n, T], principal axes of texture codes, each as long as their deviation along it.
+        mean_structure: [K], over all places.
+        structure_axes: [K, K], principal axes of structure codes, every place a sample, likewise scaled.
+        named: by name.
+    """
+
+    mean_texture: Tensor
+    texture_axes: Tensor
+    mean_structure: Tensor
+    structure_axes: Tensor
+    named: Mapping[str, Direction]
+
+    def __getitem__(self, name: str) -> Direction:
+        """A named direction.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        if name not in self.named:
+            raise UserError(f"there is no direction {name!r:.60}; there are {', '.join(self.named) or 'none'}")
+        return self.named[name]
+
+    def apply(self, codes: Codes, gains: Mapping[str, float]) -> Codes:
+        """Codes moved along named directions, all at once.
+
+        Args:
+            codes: structure [B, K, h, w]; texture [B, T] or a map [B, T, h, w].
+            gains: 0 leaves the picture as it is, 1 is a clear edit, and negative ones go the other way.
+
+        Raises:
+            UserError: an unknown name, or a gain that is not finite.
+        """
+        texture = codes.texture
+        for name, gain in gains.items():
+            if not torch.isfinite(torch.tensor(gain)):
+                raise UserError(f"the gain of {name!r:.60} must be a number, got {gain}")
+            vector = self[name].vector.to(texture)
+            texture = texture + gain * vector.view(1, -1, *[1] * (texture.dim() - 2))
+        return Codes(codes.structure, texture)
+
+    def save(self, path: str | os.PathLike[str], model: SwapAE) -> None:
+        """Write a file for `model`, in half precision, replacing an older one only once complete.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        tensors = {name: getattr(self, name) for name in PARTS}
+        tensors |= {f"named.{name}": direction.vector for name, direction in self.named.items()}
+        words = {name: [direction.less, direction.more] for name, direction in self.named.items()}
+        metadata = {"format": FORMAT, "config": model.config.fingerprint, "words": json.dumps(words)}
+        stored = {name: value.half() for name, value in tensors.items()}
+        hub.write_tensors(path, stored | {"probe": probe_of(model.encoder.to_texture.weight)}, metadata)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], model: SwapAE) -> Directions:
+        """Read what `save` wrote, in float32 on the model's device.
+
+        Raises:
+            UserError: no directions file, a damaged one, or of another model.
+        """
+        where = repr(os.fspath(path))
+        tensors, metadata = hub.read_tensors(path, remedy="give a file that `swapae direction make` wrote")
+        if metadata.get("format") != FORMAT:
+            raise UserError(f"{where} holds no directions; give a file that `swapae direction make` wrote")
+        weight = model.encoder.to_texture.weight
+        if metadata.get("config") != model.config.fingerprint or not check_probe(tensors.pop("probe", None), weight):
+            raise UserError(f"{where} holds directions of another model; give that one, or make them anew")
+        vectors = {name.removeprefix("named."): value for name, value in tensors.items() if name.startswith("named.")}
+        words = read_words(metadata.get("words", ""), vectors)
+        channels = {"texture": model.config.texture_channels, "structure": model.config.structure_channels}
+        shapes = [(name, tensors.get(name), channels[name.split("_")[PARTS[name]]]) for name in PARTS]
+        shapes += [(name, value, channels["texture"]) for name, value in vectors.items()]
+        for name, value, length in shapes:
+            if value is None or value.shape[-1:] != (length,) or not torch.isfinite(value).all():
+                raise UserError(f"{where} is damaged ({name!r:.60}); make it anew")
+        if words is None:
+            raise UserError(f"{where} is damaged (its names); make it anew")
+        named = {name: Direction(vectors[name].float().to(weight.device), *words[name]) for name in words}
+        return cls(*(tensors[name].float().to(weight.device) for name in PARTS), named)
+
+    @classmethod
+    def from_pretrained(
+        cls, model: SwapAE, name: str | os.PathLike[str] = hub.EMBEDDED, *, revision: str | None = None
+    ) -> Directions:
+        """The directions that lie beside a model's weights, in a folder or on the Hugging Face Hub.
+
+        Args:
+            model: the model that was loaded from there.
+            name: a folder, or "owner/name" on the Hub; the embedded model's if not given.
+            revision: branch, tag or commit of the Hub repository.
+
+        Raises:
+            UserError: there are none, or as of `load`.
+        """
+        config_file, _ = hub.model_files(name, revision=revision, also=(FILE,))
+        path = config_file.parent / FILE
+        if not path.is_file():
+            raise UserError(f"{os.fspath(name)!r} has no {FILE}; make one with `swapae direction make`")
+        return cls.load(path, model)
+
+
+# The fields that are tensors, and which word of each says whose channels it has.
+PARTS = {"mean_texture": 1, "texture_axes": 0, "mean_structure": 1, "structure_axes": 0}
+
+
+def read_words(text: str, vectors: Mapping[str, Tensor]) -> dict[str, tuple[str, str]] | None:
+    """The words of all directions from JSON; None if they are not of these `vectors`, or not short."""
+    try:
+        words = json.loads(text)
+        pairs = {name: (str(less)[:60], str(more)[:60]) for name, (less, more) in words.items()}
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return pairs if pairs.keys() == vectors.keys() and all(map(NAME.fullmatch, pairs)) else None

@@ -1,0 +1,183 @@
+"""Make `Directions` from a model's codes of many photographs: principal axes, attributes that are measured, classes.
+
+Photographs are ranked by each attribute of `swapae.attributes`; the mean texture of the highest tenth less that of the
+lowest is its direction. A class has the mean texture of its photographs less that of all others. Every named
+direction is scaled by what it does to decoded pictures: a gain of 1 moves an attribute by its standard deviation over
+the photographs, and for a class what tells its photographs from others by their colours and attributes as far as they
+are apart.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from swapae.attributes import ATTRIBUTES, picture_statistics
+from swapae.codes import Codes
+from swapae.directions import NAME, Direction, Directions
+from swapae.errors import UserError
+from swapae.layers import unit_length
+from swapae.model import SwapAE
+
+TEXTURE_AXES = 16
+PLACES = 64  # of each photograph's structure code that go into its axes
+FEWEST = 20  # photographs, and a quarter of it in a class
+CALIBRATED_ON = 16  # photographs
+# A texture code has length 1: further than this from it hardly anything of the picture's own is left.
+LONGEST_EDIT = 1.5
+
+logger = logging.getLogger(__name__)
+
+
+@torch.no_grad()
+def make_directions(model: SwapAE, photographs: Iterable[Tensor], classes: Sequence[str] | None = None) -> Directions:
+    """Directions of a model from photographs of the kind it knows.
+
+    Args:
+        model: encodes all of them and decodes some.
+        photographs: each [1, 3, H, W] in [-1, 1], 20 or more; read once.
+        classes: of each photograph; each class of more than one gives a direction of its name.
+
+    Raises:
+        UserError: too few photographs, in all or of a class, or a class whose name is that of an attribute or odd.
+    """
+    kept: list[Codes] = []
+    textures, places, statistics, measured = [], [], [], []
+    for image in photographs:
+        codes = model.encode(image)
+        flat = codes.structure[0].flatten(1).T  # [h w, K]
+        textures.append(codes.texture)
+        places.append(flat[:: max(1, len(flat) // PLACES)])
+        statistics.append(picture_statistics(image))
+        measured.append(torch.cat([attribute.measure(image) for attribute in ATTRIBUTES.values()]))
+        kept.append(Codes(codes.structure.half(), codes.texture))
+    check(classes, len(kept))
+    texture, attributes = torch.cat(textures), torch.stack(measured)  # [N, T], [N, attributes]
+    mean, axes = principal_axes(texture, min(TEXTURE_AXES, len(texture) - 1, texture.shape[1]))
+    mean_structure, structure_axes = principal_axes(torch.cat(places), places[0].shape[1])
+    sample = [Codes(code.structure.to(texture), code.texture) for code in kept[:: -(-len(kept) // CALIBRATED_ON)]]
+
+    named = {}
+    for (name, attribute), values in zip(ATTRIBUTES.items(), attributes.T, strict=True):
+        order, tenth = values.argsort(), max(1, len(values) // 10)
+        vector = mean_difference(texture[order[-tenth:]], texture[order[:tenth]])
+        vector, share = calibrated(model, sample, vector, attribute.measure, values.std().item())
+        report(name, share)
+        named[name] = Direction(vector, attribute.less, attribute.more)
+    for name in sorted(set(classes or ())):
+        belongs = torch.tensor([one == name for one in classes or ()])
+        vector = mean_difference(texture[belongs], texture[~belongs])
+        score, apart = separation(torch.cat(statistics), belongs)
+        vector, share = calibrated(model, sample, vector, score, apart)
+        report(name, share)
+        named[name] = Direction(vector, f"less like {name}", f"more like {name}")
+    return Directions(unit_length(mean[None])[0], axes, mean_structure, structure_axes, named)
+
+
+def check(classes: Sequence[str] | None, count: int) -> None:
+    """Raise UserError for too few photographs, or classes that cannot be directions."""
+    if count < FEWEST:
+        raise UserError(f"directions take {FEWEST} or more photographs, and some hundreds to be good; found {count}")
+    names = set(classes or ())
+    if classes is not None and len(names) < 2:
+        raise UserError(f"found {len(names)} class: a direction to a class takes photographs of others too")
+    for name in names:
+        if name in ATTRIBUTES or not NAME.fullmatch(name):
+            raise UserError(
+                f"a direction cannot have the name {name!r:.60} of this class: use a-z, 0-9, space, _ and -"
+            )
+        if classes is not None and classes.count(name) < FEWEST // 4:
+            raise UserError(f"class {name!r} has {classes.count(name)} photographs; {FEWEST // 4} or more are needed")
+
+
+def report(name: str, share: float) -> None:
+    """Warn of a direction that does less than a gain of 1 promises."""
+    if share < 0.9:
+        logger.warning("%s: the longest edit brings %.0f %% of a standard deviation", name, 100 * share)
+
+
+def separation(statistics: Tensor, belongs: Tensor) -> tuple[Callable[[Tensor], Tensor], float]:
+    """What tells a class from others best by a weighted sum of statistics (Fisher's linear discriminant).
+
+    Args:
+        statistics: [N, S], `picture_statistics` of photographs.
+        belongs: [N], whether it is of the class.
+
+    Returns:
+        The score, images [B, 3, H, W] -> [B], and how far the means of class and others are apart in it.
+    """
+    difference = mean_difference(statistics[belongs], statistics[~belongs]).double()
+    within = sum(torch.cov(part.double().T) * len(part) for part in (statistics[belongs], statistics[~belongs]))
+    within = within / len(statistics)
+    # A little of each statistic's own variance keeps those that are nearly sums of others from huge weights.
+    weights = torch.linalg.solve(within + 0.05 * within.diagonal().diag(), difference).float()
+    return lambda images: picture_statistics(images) @ weights, (difference.float() @ weights).item()
+
+
+def principal_axes(samples: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Mean and principal axes of samples (PCA), in float64.
+
+    Args:
+        samples: [N, C].
+        count: of axes, at most N - 1 and C.
+
+    Returns:
+        Mean [C], and axes [count, C], largest first, each as long as the samples' deviation along it. Signs are such
+        that the largest component of an axis is positive, so that they do not depend on the machine.
+    """
+    samples = samples.double()
+    if not 1 <= count <= min(len(samples) - 1, samples.shape[1]):
+        raise ValueError(f"{len(samples)} samples of {samples.shape[1]} numbers have no {count} axes")
+    mean = samples.mean(0)
+    values, vectors = torch.linalg.eigh(torch.cov(samples.T))
+    axes = vectors.T.flip(0)[:count] * values.flip(0)[:count].clamp(min=0).sqrt()[:, None]
+    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
+    return mean.float(), (axes * largest.sign()).float()
+
+
+def mean_difference(having: Tensor, lacking: Tensor) -> Tensor:
+    """Mean texture of photographs that have an attribute less that of those that do not: [N, T], [M, T] -> [T].
+
+    Raises:
+        UserError: one of the sets is empty.
+    """
+    if not len(having) or not len(lacking):
+        raise UserError("a direction takes photographs that have the attribute and photographs that do not")
+    return having.mean(0) - lacking.mean(0)
+
+
+@torch.no_grad()
+def calibrated(
+    model: SwapAE, codes: Sequence[Codes], vector: Tensor, measure: Callable[[Tensor], Tensor], change: float
+) -> tuple[Tensor, float]:
+    """The vector scaled so that adding it changes decoded pictures by as much as wanted.
+
+    Args:
+        model: decodes.
+        codes: of some photographs, each of a batch of one.
+        vector: [T].
+        measure: images [1, 3, H, W] -> [1], what the direction is about.
+        change: wanted of the mean of `measure`.
+
+    Returns:
+        The scaled vector [T], and the share of `change` that it brings: less than 1 if a vector as long as
+        `LONGEST_EDIT` does not bring all of it.
+    """
+    unit = vector / vector.norm()
+
+    def measured(length: float) -> float:
+        edited = [Codes(code.structure, code.texture + length * unit) for code in codes]
+        return torch.cat([measure(model.decode(code).clamp(-1, 1)) for code in edited]).mean().item()
+
+    start = measured(0.0)
+    low, high = 0.0, LONGEST_EDIT
+    reached = (measured(high) - start) / change
+    if reached < 1:
+        return unit * LONGEST_EDIT, reached
+    for _ in range(7):  # to 1 % of the longest
+        middle = (low + high) / 2
+        low, high = (middle, high) if (measured(middle) - start) / change < 1 else (low, middle)
+    return unit * high, 1.0
