@@ -48,6 +48,40 @@ def swap_grid(
     return sheet
 
 
+def labelled_grid(pictures: list[list[Image.Image]], rows: list[str], columns: list[str], cell: int) -> Image.Image:
+    """Lay out rows of pictures, words at the left of each row and above each column.
+
+    Args:
+        pictures: RGB images of any size, each cropped about its centre to a square.
+        rows, columns: the words, "" for none.
+        cell: The side of a square in pixels.
+
+    Raises:
+        ValueError: `pictures` has not a row for each word and in it a picture for each.
+    """
+    if len(pictures) != len(rows) or any(len(row) != len(columns) for row in pictures):
+        raise ValueError(f"expected {len(rows)} rows of {len(columns)} pictures")
+    gutter = max(2, cell // 64)
+    font = ImageFont.load_default(size=max(12, cell // 9))
+    left = [_word(text, font) if text else None for text in rows]
+    above = [_word(text, font) if text else None for text in columns]
+    margin = max((word.width for word in left if word), default=0) + 4 * gutter
+    top = max((word.height for word in above if word), default=0) + 4 * gutter
+    step = cell + gutter
+    sheet = Image.new("RGB", (margin + len(columns) * step, top + len(rows) * step), _PAPER)
+    for i, word in enumerate(left):
+        if word:
+            sheet.paste(word, (margin - 2 * gutter - word.width, top + i * step + (cell - word.height) // 2))
+    for j, word in enumerate(above):
+        if word:
+            sheet.paste(word, (margin + j * step + (cell - word.width) // 2, (top - word.height) // 2))
+    for i, row in enumerate(pictures):
+        for j, picture in enumerate(row):
+            square = ImageOps.fit(picture, (cell, cell), Image.Resampling.LANCZOS)
+            sheet.paste(square, (margin + j * step, top + i * step))
+    return sheet
+
+
 def _word(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Image.Image:
     """A word on paper, trimmed to its ink."""
     left, top, right, bottom = (round(edge) for edge in font.getbbox(text))

@@ -1,0 +1,121 @@
+"""Draw the pictures of docs/ by the embedded model, of photographs it was not trained on, and say who took them.
+
+python benchmarks/figures.py --data shared/data/flowers256/images --attribution docs/flowers256_attribution.csv
+
+Writes swaps.jpg, 6 structures in 6 textures; interpolation.jpg, from the own texture to another's; directions.jpg,
+the named directions at several gains; figures_attribution.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from swapae import Codes, SwapAE
+from swapae.crops import is_validation
+from swapae.directions import Directions
+from swapae.grids import labelled_grid, swap_grid
+from swapae.images import fit, load_image, save_image, to_pil
+
+STRUCTURES = [
+    "daisy_3440366251_5b9bdf27c9_m.jpg",
+    "dandelion_16949657389_ac0ee80fd1_m.jpg",
+    "roses_3667366832_7a8017c528_n.jpg",
+    "sunflowers_197011740_21825de2bf.jpg",
+    "tulips_16862349256_0a1f91ab53.jpg",
+    "tulips_510698601_9f61d6f8d8.jpg",
+]
+TEXTURES = STRUCTURES
+PAIRS = [(0, 4), (1, 5), (3, 2)]
+ALPHAS = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+GAINS = [-1.5, -0.75, 0.0, 0.75, 1.5]
+EDITED = 1
+CELL = 160
+
+
+class Painter:
+    """The embedded model, and the photographs that the figures are of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model = SwapAE.default()
+        self.directions = Directions.from_pretrained(self.model)
+        config = self.model.config
+        names = dict.fromkeys([*STRUCTURES, *TEXTURES])
+        self.fitted = {
+            name: fit(load_image(folder / name), config.image_size, config.stride, config.minimum_side)
+            for name in names
+        }
+        self.codes = {name: self.model.encode(fitted.tensor) for name, fitted in self.fitted.items()}
+
+    def original(self, name: str) -> Image.Image:
+        """The photograph as the model sees it."""
+        return to_pil(self.fitted[name].tensor, self.fitted[name].size)
+
+    def decoded(self, codes: Codes, name: str) -> Image.Image:
+        """The picture of codes that have the structure of photograph `name`."""
+        return to_pil(self.model.decode(codes), self.fitted[name].size)
+
+    def mixed(self, structure: str, texture: str, alpha: float) -> Image.Image:
+        """The structure of one in a texture between its own, 0, and another's, 1."""
+        own, other = self.codes[structure], self.codes[texture]
+        return self.decoded(Codes(own.structure, torch.lerp(own.texture, other.texture, alpha)), structure)
+
+    def swaps(self) -> Image.Image:
+        """Every structure in every texture."""
+        results = [[self.mixed(row, column, 1.0) for column in TEXTURES] for row in STRUCTURES]
+        return swap_grid(*([self.original(name) for name in names] for names in (STRUCTURES, TEXTURES)), results, CELL)
+
+    def interpolation(self) -> Image.Image:
+        """A row for each pair: the structure's photograph, the steps, the texture's photograph."""
+        rows = [
+            [
+                self.original(STRUCTURES[i]),
+                *(self.mixed(STRUCTURES[i], TEXTURES[j], alpha) for alpha in ALPHAS),
+                self.original(TEXTURES[j]),
+            ]
+            for i, j in PAIRS
+        ]
+        return labelled_grid(rows, [""] * len(rows), ["structure", *map(str, ALPHAS), "texture"], CELL)
+
+    def edits(self) -> Image.Image:
+        """A row for each direction, a column for each gain."""
+        name = STRUCTURES[EDITED]
+        rows = [
+            [self.decoded(self.directions.apply(self.codes[name], {direction: gain}), name) for gain in GAINS]
+            for direction in self.directions.named
+        ]
+        return labelled_grid(rows, list(self.directions.named), [f"{gain:+g}" for gain in GAINS], CELL)
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--attribution", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=Path("docs"))
+    arguments = parser.parse_args()
+    trained_on = [name for name in {*STRUCTURES, *TEXTURES} if not is_validation(name)]
+    if trained_on:
+        raise SystemExit(f"figures.py: trained on {', '.join(trained_on)}: choose others")
+    painter = Painter(arguments.data)
+    for name, sheet in (
+        ("swaps", painter.swaps()),
+        ("interpolation", painter.interpolation()),
+        ("directions", painter.edits()),
+    ):
+        save_image(sheet, arguments.output / f"{name}.jpg")
+    with open(arguments.attribution, encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["file"] in {*STRUCTURES, *TEXTURES}]
+    with open(arguments.output / "figures_attribution.csv", "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
