@@ -1,6 +1,6 @@
 """Draw the pictures of docs/ by the embedded model, of photographs it was not trained on, and say who took them.
 
-python benchmarks/figures.py --data shared/data/flowers256/images --attribution docs/flowers256_attribution.csv
+python benchmarks/figures.py --data shared/data/flowers256/images --attribution docs/flowers256/attribution.csv
 
 Writes swaps.jpg, 6 structures in 6 textures; interpolation.jpg, from the own texture to another's; directions.jpg,
 the named directions at several gains; figures_attribution.csv.
