@@ -31,7 +31,7 @@ LAYERS = [
     },
     {"codes", "sources"},
     {"model", "losses", "streams"},
-    {"lpips", "data", "data_check", "training", "convert"},
+    {"lpips", "data", "data_check", "training", "convert", "editing"},
     {"run", "evaluation", "initial", "estimates"},
     {"cli", "demo"},
 ]
