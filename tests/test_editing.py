@@ -320,6 +320,7 @@ def test_change_is_counted_in_levels_on_both_sides_of_the_mask():
     expected = (3 / 12, 1, 4 / 12, 4)
     assert editing.change(before, after, square(2, 4, Box(0, 0, 2, 2))) == pytest.approx(expected, abs=1e-5)
     assert editing.change(before, after, torch.ones(1, 1, 2, 4))[2:] == (0, 0)
+    assert editing.change(before, after - 5, torch.ones(1, 1, 2, 4)).inside_max == 127.5  # what cannot be seen
     with pytest.raises(ValueError, match="expected two pictures"):
         editing.change(before, after[..., :3], torch.ones(1, 1, 2, 4))
 

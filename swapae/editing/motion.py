@@ -9,9 +9,8 @@ from torch import Tensor
 
 from swapae.codes import Codes
 from swapae.editing.interpolation import check_finite, interpolate, interpolate_spherical
-from swapae.editing.pictures import LEVELS, check_pictures
+from swapae.editing.pictures import check_pictures, level_differences
 from swapae.model import DEFAULT_NOISE_SEED, Noise, SwapAE
-from swapae.precision import widen
 
 # 8-bit levels up to which two frames count as alike: a camera's noise.
 STILL = 2
@@ -116,7 +115,7 @@ def flicker(inputs: Iterable[Tensor], outputs: Iterable[Tensor]) -> float | None
     where no channel of the consecutive inputs differs by more than `STILL`; over all pairs of frames together.
 
     Args:
-        inputs, outputs: as many frames of both, each [B, 3, H, W] in [-1, 1].
+        inputs, outputs: as many frames of both, each [B, 3, H, W]; taken as clamped to [-1, 1].
 
     Returns:
         The figure, 0 for a video that stands as still as its input; None where no pixel stands still.
@@ -130,8 +129,8 @@ def flicker(inputs: Iterable[Tensor], outputs: Iterable[Tensor]) -> float | None
         check_pictures(frame, output)
         if earlier is not None:
             check_pictures(earlier[0], frame)
-            moved = (widen(frame) - widen(earlier[0])).abs().amax(1, keepdim=True) * LEVELS
-            difference = (widen(output) - widen(earlier[1])).abs() * LEVELS
+            moved = level_differences(frame, earlier[0]).amax(1, keepdim=True)
+            difference = level_differences(output, earlier[1])
             alike = (moved <= STILL).expand_as(difference)
             total += difference[alike].double().sum().item()
             count += int(alike.sum())

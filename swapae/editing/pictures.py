@@ -102,7 +102,7 @@ def change(before: Tensor, after: Tensor, mask: Tensor) -> Change:
     """How much an edit changed inside its mask, and how much beyond it: layers see further than a mask's edge.
 
     Args:
-        before, after: [B, 3, H, W].
+        before, after: [B, 3, H, W]; taken as clamped to [-1, 1].
         mask: [B or 1, 1, any, any] in [0, 1]; every pixel over 0 is inside.
 
     Raises:
@@ -110,12 +110,17 @@ def change(before: Tensor, after: Tensor, mask: Tensor) -> Change:
     """
     check_pictures(before, after)
     inside = fit_mask(mask, len(before), tuple(before.shape[2:]), before.device) > 0
-    difference = (widen(after) - widen(before)).abs() * LEVELS
+    difference = level_differences(before, after)
     inside = inside.expand_as(difference)
     figures = []
     for values in (difference[inside], difference[~inside]):
         figures += [values.mean().item(), values.max().item()] if values.numel() else [0.0, 0.0]
     return Change(*figures)
+
+
+def level_differences(first: Tensor, second: Tensor) -> Tensor:
+    """Absolute differences of two pictures, as they are seen: clamped to [-1, 1], in 8-bit levels."""
+    return (widen(first).clamp(-1, 1) - widen(second).clamp(-1, 1)).abs() * LEVELS
 
 
 def check_pictures(first: Tensor, second: Tensor) -> None:
