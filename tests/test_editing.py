@@ -112,6 +112,7 @@ def test_a_mix_is_the_weighted_mean_on_the_sphere():
 def test_weights_count_by_their_ratio_and_two_textures_mix_as_they_interpolate():
     a, b = random(2, 8), random(2, 8, seed=1)
     torch.testing.assert_close(editing.mix_textures([a, b], [1, 3]), editing.mix_textures([a, b], [20, 60]))
+    torch.testing.assert_close(editing.mix_textures([a, b], [1, 3]), editing.mix_textures([a, b], [1e-6, 3e-6]))
     between = F.normalize(editing.interpolate(a, b, 0.75), dim=1)
     torch.testing.assert_close(editing.mix_textures([a, b], [1, 3]), between)
 
@@ -162,6 +163,18 @@ def test_fine_strength_reaches_the_last_block_and_rgb_alone(tiny_model, codes):
     )
     tiny_model.decode(codes, block_textures=textures)
     assert [torch.equal(before[index], seen[index]) for index in range(5)] == [True] * 4 + [False]
+
+
+@torch.no_grad()
+def test_modulation_goes_with_the_first_block_and_rgb_with_the_last(tiny_model, codes):
+    generator, given = tiny_model.generator, {}
+    for name in ("structure_modulation", "to_rgb"):
+        module = getattr(generator, name)
+        module.register_forward_pre_hook(lambda module, args, name=name: given.update({name: args[1]}))
+    textures = [F.normalize(random(2, 32, seed=seed), dim=1) for seed in range(5)]
+    tiny_model.decode(codes, block_textures=textures)
+    torch.testing.assert_close(given["structure_modulation"][..., 0, 0], textures[0])
+    torch.testing.assert_close(given["to_rgb"][..., 0, 0], textures[-1])
 
 
 @torch.no_grad()
