@@ -75,16 +75,32 @@ class Generator(nn.Module):
             sides += [(height, width)] * 2
         return sides
 
-    def forward(self, structure: Tensor, texture: Tensor, noises: Sequence[Tensor] | None) -> Tensor:
+    @property
+    def block_groups(self) -> list[str]:
+        """Of each block, what its texture decides: "coarse" shapes, "middle", or "fine" detail and colours."""
+        groups = ["middle" if block.upsample else "coarse" for block in self.blocks]
+        return [*groups[:-1], "fine"]
+
+    def forward(self, structure: Tensor, texture: Tensor | Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
         """structure [B, K, h, w], texture [B, T] or a map [B, T, any, any] -> image [B, 3, H, W].
 
         Args:
+            texture: one for all layers, or one per block; then the structure's modulation takes the first
+                and the RGB layer the last.
             noises: one map [1 or B, 1, *noise_sides] per modulated 3x3 convolution, or None for zero noise.
         """
-        structure, texture = unit_length(structure), unit_length(texture)
-        if texture.dim() == 2:
-            texture = texture[:, :, None, None]  # [B, T, 1, 1]
-        x = self.structure_modulation(structure, texture)
+        structure = unit_length(structure)
+        if isinstance(texture, Tensor):
+            textures = [unit_texture(texture)] * len(self.blocks)
+        else:
+            textures = [unit_texture(one) for one in texture]
+        x = self.structure_modulation(structure, textures[0])
         for i, block in enumerate(self.blocks):
-            x = block(x, texture, (None, None) if noises is None else noises[2 * i : 2 * i + 2])
-        return self.to_rgb(x, texture)
+            x = block(x, textures[i], (None, None) if noises is None else noises[2 * i : 2 * i + 2])
+        return self.to_rgb(x, textures[-1])
+
+
+def unit_texture(texture: Tensor) -> Tensor:
+    """A texture [B, T] or map [B, T, h, w] at unit length, as [B, T, 1, 1] or [B, T, h, w]."""
+    texture = unit_length(texture)
+    return texture[:, :, None, None] if texture.dim() == 2 else texture

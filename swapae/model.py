@@ -68,7 +68,13 @@ class SwapAE(
             )
         return Codes(*self.encoder(images.contiguous(memory_format=torch.channels_last)))
 
-    def decode(self, codes: Codes, *, noise: Noise = DEFAULT_NOISE_SEED) -> Tensor:
+    def decode(
+        self,
+        codes: Codes,
+        *,
+        noise: Noise = DEFAULT_NOISE_SEED,
+        block_textures: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """Generate the images that codes describe.
 
         Args:
@@ -77,6 +83,8 @@ class SwapAE(
             noise: "zero"; "random", fresh for each image from torch's global generator; a seed, the same maps
                 for every image and call; or the maps themselves, [1 or B, 1, *sides] in layer order
                 (`generator.noise_sides`).
+            block_textures: one texture per block of the generator in place of the codes', from coarse to fine
+                (`generator.block_groups`, `swapae.editing.textures_per_block`).
 
         Returns:
             [B, 3, h * stride, w * stride], nominally in [-1, 1] but not clamped.
@@ -90,12 +98,17 @@ class SwapAE(
             raise ValueError(
                 f"expected structure [B, {self.config.structure_channels}, h, w], got {list(structure.shape)}"
             )
-        if texture.dim() not in (2, 4) or texture.shape[:2] != (batch, self.config.texture_channels):
-            raise ValueError(
-                f"expected texture [{batch}, {self.config.texture_channels}] or a map of it, got {list(texture.shape)}"
-            )
+        blocks = len(self.generator.blocks)
+        if block_textures is not None and len(block_textures) != blocks:
+            raise ValueError(f"expected a texture for each of {blocks} blocks, got {len(block_textures)}")
+        for one in (texture,) if block_textures is None else block_textures:
+            if one.dim() not in (2, 4) or one.shape[:2] != (batch, self.config.texture_channels):
+                raise ValueError(
+                    f"expected texture [{batch}, {self.config.texture_channels}] or a map of it, got {list(one.shape)}"
+                )
         structure = structure.contiguous(memory_format=torch.channels_last)
-        return self.generator(structure, texture, self._noise_maps(structure, noise))
+        textures = texture if block_textures is None else block_textures
+        return self.generator(structure, textures, self._noise_maps(structure, noise))
 
     def swap(
         self,

@@ -31,7 +31,7 @@ LAYERS = [
     },
     {"codes", "sources"},
     {"model", "losses", "streams"},
-    {"lpips", "data", "data_check", "training", "convert", "directions"},
+    {"lpips", "data", "data_check", "training", "convert", "directions", "editing"},
     {"making_directions", "run", "evaluation", "initial", "estimates"},
     {"cli", "demo"},
 ]
