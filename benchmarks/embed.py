@@ -1,6 +1,6 @@
 """Make the embedded model of a training run: weights in half precision, directions, and a card with what was measured.
 
-python benchmarks/embed.py runs/flowers256/3_full_size/latest --data shared/data/flowers256/images
+python benchmarks/embed.py runs/flowers256/4_full_size/latest --data shared/data/flowers256/images
 
 Directions are made of the photographs that were trained on, classes from the first words of the files' names. The
 card's text is docs/flowers256/about.md, its table what quality.py measures of the model as it is written here, at its

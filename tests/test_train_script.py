@@ -155,7 +155,7 @@ def test_an_autoencoder_starts_a_swapping_one(folder):
 
 
 def test_the_embedded_models_settings_are_complete(monkeypatch, tmp_path):
-    """Three runs, each from the one before; `python train_accelerate.py --config FILE` takes each."""
+    """Four runs, each from the one before; `python train_accelerate.py --config FILE` takes each."""
     import train_accelerate
 
     output = None
@@ -165,7 +165,7 @@ def test_the_embedded_models_settings_are_complete(monkeypatch, tmp_path):
         assert config.init == output and config.preset == "small256"
         train_accelerate.check(dataclasses.replace(config, output=tmp_path / "run"), 1)
         output = str(config.output)
-    assert output == "runs/flowers256/3_full_size"
+    assert output == "runs/flowers256/4_full_size"
     listed = (ROOT / "docs/flowers256/validation.txt").read_text().split()
     with open(ROOT / "docs/flowers256/attribution.csv", newline="") as file:
         names = [row["file"] for row in csv.DictReader(file)]
