@@ -9,39 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import files
 from PIL import Image
 
 from swapae import Codes, SwapAE
-from swapae.cli import main
 from swapae.images import fit, load_image, to_pil
-
-
-@pytest.fixture
-def run(tmp_path, tiny_model, monkeypatch, capsys):
-    """Run a command in a folder with two photographs, on the tiny model; (exit status, stdout, stderr)."""
-    generator = np.random.default_rng(0)
-    for name, (height, width) in {"a.png": (60, 84), "b.jpg": (64, 64)}.items():
-        noise = generator.integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), np.uint8)
-        Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).save(tmp_path / name)
-    with torch.no_grad():
-        for name, parameter in tiny_model.named_parameters():
-            if name.endswith("noise_weight"):
-                parameter.fill_(0.2)
-    tiny_model.save_pretrained(tmp_path / "model")
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments, model=True):
-        options = ["--model", "model"] if model else []
-        monkeypatch.setattr(sys, "argv", ["swapae", *map(str, arguments), *options])
-        status = main()
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return command
-
-
-def files():
-    return sorted(str(p) for p in Path().rglob("*") if p.is_file() and p.parts[0] != "model")
 
 
 def test_swap_is_the_models_swap(run):
@@ -199,57 +171,3 @@ def test_loaded_codes_are_what_was_saved(run):
     model = SwapAE.from_pretrained("model")
     codes, size = model.load_codes("b.safetensors")
     assert isinstance(codes, Codes) and size == (64, 64)
-
-
-@pytest.fixture
-def photographs(tmp_path):
-    """Twenty-four small photographs of two kinds, bright and dark."""
-    generator = np.random.default_rng(1)
-    (tmp_path / "many").mkdir()
-    for index in range(24):
-        kind, level = ("rose", 60) if index % 2 else ("tulip", 160)
-        pixels = generator.integers(level, level + 80, (64, 64, 3), np.uint8)
-        Image.fromarray(pixels).save(tmp_path / f"many/{kind}_{index}.png")
-
-
-def test_directions_are_made_listed_and_applied(run, photographs):
-    assert run("direction", "make", "many", "-o", "mine.safetensors", "--classes", "name")[0] == 0
-    status, out, _ = run("direction", "list", "--directions", "mine.safetensors")
-    lines = [line.split(maxsplit=1) for line in out.splitlines()]
-    assert status == 0 and {"bright", "warm", "vivid", "contrast", "sharp", "rose", "tulip"} == {n for n, _ in lines}
-    assert dict(lines)["rose"] == "less like rose ... more like rose"
-
-    for name, gains in (("same", ["warm=0"]), ("moved", ["warm=1", "rose=-0.5"])):
-        done = run(
-            "direction", "apply", "a.png", "-o", f"{name}.png", "--directions", "mine.safetensors", "--gains", *gains
-        )
-        assert done[0] == 0, done[2]
-    assert run("reconstruct", "a.png", "-o", "plain.png")[0] == 0
-    pictures = {name: np.asarray(Image.open(f"{name}.png")).astype(int) for name in ("plain", "same", "moved")}
-    assert np.array_equal(pictures["plain"], pictures["same"])
-    assert np.abs(pictures["plain"] - pictures["moved"]).mean() > 1
-
-    # Beside the model's weights they are found by themselves.
-    shutil.move("mine.safetensors", "model/directions.safetensors")
-    assert run("direction", "list")[1] == out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "part"),
-    [
-        (["list"], "has no directions.safetensors; make one"),
-        (["apply", "a.png", "-o", "out.png", "--gains", "warm"], "--gains takes NAME=NUMBER"),
-        (["apply", "a.png", "-o", "out.png", "--gains", "warm=nan"], "--gains takes NAME=NUMBER"),
-        (["list", "--directions", "a.png"], "'a.png' is missing, damaged or not safetensors"),
-        (["make", "none", "-o", "out.safetensors"], "none"),
-        (["make", "many", "-o", "out.png"], ".safetensors"),
-        (["make", "many", "-o", "out.safetensors", "--classes", "folder"], "found 1 class"),
-        (["make", "many", "-o", "out.safetensors", "--most", "0"], "--most must be 1 or more"),
-    ],
-)
-def test_bad_directions_are_one_line_and_nothing_is_written(run, photographs, arguments, part):
-    before = files()
-    status, _, err = run("direction", *arguments)
-    lines = [line for line in err.splitlines() if line.startswith("swapae: ")]
-    assert status == 2 and len(lines) == 1 and part in lines[0]
-    assert files() == before

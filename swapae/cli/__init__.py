@@ -1,0 +1,105 @@
+"""The command line: `swapae swap`, `mix`, `regions` and so on, all in the tables `COMMANDS` and `GROUPS`."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import sys
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from swapae.arguments import parse_arguments
+from swapae.cli.checkpoints import convert
+from swapae.cli.data import check_data
+from swapae.cli.directions import apply_directions, list_directions, make_direction
+from swapae.cli.motion import interpolate_textures, journey, sweep
+from swapae.cli.pictures import decode, encode, grid, reconstruct
+from swapae.cli.texture import mix, swap, translate_domain
+from swapae.errors import UserError
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "swap": swap,
+    "mix": mix,
+    "translate": translate_domain,
+    "reconstruct": reconstruct,
+    "encode": encode,
+    "decode": decode,
+    "grid": grid,
+    "interpolate": interpolate_textures,
+    "journey": journey,
+    "sweep": sweep,
+    "convert": convert,
+}
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "data": ("Training data.", {"check": check_data}),
+    "direction": (
+        "Directions in which textures can be edited.",
+        {"make": make_direction, "list": list_directions, "apply": apply_directions},
+    ),
+}
+
+
+def main() -> int:
+    """Run a command; exit status 0, or 2 with one line on stderr."""
+    try:
+        command = parse_arguments(parse)
+        with torch.inference_mode():
+            command()
+    except SystemExit:  # after --help
+        return 0
+    except UserError as error:
+        return complain(str(error))
+    except (MemoryError, torch.OutOfMemoryError):
+        return complain("not enough memory for pictures of this size: use a smaller --size")
+    except RuntimeError as error:
+        if "memory" not in str(error):  # the CPU allocator's complaint has no class of its own
+            raise
+        return complain("not enough memory for pictures of this size: use a smaller --size")
+    except KeyboardInterrupt:
+        return complain("interrupted; nothing was written")
+    return 0
+
+
+def parse() -> Callable[[], None]:
+    """The command to run, with its arguments bound."""
+
+    def deferred(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+        @functools.wraps(function)
+        def bind(*args: object, **kwargs: object) -> Callable[[], None]:
+            return functools.partial(function, *args, **kwargs)
+
+        return bind
+
+    def group(about: str, commands: Mapping[str, Callable[..., None]]) -> Callable[..., Callable[[], None]]:
+        def choose(command: Any) -> Callable[[], None]:
+            return command
+
+        choose.__doc__ = about
+        choose.__annotations__["command"] = tyro.conf.OmitSubcommandPrefixes[
+            functools.reduce(
+                operator.or_,
+                (
+                    Annotated[Any, tyro.conf.subcommand(name, constructor=deferred(function))]
+                    for name, function in commands.items()
+                ),
+                # A union, of which the command is one choice, needs another.
+                Annotated[None, tyro.conf.Suppress],
+            )
+        ]
+        return choose
+
+    return tyro.extras.subcommand_cli_from_dict(
+        {name: deferred(function) for name, function in COMMANDS.items()}
+        | {name: group(*described) for name, described in GROUPS.items()},
+        prog="swapae",
+        description="The structure of one photograph in the texture of another, in one forward pass.",
+    )
+
+
+def complain(message: str) -> int:
+    """Print one line on stderr; exit status 2."""
+    print("swapae: " + " ".join(message.split()), file=sys.stderr)
+    return 2
