@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from command_line import pixels
 from PIL import Image
 
 from swapae import SwapAE, SwapAEConfig
@@ -59,6 +60,18 @@ def run(tmp_path, tiny_model, monkeypatch, capsys):
         return status, captured.out, captured.err
 
     return command
+
+
+@pytest.fixture
+def made(run):
+    """Run a command that writes a picture, and return the picture."""
+
+    def make(*arguments):
+        status, _, error = run(*arguments, "-o", "made.png")
+        assert status == 0, error
+        return pixels("made.png")
+
+    return make
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from swapae.cli.data import check_data
 from swapae.cli.directions import apply_directions, list_directions, make_direction
 from swapae.cli.motion import interpolate_textures, journey, sweep
 from swapae.cli.pictures import decode, encode, grid, reconstruct
+from swapae.cli.regions import regions, select_region
+from swapae.cli.structure import join, move, outpaint, paste
 from swapae.cli.texture import mix, swap, translate_domain
 from swapae.errors import UserError
 
@@ -24,6 +26,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "swap": swap,
     "mix": mix,
     "translate": translate_domain,
+    "regions": regions,
+    "select": select_region,
+    "paste": paste,
+    "move": move,
+    "join": join,
+    "outpaint": outpaint,
     "reconstruct": reconstruct,
     "encode": encode,
     "decode": decode,

@@ -37,8 +37,8 @@ def check_feather(pixels: int) -> None:
     check_between("feather", pixels, 0, 1024)
 
 
-def whole_numbers(option: str, text: str, *forms: str) -> tuple[int, ...]:
-    """The numbers of a value such as 10,20, written in one of `forms` such as X,Y.
+def whole_numbers(what: str, text: str, *forms: str) -> tuple[int, ...]:
+    """The numbers of a value such as 10,20, the value of `what`, written in one of `forms` such as X,Y.
 
     Raises:
         UserError: other text, or numbers that no picture has.
@@ -49,5 +49,6 @@ def whole_numbers(option: str, text: str, *forms: str) -> tuple[int, ...]:
         values = ()
     fits = len(values) in {len(form.split(",")) for form in forms}
     if not fits or any(abs(value) > 10**6 for value in values):
-        raise UserError(f"--{option} takes {' or '.join(forms)} in pixels, such as 10,20,..., got {text!r:.60}")
+        example = ",".join(["10", "20", "40", "30"][: len(forms[0].split(","))])
+        raise UserError(f"{what} takes {' or '.join(forms)} in pixels, such as {example}, got {text!r:.60}")
     return values
