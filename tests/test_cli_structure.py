@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from command_line import assert_one_line, files, pixels
+from command_line import assert_one_line, files
 from PIL import Image
 
 from swapae import Codes, SwapAE

@@ -19,6 +19,7 @@ from swapae.errors import UserError
 from swapae.images import check_output, save_image
 
 Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
+Strength = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 MOST_PER_DOMAIN = 4000
 
 
@@ -30,9 +31,9 @@ def swap(
     finish: Finishing = PLAIN,
     alpha: float = 1.0,
     spherical: bool = False,
-    coarse: float | None = None,
-    middle: float | None = None,
-    fine: float | None = None,
+    coarse: Strength = None,
+    middle: Strength = None,
+    fine: Strength = None,
 ) -> None:
     """Picture with the structure of one photograph in the texture of another.
 
