@@ -20,7 +20,10 @@ from swapae.cli.pictures import decode, encode, grid, reconstruct
 from swapae.cli.regions import regions, select_region
 from swapae.cli.structure import join, move, outpaint, paste
 from swapae.cli.texture import mix, swap, translate_domain
+from swapae.cli.video import restyle_video
 from swapae.errors import UserError
+
+TOO_LARGE = "not enough memory for pictures of this size: use a smaller --size"
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "swap": swap,
@@ -39,6 +42,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "interpolate": interpolate_textures,
     "journey": journey,
     "sweep": sweep,
+    "restyle": restyle_video,
     "convert": convert,
 }
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
@@ -52,23 +56,30 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
 
 def main() -> int:
     """Run a command; exit status 0, or 2 with one line on stderr."""
+    message = failure()
+    # Not while the error is alive, which holds on to bars of progress: they end their line first.
+    return 0 if message is None else complain(message)
+
+
+def failure() -> str | None:
+    """Run a command; what went wrong that a user can act on, None if nothing did."""
     try:
         command = parse_arguments(parse)
         with torch.inference_mode():
             command()
     except SystemExit:  # after --help
-        return 0
+        return None
     except UserError as error:
-        return complain(str(error))
+        return str(error)
     except (MemoryError, torch.OutOfMemoryError):
-        return complain("not enough memory for pictures of this size: use a smaller --size")
+        return TOO_LARGE
     except RuntimeError as error:
         if "memory" not in str(error):  # the CPU allocator's complaint has no class of its own
             raise
-        return complain("not enough memory for pictures of this size: use a smaller --size")
+        return TOO_LARGE
     except KeyboardInterrupt:
-        return complain("interrupted; nothing was written")
-    return 0
+        return "interrupted; nothing was written"
+    return None
 
 
 def parse() -> Callable[[], None]:
