@@ -1,6 +1,7 @@
 """The command line in process, and once as the installed program."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from command_line import files
 from PIL import Image
 
 from swapae import Codes, SwapAE
+from swapae.cli import COMMANDS, GROUPS
 from swapae.images import fit, load_image, to_pil
 
 
@@ -145,8 +147,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(run, arguments, part):
 def test_help_tells_a_newcomer_what_there_is(run):
     status, out, _ = run("--help", model=False)
     assert status == 0
-    for command in ("swap", "reconstruct", "encode", "decode", "grid", "interpolate", "convert"):
-        assert command in out
+    for command in (*COMMANDS, *GROUPS):
+        assert re.search(rf"\b{command}\b", out), command
     status, out, _ = run("swap", "--help", model=False)
     assert status == 0 and "--alpha" in out and "-o" in out and "--size" in out
 
@@ -171,3 +173,32 @@ def test_loaded_codes_are_what_was_saved(run):
     model = SwapAE.from_pretrained("model")
     codes, size = model.load_codes("b.safetensors")
     assert isinstance(codes, Codes) and size == (64, 64)
+
+
+def test_every_command_on_pictures_works_in_half_precision(run, photographs):
+    white = np.full((9, 9), 255, np.uint8)
+    Image.fromarray(white).save("mask.png")
+    half, film = ["--dtype", "bfloat16"], ["-o", "out.gif"]
+    for path in sorted(Path("many").glob("rose*")):
+        Path("roses").mkdir(exist_ok=True)
+        path.rename(Path("roses", path.name))
+    kinds = ["--having", "many", "--lacking", "roses", "-o", "mine.safetensors"]
+    for arguments in (
+        ["swap", "a.png", "b.jpg", "--spherical", "--fine", 0.5, "--keep", "colour", "--protect", "mask.png"],
+        ["mix", "a.png", "--textures", "b.jpg", "a.png"],
+        ["regions", "a.png", "--textures", "b.jpg", "--masks", "mask.png", "--exact"],
+        ["select", "a.png", "3,3"],
+        ["paste", "a.png", "b.jpg", "--box", "0,0,16,16", "--to", "8,8,32,32", "--texture", "--feather", 8],
+        ["move", "a.png", "--box", "0,0,16,16", "--to", "8,8"],
+        ["join", "a.png", "b.jpg", "--seam", 16],
+        ["outpaint", "a.png", "--vertical", 8],
+        ["translate", "a.png", "--from", "many", "--to", "roses", "--most", 3],
+        ["direction", "add", "tulip", *kinds],
+        ["direction", "apply", "a.png", "--gains", "tulip=1", "structure1=1", "--orthogonal", "--mask", "mask.png",
+         "--directions", "mine.safetensors"],
+        ["journey", "a.png", "b.jpg", "--steps", 2, *film],
+        ["sweep", "a.png", "--direction", "tulip", "--directions", "mine.safetensors", "--frames", 2, *film],
+        ["restyle", "out.gif", "--texture", "b.jpg", "-o", "out.mp4"],
+    ):  # fmt: skip
+        status, _, error = run(*arguments, *(() if "-o" in arguments else ("-o", "out.png")), *half)
+        assert status == 0, (arguments, error)

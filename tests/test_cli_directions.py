@@ -78,6 +78,7 @@ def test_a_direction_inside_a_mask(run, made, two_kinds):
         (["list"], "has no directions.safetensors; make one"),
         (["apply", "a.png", "-o", "out.png", "--gains", "warm"], "--gains takes NAME=NUMBER"),
         (["apply", "a.png", "-o", "out.png", "--gains", "warm=nan"], "--gains takes NAME=NUMBER"),
+        (["apply", "a.png", "-o", "out.png", "--gains", "warm=1e39"], "--gains takes NAME=NUMBER"),
         (["list", "--directions", "a.png"], "'a.png' is missing, damaged or not safetensors"),
         (
             ["apply", "a.png", "-o", "out.png", "--gains", "warm=1", "--mask", "none.png"],

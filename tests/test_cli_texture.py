@@ -87,6 +87,8 @@ def test_translation_goes_by_the_difference_of_two_domains(run, made, photograph
     ("arguments", "part"),
     [
         (["swap", "a.png", "b.jpg", "--fine", "nan"], "--fine must be a number"),
+        (["swap", "a.png", "b.jpg", "--alpha", "1e39"], "--alpha must be a number"),
+        (["mix", "a.png", "--textures", "b.jpg", "a.png", "--weights", "1e308", "1e308"], "--weights must be a number"),
         (["swap", "a.png", "b.jpg", "--keep", "shape"], "shape"),
         (["swap", "a.png", "b.jpg", "--protect", "missing.png"], "missing.png"),
         (["swap", "a.png", "b.jpg", "--feather", "-1"], "--feather must be 0 to 1024"),

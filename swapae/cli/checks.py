@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from swapae.errors import UserError
+
+STRONGEST = 1000  # at which long since nothing of a picture is left
 
 
 def check_between(option: str, value: float, low: float, high: float) -> None:
@@ -13,16 +13,16 @@ def check_between(option: str, value: float, low: float, high: float) -> None:
         raise UserError(f"--{option} must be {low} to {high}, got {value}")
 
 
-def check_finite(option: str, *values: float) -> None:
-    """Raise UserError unless all are finite numbers."""
+def check_strength(option: str, *values: float) -> None:
+    """Raise UserError unless all are numbers that codes can be multiplied with in any precision."""
     for value in values:
-        if not math.isfinite(value):
-            raise UserError(f"--{option} must be a number, got {value}")
+        if not abs(value) <= STRONGEST:  # put so that NaN fails too
+            raise UserError(f"--{option} must be a number, {-STRONGEST} to {STRONGEST}, got {value}")
 
 
 def check_alpha(alpha: float) -> None:
-    """Raise UserError unless alpha is a finite number; beyond 0 and 1 it exaggerates."""
-    if not math.isfinite(alpha):
+    """Raise UserError unless alpha is a strength; beyond 0 and 1 it exaggerates."""
+    if not abs(alpha) <= STRONGEST:
         raise UserError(f"--alpha must be a number, 0 for the own texture to 1 for the other's, got {alpha}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from swapae.cli.checks import check_feather
+from swapae.cli.checks import STRONGEST, check_feather
 from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Session, sample
 from swapae.codes import Codes
 from swapae.directions import Directions
@@ -151,7 +150,7 @@ def parse_gains(texts: tuple[str, ...]) -> dict[str, float]:
     """The value of --gains, in the order given.
 
     Raises:
-        UserError: something else than NAME=NUMBER.
+        UserError: something else than NAME=NUMBER, or no number that a picture survives.
     """
     wanted = {}
     for text in texts:
@@ -160,6 +159,6 @@ def parse_gains(texts: tuple[str, ...]) -> dict[str, float]:
             wanted[name] = float(value)
         except ValueError:
             equals = ""
-        if not equals or not math.isfinite(wanted[name]):
+        if not equals or not abs(wanted[name]) <= STRONGEST:
             raise UserError(f"--gains takes NAME=NUMBER, such as warm=1, got {text!r:.60}")
     return wanted

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from swapae.animation import check_animation_output, save_animation
-from swapae.cli.checks import check_film, check_finite
+from swapae.cli.checks import check_film, check_strength
 from swapae.cli.directions import Directory
 from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Session, Size, Structure, expand
 from swapae.codes import Codes
@@ -117,7 +117,7 @@ def sweep(
     """
     check_animation_output(output)
     check_film(fps, "frames", frames, 2)
-    check_finite("from and --to", start, end)
+    check_strength("from and --to", start, end)
     session = Session(common)
     known = session.directions(directions)
     own, size = session.encode(image)

@@ -10,7 +10,7 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from swapae.cli.checks import check_alpha, check_finite
+from swapae.cli.checks import check_alpha, check_strength
 from swapae.cli.finish import PLAIN, Finishing
 from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Session, Structure, sample
 from swapae.codes import Codes
@@ -50,7 +50,7 @@ def swap(
     check_output(output)
     strengths = {"coarse": coarse, "middle": middle, "fine": fine}
     check_alpha(alpha)
-    check_finite("coarse, --middle and --fine", *(value for value in strengths.values() if value is not None))
+    check_strength("coarse, --middle and --fine", *(value for value in strengths.values() if value is not None))
     finish.check()
     session = Session(common)
     photograph = session.load(structure)
@@ -86,7 +86,7 @@ def mix(
     weights = weights or (1.0,) * len(textures)
     if not textures or len(weights) != len(textures):
         raise UserError(f"--weights takes a number for each texture, got {len(weights)} for {len(textures)}")
-    check_finite("weights", *weights)
+    check_strength("weights", *weights)
     if sum(weights) <= 0:
         raise UserError(f"--weights must have a sum over 0, got {sum(weights):g}")
     session = Session(common)
@@ -120,7 +120,7 @@ def translate_domain(
     """
     check_output(output)
     finish.check()
-    check_finite("gain", gain)
+    check_strength("gain", gain)
     folders = [sample(folder, most) for folder in (source, target)]
     session = Session(common)
     photograph = session.load(image)
