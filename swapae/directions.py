@@ -18,6 +18,8 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
@@ -189,6 +191,33 @@ class Directions:
         if not path.is_file():
             raise UserError(f"{os.fspath(name)!r} has no {FILE}; make one with `swapae direction make`")
         return cls.load(path, model)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        model: SwapAE,
+        *,
+        commit_message: str = "Upload directions",
+        private: bool | None = None,
+        token: str | None = None,
+        branch: str | None = None,
+    ) -> str:
+        """Upload beside a model's weights, where `from_pretrained` finds them; returns the commit's address.
+
+        Args:
+            repo_id: "owner/name" on the Hub; made if missing, but only of use with the model in it.
+            model: that they are of.
+            commit_message, private, token, branch: as of `SwapAE.push_to_hub`.
+
+        Raises:
+            UserError: not allowed, or not reachable.
+        """
+        with TemporaryDirectory() as folder:
+            path = Path(folder, FILE)
+            self.save(path, model)
+            return hub.upload_files(
+                lambda _: {FILE: path}, repo_id, commit_message, private=private, token=token, branch=branch
+            )
 
 
 # The fields that are tensors, and which word of each says whose channels it has.

@@ -14,7 +14,7 @@ import tyro
 from swapae.arguments import parse_arguments
 from swapae.cli.checkpoints import convert
 from swapae.cli.data import check_data
-from swapae.cli.directions import add_to_directions, apply_directions, list_directions, make_direction
+from swapae.cli.directions import add_to_directions, apply_directions, list_directions, make_direction, push_directions
 from swapae.cli.motion import interpolate_textures, journey, sweep
 from swapae.cli.pictures import decode, encode, grid, reconstruct
 from swapae.cli.regions import regions, select_region
@@ -49,7 +49,13 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "data": ("Training data.", {"check": check_data}),
     "direction": (
         "Directions in which textures can be edited.",
-        {"make": make_direction, "add": add_to_directions, "list": list_directions, "apply": apply_directions},
+        {
+            "make": make_direction,
+            "add": add_to_directions,
+            "list": list_directions,
+            "apply": apply_directions,
+            "push": push_directions,
+        },
     ),
 }
 

@@ -1,4 +1,4 @@
-"""`swapae direction make`, `add`, `list` and `apply`."""
+"""`swapae direction make`, `add`, `push`, `list` and `apply`."""
 
 from __future__ import annotations
 
@@ -89,6 +89,23 @@ def add_to_directions(
 
     kinds = [photographs(paths) for paths in folders]
     add_direction(session.model, known, name, *kinds, less=less, more=more).save(output, session.model)
+
+
+def push_directions(
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")],
+    repo: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="OWNER/NAME")],
+    common: Common = DEFAULTS,
+    branch: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
+) -> None:
+    """Directions uploaded to the Hugging Face Hub, beside their model, where everyone's --model finds them.
+
+    Args:
+        file: .safetensors file that `swapae direction make` or `add` wrote, for the model of --model.
+        repo: repository of that model on the Hub; sign in with `hf auth login` first.
+        branch: of the repository; made if missing.
+    """
+    session = Session(common)
+    print(session.directions(file).push_to_hub(repo, session.model, branch=branch))
 
 
 def list_directions(common: Common = DEFAULTS, directions: Directory = None) -> None:
