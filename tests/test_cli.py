@@ -1,5 +1,6 @@
 """The command line in process, and once as the installed program."""
 
+import inspect
 import os
 import re
 import shutil
@@ -151,6 +152,20 @@ def test_help_tells_a_newcomer_what_there_is(run):
         assert re.search(rf"\b{command}\b", out), command
     status, out, _ = run("swap", "--help", model=False)
     assert status == 0 and "--alpha" in out and "-o" in out and "--size" in out
+
+
+EVERY_COMMAND = COMMANDS | {
+    f"{group} {name}": function for group, (_, functions) in GROUPS.items() for name, function in functions.items()
+}
+
+
+@pytest.mark.parametrize("name", EVERY_COMMAND)
+def test_every_argument_of_every_command_is_explained(run, name):
+    function = EVERY_COMMAND[name]
+    explained = set(re.findall(r"^        (\w+): ", function.__doc__, re.M))
+    assert explained == inspect.signature(function).parameters.keys() - {"common", "finish"}
+    status, out, error = run(*name.split(), "--help", model=False)
+    assert status == 0 and function.__doc__.split(".")[0].split(",")[0][:30] in out, error
 
 
 @pytest.mark.slow

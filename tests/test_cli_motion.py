@@ -9,6 +9,7 @@ from command_line import assert_one_line, files, pixels
 from PIL import Image
 
 from swapae.animation import mp4_writer
+from swapae.images import to_pil
 from swapae.video import open_video
 
 RATE = Fraction(24000, 1001)
@@ -110,6 +111,21 @@ def test_what_stands_still_does_not_flicker(run):
     assert status == 0 and float(out.split()[-2]) < 2
     with open_video("out.mp4") as opened:
         assert {frame.shape for frame in opened.frames} == {(80, 80, 3)}
+
+
+def test_an_interrupted_film_leaves_nothing(run, video, monkeypatch):
+    seen = []
+
+    def interrupted(image, size):
+        seen.append(image)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return to_pil(image, size)
+
+    monkeypatch.setattr("swapae.cli.video.to_pil", interrupted)
+    before = files()
+    assert_one_line(run("restyle", video, "--texture", "b.jpg", "-o", "x.mp4"), "interrupted; nothing was written")
+    assert files() == before and len(seen) == 3
 
 
 @pytest.mark.parametrize(
