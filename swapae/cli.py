@@ -1,5 +1,5 @@
-"""The command line: `swapae swap`, `reconstruct`, `encode`, `decode`, `grid`, `interpolate`, `convert`, and the groups
-`data` and `direction`."""
+"""The command line: `swapae swap`, `reconstruct`, `encode`, `decode`, `grid`, `interpolate`, `replay`, `convert`,
+and the groups `data` and `direction`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from swapae.codes import Codes
 from swapae.convert import convert_checkpoint
 from swapae.data_check import check, check_clean_folder, describe, write_clean
 from swapae.directions import Directions
+from swapae.edits import Directed
 from swapae.errors import UserError
 from swapae.grids import swap_grid
 from swapae.hub import EMBEDDED
@@ -43,6 +44,7 @@ from swapae.images import (
 )
 from swapae.making_directions import make_directions
 from swapae.model import SwapAE
+from swapae.recipes import Recipe
 from swapae.sources import StreamSource, open_source
 
 Structure = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
@@ -376,6 +378,30 @@ def make_direction(
 Directory = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 
 
+def replay(
+    recipe: File,
+    inputs: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")],
+    output: Output,
+    common: Common = Options(),
+    directions: Directory = None,
+) -> None:
+    """Picture that a recipe describes, to the same bytes: recipes hold every edit, size and seed included.
+
+    Args:
+        recipe: .json file from the page.
+        inputs: its photographs, in any order; they are known by their contents.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+        directions: file that `swapae direction make` wrote; the model's own if not given.
+    """
+    check_output(output)
+    read = Recipe.load(recipe)
+    session = Session(common)
+    needed = directions is not None or any(isinstance(edit, Directed) for edit in read.edits)
+    known = session.directions(directions) if needed else None
+    picture = read.replay(session.model, inputs, directions=known)
+    save_image(to_pil(picture), output, metadata=read.metadata())
+
+
 def list_directions(common: Common = Options(), directions: Directory = None) -> None:
     """The names of a model's directions, and what they do.
 
@@ -424,6 +450,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "decode": decode,
     "grid": grid,
     "interpolate": interpolate,
+    "replay": replay,
     "convert": convert,
 }
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
