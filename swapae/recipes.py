@@ -22,7 +22,7 @@ from swapae.codes import probe_of
 from swapae.directions import Directions
 from swapae.edits import Canvas, Desk, Edit, Input, begin, edit_from_plain
 from swapae.errors import UserError, first_line
-from swapae.images import atomic_path, fit, load_image
+from swapae.images import Picture, atomic_path, fit, load_image
 from swapae.model import DEFAULT_NOISE_SEED, SwapAE
 from swapae.recipe_values import MAX_PHOTOGRAPHS, members, shown, whole
 
@@ -223,7 +223,7 @@ def photograph_from_plain(values: Any, where: str) -> Photograph:
     return Photograph(name, digest)
 
 
-def read_input(model: SwapAE, data: bytes) -> Input:
+def read_input(model: SwapAE, data: Picture) -> Input:
     """Decode and encode a photograph as recipes want it: its short side the model's.
 
     Raises:
