@@ -578,7 +578,7 @@ def test_settings_of_all_tabs_act_together(model: SwapAE, directions: Directions
 
 
 def test_every_preset_makes_another_picture_or_none_on_purpose(model: SwapAE) -> None:
-    files = {role: encoded(painted(64, 64, seed)) for seed, role in enumerate(ROLES)}
+    files = {role: encoded(painted(64, 64, seed)) for seed, role in enumerate((*ROLES, "from 1", "to 1"))}
     studio = Studio(model)
     plain = np.asarray(studio.edit(files, {}).image)
     for tab, presets in PRESETS.items():

@@ -7,23 +7,21 @@ components of the page as descriptions of their parameters; no part of the page 
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
 from swapae.demo import parts
+from swapae.demo.films import Films
 from swapae.demo.models import Models
 from swapae.demo.settings import ROLES
 from swapae.demo.tabs import Controls
 from swapae.errors import UserError
 
 
-def add_endpoints(models: Models, slots: dict[str, tuple], controls: Controls) -> None:
+def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], controls: Controls) -> None:
     """Add all of them to the page that is being built."""
 
     def files_of(paths: Sequence[str | None]) -> dict[str, bytes]:
@@ -158,13 +156,9 @@ def add_endpoints(models: Models, slots: dict[str, tuple], controls: Controls) -
         """A film of the texture coming about ("edit"), or of it travelling through all photographs ("textures")."""
         paths = structure_image, texture_image, third_image, fourth_image
         with sentences():
-            path = new_file(format)
             wishes: dict[str, Any] = {"kind": kind, "frames": frames, "rate": rate, "back": back}
-            try:
-                return str(models.studio(model).film(files_of(paths), {"amount": alpha}, path, **wishes))
-            except BaseException:
-                path.unlink(missing_ok=True)
-                raise
+            studio, path = models.studio(model), films.new(format)
+            return str(studio.film(files_of(paths), {"amount": alpha}, path, **wishes))
 
     def replay(recipe: Any, images: list[str] | None, model: str = "") -> Any:
         """The picture of a recipe, from its photographs in any order."""
@@ -220,11 +214,3 @@ def sentences() -> Iterator[None]:
         yield
     except UserError as error:
         raise gr.Error(parts.sentence(error), print_exception=False) from None
-
-
-def new_file(suffix: Any) -> Path:
-    """An empty file for a film; the suffix comes from outside and is checked by who writes it."""
-    suffix = f".{suffix}" if isinstance(suffix, str) and suffix.isalnum() else ""
-    handle, path = tempfile.mkstemp(prefix="swapae-", suffix=suffix)
-    os.close(handle)
-    return Path(path)

@@ -8,11 +8,9 @@ the copy's files it does not know that they are to be deleted.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -21,6 +19,7 @@ from PIL import Image
 from swapae.demo import parts, tabs
 from swapae.demo.endpoints import add_endpoints
 from swapae.demo.examples import PAIRS, examples
+from swapae.demo.films import Films
 from swapae.demo.history import History, Step, thumbnail
 from swapae.demo.models import Models
 from swapae.demo.painter import grown, on_canvas
@@ -105,7 +104,7 @@ class Page:
     """
 
     def __init__(self, models: Models) -> None:
-        self.models = models
+        self.models, self.films = models, Films()
         self.gallery = examples()
         chosen = [*PAIRS[0], *MORE]
         self.opening = dict(zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=True))
@@ -178,17 +177,22 @@ class Page:
         """All settings to their defaults."""
         return self.set_to(dict(DEFAULTS), "reset", visit_of(arguments))
 
-    def tried(self, tab: str, event: gr.EventData, *arguments: Any) -> tuple:
-        """A preset of a tab."""
-        visit = visit_of(arguments)
-        number = number_of(event, len(tabs.PRESETS[tab]))
-        try:
-            studio = self.models.studio(visit.model)
-            structure = studio.photograph(parts.read(visit.paths.get("structure"))).input.codes.structure
-            values = tabs.preset(tab, number, (structure.shape[2], structure.shape[3]))
-        except UserError:
-            values = {}
-        return self.set_to(values, tabs.PRESETS[tab][number][0], visit)
+    def tried(self, tab: str) -> Callable[..., tuple]:
+        """The handler of a tab's presets."""
+
+        # A function of its own, since Gradio does not see the annotation of a partial one's event.
+        def handle(event: gr.EventData, *arguments: Any) -> tuple:
+            visit = visit_of(arguments)
+            number = number_of(event, len(tabs.PRESETS[tab]))
+            try:
+                studio = self.models.studio(visit.model)
+                structure = studio.photograph(parts.read(visit.paths.get("structure"))).input.codes.structure
+                values = tabs.preset(tab, number, (structure.shape[2], structure.shape[3]))
+            except UserError:
+                values = {}
+            return self.set_to(values, tabs.PRESETS[tab][number][0], visit)
+
+        return handle
 
     def painted(self, event: gr.EventData, *arguments: Any) -> tuple:
         """Values of what was painted, the painter, its note and `shown`, after a stroke or a click on a place."""
@@ -250,7 +254,7 @@ class Page:
         slots = (structure, structure, "", texture, texture, "")
         return *slots, self.canvas(visit), *self.shown(visit, "example")
 
-    def filmed(self, *arguments: Any, progress: gr.Progress = gr.Progress()) -> tuple:  # noqa: B008
+    def filmed(self, progress: gr.Progress = gr.Progress(), *arguments: Any) -> tuple:  # noqa: B008
         """Values of the film's picture, its video, its file and its note."""
         *rest, kind, frames, rate, back, suffix = arguments
         visit = visit_of(rest)
@@ -258,13 +262,13 @@ class Page:
         def watched(pictures: Iterator[Image.Image], total: int) -> Iterator[Image.Image]:
             return progress.tqdm(pictures, total=total, desc="Frames", unit="frame")
 
+        path, wishes = self.films.new(suffix), {"kind": kind, "frames": frames, "rate": rate, "back": back}
         try:
-            path = film_file(self.models.studio(visit.model), visit, kind, frames, rate, back, suffix, watched)
+            studio = self.models.studio(visit.model)
+            studio.film(visit.files(), visit.values, path, **wishes, progress=watched)
         except UserError as error:
-            return gr.Image(None), gr.Video(None, visible=False), None, parts.problem(error)
-        moving = suffix != "mp4"
-        picture = gr.Image(path if moving else None, visible=moving)
-        return picture, gr.Video(None if moving else path, visible=not moving), path, ""
+            return None, None, None, parts.problem(error)
+        return (None, str(path), str(path), "") if suffix == "mp4" else (str(path), None, str(path), "")
 
     def chose_model(self, *arguments: Any) -> tuple:
         """Values of device, card, direction sliders, painter and `shown` after another model was chosen."""
@@ -310,6 +314,13 @@ class Page:
                         apply_default_css=False,
                     )
                 with gr.Column(scale=6, min_width=320, elem_id="results"):
+                    # Each is hidden by the style sheet while it is empty.
+                    with gr.Column(elem_classes=on("motion")):
+                        film = gr.Image(
+                            label="Film", height=520, interactive=False, elem_id="film", type="filepath", buttons=[]
+                        )
+                        video = gr.Video(label="Film", elem_id="video", autoplay=True, loop=True, interactive=False)
+                        film_out = gr.File(label="Film's file", elem_id="film-file", interactive=False)
                     self.result = gr.ImageSlider(
                         result,
                         label="Photograph | result: drag to compare",
@@ -321,25 +332,21 @@ class Page:
                         elem_id="result",
                     )
                     self.status = gr.HTML(status, elem_id="status", apply_default_css=False)
-                    self.strip = gr.HTML(strip, js_on_load=parts.PICK, apply_default_css=False, elem_id="history")
                     with gr.Row(elem_id="actions"):
                         undo, redo, reset = (
                             gr.Button(name.capitalize(), size="sm", min_width=60, elem_id=name)
                             for name in ("undo", "redo", "reset")
                         )
-                    self.downloads = gr.HTML(
-                        parts.DOWNLOADS,
-                        js_on_load=parts.DOWNLOAD,
-                        apply_default_css=False,
-                        elem_id="downloads",
-                        recipe=downloads.props["recipe"],
-                    )
+                        self.downloads = gr.HTML(
+                            parts.DOWNLOADS,
+                            js_on_load=parts.DOWNLOAD,
+                            apply_default_css=False,
+                            elem_id="downloads",
+                            recipe=downloads.props["recipe"],
+                        )
+                    self.strip = gr.HTML(strip, js_on_load=parts.PICK, apply_default_css=False, elem_id="history")
                     with gr.Accordion("Recipe in words", open=False):
                         self.words = gr.HTML(words, apply_default_css=False, elem_id="words")
-                    with gr.Column(elem_classes=on("motion")):
-                        film = gr.Image(label="Film", format="webp", interactive=False, elem_id="film", type="filepath")
-                        video = gr.Video(label="Film", visible=False, elem_id="video", autoplay=True, loop=True)
-                        film_out = gr.File(label="Film's file", elem_id="film-file", interactive=False)
                 with gr.Column(scale=4, min_width=260, elem_id="controls"):
                     self.controls = tabs.all_controls(studio, self.models.names)
             pairs = gr.HTML(
@@ -348,7 +355,7 @@ class Page:
             gr.HTML(parts.credits_html(self.gallery), apply_default_css=False, elem_id="credits")
             self.paint, self.history = gr.State({}), gr.State(history)
             self.wire(demo, (undo, redo, reset), pairs, (film, video, film_out))
-            add_endpoints(self.models, self.slots, self.controls)
+            add_endpoints(self.models, self.films, self.slots, self.controls)
             demo.load(None, None, None, js=SHORTCUTS, api_visibility="private")
             opening_model = (self.controls.others["device"], self.controls.others["card"])
             demo.load(
@@ -390,7 +397,7 @@ class Page:
         buttons[2].click(self.reset, visit, everything, **private())
         self.strip.click(self.picked_step, visit, everything, **private())
         for tab, presets in controls.presets.items():
-            presets.click(partial(self.tried, tab), visit, everything, **private())
+            presets.click(self.tried(tab), visit, everything, **private())
         note = controls.others["note"]
         painter.click(self.painted, visit, [self.paint, painter, note, *shown], **live)
         for role, (view, path, note) in self.slots.items():
@@ -437,25 +444,6 @@ def number_of(event: gr.EventData, count: int) -> int:
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < count:
         raise gr.Error("There is no such button.", print_exception=False)
     return number
-
-
-def film_file(
-    studio: Studio, visit: Visit, kind: Any, frames: Any, rate: Any, back: Any, suffix: Any, progress: Any
-) -> str:
-    """Make a film in a new file.
-
-    Raises:
-        UserError: as of `Studio.film`.
-    """
-    files = visit.files()
-    with tempfile.NamedTemporaryFile(prefix="swapae-", suffix=f".{suffix}" if suffix else "", delete=False) as file:
-        path = Path(file.name)
-    try:
-        studio.film(files, visit.values, path, kind=kind, frames=frames, rate=rate, back=back, progress=progress)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return str(path)
 
 
 def describe_model(studio: Studio) -> str:

@@ -143,7 +143,7 @@ def slot(role: str, file: str | None, classes: list[str]) -> tuple[Photograph, g
         file,
         label=f"{role.capitalize()} photograph",
         format="png",
-        height=190,
+        height=170,
         sources=["upload", "clipboard"],
         type="filepath",
         interactive=True,

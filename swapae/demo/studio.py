@@ -257,7 +257,7 @@ class Studio:
         recipe, desk = self.plan(files, values)
         with torch.inference_mode():
             canvas = recipe.canvas(desk)
-            stops = self._stops(files, canvas, desk) if kind == "textures" else [begin_like(canvas, desk), canvas]
+            stops = self._stops(files, canvas, desk) if kind == "textures" else [undone(canvas, desk), canvas]
         total = len(stops) * steps if closed else (len(stops) - 1) * steps + 1
         if total > MAX_FRAMES:
             raise UserError(f"the film would have {total} frames, over {MAX_FRAMES}: take fewer frames")
@@ -304,9 +304,12 @@ class Studio:
             return None
         rest = tuple(edit for edit in recipe.edits if edit is not painted)
         masks = [editing.feather(one.to_tensor(), painted.radius) for one in painted.masks]
+        mask = torch.stack(masks).amax(0)
+        if mask.all():
+            return None
         with torch.inference_mode():
             plain = Recipe(recipe.model, recipe.inputs, rest, recipe.noise).render(desk)
-            return editing.change(plain, picture, torch.stack(masks).amax(0)).outside_mean
+            return editing.change(plain, picture, mask).outside_mean
 
     def _encode(self, data: bytes) -> tuple[Input, Image.Image]:
         image = load_image(data)
@@ -322,13 +325,9 @@ class Studio:
         return encoded, image
 
 
-def begin_like(canvas: Canvas, desk: Desk) -> Canvas:
-    """The photograph before its edits, finished as they are.
-
-    Raises:
-        UserError: they changed its size, or nothing at all.
-    """
+def undone(canvas: Canvas, desk: Desk) -> Canvas:
+    """The photograph before its edits, finished as they are; of another size, only its texture before them."""
     structure, texture = desk.inputs[0].codes
     if structure.shape != canvas.structure.shape:
-        raise UserError("a film of the edit needs a picture of the photograph's size; take the film of textures")
+        structure = canvas.structure
     return canvas._replace(structure=structure, textures=(texture,))

@@ -17,10 +17,17 @@ CSS = """
 .quiet { margin: 0 0 4px; font-size: 0.85rem; color: var(--body-text-color); opacity: 0.75; }
 .quiet a { text-decoration: underline; }
 .words { margin: 0; padding-left: 1.4em; list-style: decimal; font-size: 0.9rem; }
-#controls .info, #controls input, #controls span { color: var(--body-text-color); }
+#controls .block span, #controls .block div { color: var(--body-text-color); }
+#actions { flex-wrap: wrap; gap: 8px; align-items: center; }
+#actions > button { flex: 0 1 auto; min-width: 64px; padding: 6px 12px; font-size: 0.9rem; }
+#actions > * { width: auto; flex-grow: 0; }
 .html-container { padding: 0 !important; }
 #tabs { margin-bottom: -8px; }
-#page .row, #painter .row { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin-top: 6px; }
+#downloads .row, #painter .row { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
+#painter .row { margin-top: 6px; }
+#downloads .row { flex-wrap: nowrap; white-space: nowrap; }
+#film:not(:has(img)), #video:not(:has(video)), #film-file:not(:has(a)) { display: none; }
+#film img { width: 100%; height: 100%; object-fit: contain; }
 #downloads button, .presets button, #painter button {
   padding: 6px 12px; cursor: pointer; border-radius: 8px; font-size: 0.9rem;
   border: 1px solid var(--border-color-primary); background: var(--button-secondary-background-fill);
@@ -42,6 +49,8 @@ CSS = """
 #painter label { display: inline-flex; gap: 6px; align-items: center; font-size: 0.9rem; }
 #painter fieldset { border: 0; padding: 0; margin: 6px 0 0; display: grid; gap: 4px; }
 #painter input[type=range] { width: 90px; }
+/* The browser's own marks: Gradio's reset takes them away. */
+#painter input[type=radio], #painter input[type=checkbox] { appearance: auto; accent-color: var(--color-accent); }
 #painter i { width: 14px; height: 14px; border-radius: 4px; border: 1px solid var(--border-color-primary); }
 .tint-third { background: #f59e0b; } .tint-fourth { background: #3b82f6; } .tint-texture { background: #ec4899; }
 .tint-own { background: #fff; } .tint-protect { background: #22c55e; } .tint-directions { background: #a855f7; }
@@ -51,6 +60,10 @@ CSS = """
   #page { flex-direction: column; flex-wrap: nowrap; }
   #page > * { width: 100%; }
   #results { order: 1; } #controls { order: 2; } #inputs { order: 3; }
+  #result, #film { height: 96vw !important; }
+  #downloads { flex: 1 1 100% !important; }
+  #inputs { flex-direction: row; flex-wrap: wrap; }
+  #inputs > * { flex: 1 1 44% !important; min-width: 130px !important; }
   .pairs img { width: 56px; height: 56px; }
 }
 """

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import torch
 
+from swapae.demo.examples import examples
 from swapae.demo.painter import fine_grid, painter
 from swapae.demo.parts import PICK, Choice, Files, Strength, quiet
 from swapae.demo.settings import MAX_AXES, MAX_DIRECTIONS, ROLES, SETTINGS
@@ -16,7 +17,7 @@ from swapae.demo.style import on
 from swapae.recipe_values import Mask
 
 INTRODUCTIONS = {
-    "swap": ("Swap", "The structure of one photograph in the texture of another."),
+    "swap": ("Swap", "Move the strength, and drag the handle on the picture to compare."),
     "mix": ("Mix", "Textures of several photographs at once. Add a third and a fourth."),
     "regions": ("Regions", "Paint where each photograph's texture goes, or what stays as it is."),
     "directions": ("Directions", "Warmer, brighter, more like a tulip: sliders along what the model knows."),
@@ -40,6 +41,11 @@ PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("None", {}),
     ],
     "regions": [("Left and right", {"paint": "halves"}), ("Keep the middle", {"paint": "middle"}), ("None", {})],
+    "directions": [
+        ("Half way to the other kind", {"translation": 0.5}),
+        ("All the way", {"translation": 1.0}),
+        ("None", {}),
+    ],
     "structure": [
         ("Wider", {"wider": 60.0}),
         ("Panorama", {"join": ["third", "fourth"]}),
@@ -47,6 +53,8 @@ PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("None", {}),
     ],
 }
+# Which example photographs stand for the one kind and the other, until there are better ones: tulips, sunflowers.
+KINDS = {"from": (6, 7), "to": (4, 5)}
 OF_TAB: dict[str, tuple[str, ...]] = {
     "swap": ("amount", "path", "coarse", "middle", "fine", "keep"),
     "mix": ("third", "fourth"),
@@ -165,12 +173,14 @@ def directions(controls: Controls, studio: Studio) -> None:
             label = f"Axis {number + 1}"
             controls.axes.append(Strength(-3, 3, 0, step=0.05, label=label, elem_id=f"axis-{number}"))
     controls.others["explore"] = explore
-    with gr.Accordion("From one kind of photographs to another", open=False):
-        for name, label in (("from", "Photographs of the one kind"), ("to", "Photographs of the other kind")):
-            controls.others[name] = Files(
-                None, label=label, file_count="multiple", file_types=["image"], height=110, elem_id=name
-            )
+    with gr.Accordion("From one kind of photographs to another", open=studio.directions is None):
         controls.slider("translation", -3, 3, 0.05, "0: as it was; 1: by the difference of the two kinds")
+        controls.tries("directions")
+        for name, label in (("from", "Photographs of the one kind"), ("to", "Photographs of the other kind")):
+            files = [str(examples()[index].path) for index in KINDS[name]]
+            controls.others[name] = Files(
+                files, label=label, file_count="multiple", file_types=["image"], height=110, elem_id=name
+            )
 
 
 def structure(controls: Controls, studio: Studio) -> None:
@@ -241,8 +251,8 @@ def about_directions(studio: Studio) -> str:
     """What to say above the sliders of directions."""
     if studio.directions is None:
         return quiet(
-            "This model has no named directions yet: `swapae direction make` makes them from photographs. "
-            "Two kinds of photographs of your own work below."
+            'This model has no named directions yet; the command "swapae direction make" makes them from photographs. '
+            "The difference between two kinds of photographs is one already:"
         )
     return quiet('0: as it was, 1: a clear edit. Painted in Regions with "Directions only here", they stay inside.')
 
