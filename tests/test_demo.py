@@ -538,6 +538,7 @@ def test_history_keeps_a_slider_s_way_as_one_step_and_forgets_what_was_undone() 
     history = history.added(step(0.2, "amount", 20)).added(step(0.2, "fine", 30))
     assert [one.values["amount"] for one in history.steps] == [1, 0.5, 0.2]
     assert history.moved(-5).values == {"amount": 1} and history.moved(9) == history
+    assert history.moved(1).added(step(0.5, "step", 35)) == history.moved(1)  # what is shown already is no step
     branched = history.moved(1).added(step(0.9, "fine", 40))
     assert [one.values["amount"] for one in branched.steps] == [1, 0.5, 0.9]
     for number in range(100):

@@ -34,9 +34,9 @@ class History:
 
     def added(self, step: Step) -> History:
         """After a step; what was undone is forgotten, and a slider's way to its position is one step."""
+        if self.values == step.values:
+            return self
         steps = self.steps[: self.position + 1]
-        if steps and steps[-1].values == step.values:
-            return History(steps, len(steps) - 1)
         last = steps[-1] if len(steps) > 1 else None
         if last and last.control == step.control and step.time - last.time < ONE_STEP:
             steps = steps[:-1]

@@ -106,11 +106,19 @@ class Photograph(NoAddresses, gr.Image, metaclass=WithoutStub):
 
 
 class Files(NoAddresses, gr.File, metaclass=WithoutStub):
-    """Files that arrive as paths."""
+    """Files that arrive as paths, without the empty file beside each that Gradio would never delete."""
 
     def get_block_name(self) -> str:
         """The part of the page that draws it."""
         return "file"
+
+    def preprocess(self, payload: Any) -> Any:
+        """The path or the paths; Gradio has checked that they are of its own."""
+        if payload is None:
+            return None
+        given = payload.root if hasattr(payload, "root") else [payload]
+        paths = [one.path for one in given]
+        return paths if self.file_count == "multiple" else next(iter(paths), None)
 
 
 class Strength(gr.Slider, metaclass=WithoutStub):
