@@ -2,7 +2,8 @@
 
 python benchmarks/quality.py --data FOLDER [--model FOLDER] [--size 256] [--json FILE]
 
-FOLDER holds the training photographs; those that `swapae.crops.is_validation` keeps out of training are measured.
+FOLDER holds the training photographs, all of one size; those that `swapae.crops.is_validation` keeps out of training
+are measured.
 
 Reconstructions: LPIPS, PSNR, SSIM. Hybrids of 500 fixed random pairs: distance in structure to either image, by
 self-similarity of AlexNet's third layer; distance in texture, by means and deviations of all five layers' features
@@ -26,7 +27,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from swapae import Codes, SwapAE
+from swapae import Codes, SwapAE, SwapAEConfig
 from swapae.crops import is_validation
 from swapae.images import fit, list_images, load_image
 from swapae.lpips import LPIPS
@@ -85,13 +86,13 @@ def measure(model: SwapAE, images: Sequence[Tensor], training: Sequence[Tensor])
     for i, j in tqdm(random_pairs(len(images), SWAPS), desc="hybrids"):
         hybrid = alex.features(model.decode(Codes(codes[i].structure, codes[j].texture)).clamp(-1, 1))
         at = STRUCTURE_LAYER
-        to_structure, across = structure_distance(hybrid[at], layers[i][at]), None
-        if hybrid[at].shape == layers[j][at].shape:
-            across = structure_distance(hybrid[at], layers[j][at])
-            sums.add(structure_to_texture_image=across, nearer_structure=100.0 * (to_structure < across))
+        to_structure = structure_distance(hybrid[at], layers[i][at])
+        to_texture = structure_distance(hybrid[at], layers[j][at])
         own, other = texture_distance(hybrid, layers[i]), texture_distance(hybrid, layers[j])
         sums.add(
             structure_to_structure_image=to_structure,
+            structure_to_texture_image=to_texture,
+            nearer_structure=100.0 * (to_structure < to_texture),
             texture_to_texture_image=other,
             texture_to_structure_image=own,
             texture_between_images=texture_distance(layers[i], layers[j]),
@@ -146,6 +147,15 @@ NAMES = {
 }
 
 
+def photographs(
+    folder: str | Path, validation: bool, config: SwapAEConfig, size: int, most: int | None = None
+) -> list[Tensor]:
+    """Those kept out of training, or the others, [1, 3, H, W], spread over the folder if there are more than `most`."""
+    paths = [path for path in list_images(folder) if is_validation(path) == validation]
+    paths = paths[:: max(1, len(paths) // (most or len(paths)))][:most]
+    return [fit(load_image(path), size, config.stride, config.minimum_side).tensor for path in paths]
+
+
 def main() -> None:
     """Print the table, and write JSON with --json FILE."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -157,16 +167,11 @@ def main() -> None:
     arguments = parser.parse_args()
     model = SwapAE.from_pretrained(arguments.model) if arguments.model else SwapAE.default()
     size = arguments.size or model.config.image_size
-    paths: dict[bool, list[Path]] = {True: [], False: []}
-    for path in list_images(arguments.data):
-        paths[is_validation(path)].append(path)
-
-    def tensors(kind: bool, most: int | None) -> list[Tensor]:
-        step = 1 if most is None else max(1, len(paths[kind]) // most)
-        chosen = paths[kind][::step][:most]
-        return [fit(load_image(path), size, model.config.stride, model.config.minimum_side).tensor for path in chosen]
-
-    figures = measure(model, tensors(True, arguments.most), tensors(False, 1000))
+    figures = measure(
+        model,
+        photographs(arguments.data, True, model.config, size, arguments.most),
+        photographs(arguments.data, False, model.config, size, 1000),
+    )
     print(f"{figures['photographs']} photographs, {figures['swaps']} swaps, {size} pixels\n\n| | |\n|---|---|")
     for name, text in NAMES.items():
         if name in figures:

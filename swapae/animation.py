@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -80,15 +81,30 @@ def save_frames(frames: Iterable[Image.Image], folder: Path) -> Path:
 
 
 def save_mp4(frames: Iterator[Image.Image], path: Path, frames_per_second: int) -> None:
-    """H.264 in 4:2:0, which every player takes; sides that are odd lose their last pixel for it."""
+    """Frames as they come to `mp4_writer`."""
+    with mp4_writer(path, Fraction(frames_per_second)) as write:
+        for image in frames:
+            write(image)
+
+
+@contextmanager
+def mp4_writer(path: Path, frames_per_second: Fraction) -> Iterator[Callable[[Image.Image], None]]:
+    """Yield a function that appends a frame, all of one size, to a new film that is complete at the end.
+
+    H.264 in 4:2:0, which every player takes; sides that are odd lose their last pixel for it.
+    """
     import av
 
-    first = next(frames)
-    width, height = (side // 2 * 2 for side in first.size)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=frames_per_second, options={"crf": "17"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for image in chain([first], frames):
+        stream.pix_fmt = "yuv420p"
+
+        def write(image: Image.Image) -> None:
+            width, height = (side // 2 * 2 for side in image.size)
+            if not stream.codec_context.is_open:
+                stream.width, stream.height = width, height
             pixels = np.ascontiguousarray(np.asarray(image)[:height, :width])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+
+        yield write
         container.mux(stream.encode())

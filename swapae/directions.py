@@ -2,7 +2,9 @@
 
 Means and principal axes of the codes of many photographs, and named directions: the mean texture of photographs that
 have an attribute less that of photographs that do not (section 4.3 and appendix of arXiv:2007.00653). A named
-direction is scaled so that a gain of 1 is a clear edit, by measuring decoded pictures (`making_directions`).
+direction is scaled so that a gain of 1 is a clear edit, by measuring decoded pictures (`making_directions`). The
+principal axes are directions as well, of the names texture1, texture2, ... and structure1, ..., largest first; a gain
+of 1 is one standard deviation of photographs' codes.
 
 A directions file is a safetensors file; its metadata hold the format, the configuration's fingerprint and the words
 for both ends of every direction. It belongs to one model, and lies beside its weights.
@@ -11,10 +13,13 @@ for both ends of every direction. It belongs to one model, and lies beside its w
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
@@ -27,6 +32,7 @@ from swapae.model import SwapAE
 FORMAT = "swapae directions 1"
 FILE = "directions.safetensors"
 NAME = re.compile(r"[a-z0-9][a-z0-9_ -]{0,39}")
+AXIS = re.compile(r"(texture|structure)([1-9][0-9]{0,3})")
 
 
 @dataclass(frozen=True)
@@ -71,23 +77,60 @@ class Directions:
             raise UserError(f"there is no direction {name!r:.60}; there are {', '.join(self.named) or 'none'}")
         return self.named[name]
 
-    def apply(self, codes: Codes, gains: Mapping[str, float]) -> Codes:
-        """Codes moved along named directions, all at once.
+    def axis(self, name: str) -> tuple[str, Tensor] | None:
+        """The part of the codes that a principal axis such as texture1 or structure2 is of, and the axis; or None."""
+        found = AXIS.fullmatch(name)
+        if found is None or name in self.named:
+            return None
+        axes = self.texture_axes if found[1] == "texture" else self.structure_axes
+        if int(found[2]) > len(axes):
+            raise UserError(f"there is no axis {name!r}; those of {found[1]} go up to {found[1]}{len(axes)}")
+        return found[1], axes[int(found[2]) - 1]
+
+    def vectors(self, names: Iterable[str], *, orthogonal: bool = False) -> dict[str, tuple[str, Tensor]]:
+        """Of named directions and axes, the part of the codes they move, and what a gain of 1 adds to it.
+
+        Args:
+            names: in an order that counts if `orthogonal`.
+            orthogonal: take from each what lies along those before it (Gram-Schmidt), so that what one does another
+                does not do again. Lengths are left as they become: of one that says nothing new, nothing is left.
+
+        Raises:
+            UserError: an unknown name.
+        """
+        found: dict[str, tuple[str, Tensor]] = {}
+        units: dict[str, list[Tensor]] = {"texture": [], "structure": []}
+        for name in names:
+            part, vector = self.axis(name) or ("texture", self[name].vector)
+            if orthogonal:
+                rest = vector.double()
+                for unit in units[part]:
+                    rest = rest - (rest @ unit) * unit
+                # What rounding alone leaves of a vector is no direction.
+                rest = rest if rest.norm() > 1e-6 * vector.norm() else torch.zeros_like(rest)
+                units[part] += [rest / rest.norm()] if rest.any() else []
+                vector = rest.float()
+            found[name] = part, vector
+        return found
+
+    def apply(self, codes: Codes, gains: Mapping[str, float], *, orthogonal: bool = False) -> Codes:
+        """Codes moved along named directions and axes, all at once.
 
         Args:
             codes: structure [B, K, h, w]; texture [B, T] or a map [B, T, h, w].
             gains: 0 leaves the picture as it is, 1 is a clear edit, and negative ones go the other way.
+            orthogonal: as in `vectors`, in the order of `gains`.
 
         Raises:
             UserError: an unknown name, or a gain that is not finite.
         """
-        texture = codes.texture
-        for name, gain in gains.items():
-            if not torch.isfinite(torch.tensor(gain)):
-                raise UserError(f"the gain of {name!r:.60} must be a number, got {gain}")
-            vector = self[name].vector.to(texture)
-            texture = texture + gain * vector.view(1, -1, *[1] * (texture.dim() - 2))
-        return Codes(codes.structure, texture)
+        moved = codes._asdict()
+        for name, (part, vector) in self.vectors(gains, orthogonal=orthogonal).items():
+            if not math.isfinite(gains[name]):
+                raise UserError(f"the gain of {name!r:.60} must be a number, got {gains[name]}")
+            code = moved[part]
+            moved[part] = code + gains[name] * vector.to(code).view(1, -1, *[1] * (code.dim() - 2))
+        return Codes(**moved)
 
     def save(self, path: str | os.PathLike[str], model: SwapAE) -> None:
         """Write a file for `model`, in half precision, replacing an older one only once complete.
@@ -148,6 +191,33 @@ class Directions:
         if not path.is_file():
             raise UserError(f"{os.fspath(name)!r} has no {FILE}; make one with `swapae direction make`")
         return cls.load(path, model)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        model: SwapAE,
+        *,
+        commit_message: str = "Upload directions",
+        private: bool | None = None,
+        token: str | None = None,
+        branch: str | None = None,
+    ) -> str:
+        """Upload beside a model's weights, where `from_pretrained` finds them; returns the commit's address.
+
+        Args:
+            repo_id: "owner/name" on the Hub; made if missing, but only of use with the model in it.
+            model: that they are of.
+            commit_message, private, token, branch: as of `SwapAE.push_to_hub`.
+
+        Raises:
+            UserError: not allowed, or not reachable.
+        """
+        with TemporaryDirectory() as folder:
+            path = Path(folder, FILE)
+            self.save(path, model)
+            return hub.upload_files(
+                lambda _: {FILE: path}, repo_id, commit_message, private=private, token=token, branch=branch
+            )
 
 
 # The fields that are tensors, and which word of each says whose channels it has.

@@ -140,15 +140,30 @@ def upload(
     Raises:
         ModelError: not allowed, or unreachable.
     """
+
+    def files(repo: str) -> dict[str, bytes | Path]:
+        card = Path(folder, CARD_FILE).read_text(encoding="utf-8").replace(PLACEHOLDER, repo)
+        return {CARD_FILE: card.encode()} | {name: Path(folder, name) for name in (CONFIG_FILE, WEIGHTS_FILE)}
+
+    return upload_files(files, repo, commit_message, private=private, token=token, branch=branch)
+
+
+def upload_files(
+    files: Callable[[str], Mapping[str, bytes | Path]],
+    repo: str,
+    commit_message: str,
+    *,
+    private: bool | None,
+    token: str | None,
+    branch: str | None,
+) -> str:
+    """As `upload`, for files by their names, which may depend on the repository's full one."""
     api = HfApi(token=token)
     try:
         repo = api.create_repo(repo, private=private, exist_ok=True).repo_id
         if branch is not None:
             api.create_branch(repo, branch=branch, exist_ok=True)
-        card = Path(folder, CARD_FILE).read_text(encoding="utf-8").replace(PLACEHOLDER, repo)
-        files: dict[str, bytes | Path] = {CARD_FILE: card.encode()}
-        files |= {name: Path(folder, name) for name in (CONFIG_FILE, WEIGHTS_FILE)}
-        operations = [CommitOperationAdd(name, content) for name, content in files.items()]
+        operations = [CommitOperationAdd(name, content) for name, content in files(repo).items()]
         return api.create_commit(repo, operations, commit_message=commit_message, revision=branch)
     except HFValidationError:
         raise ModelError(f"{repo!r} is not a Hub name; give {PLACEHOLDER}") from None

@@ -4,20 +4,23 @@ Photographs are ranked by each attribute of `swapae.attributes`; the mean textur
 lowest is its direction. A class has the mean texture of its photographs less that of all others. Every named
 direction is scaled by what it does to decoded pictures: a gain of 1 moves an attribute by its standard deviation over
 the photographs, and for a class what tells its photographs from others by their colours and attributes as far as they
-are apart.
+are apart. A direction between two sets of photographs (`add_direction`) is scaled as a class is, or as the attribute is
+that it is named after.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from swapae.attributes import ATTRIBUTES, picture_statistics
 from swapae.codes import Codes
-from swapae.directions import NAME, Direction, Directions
+from swapae.directions import AXIS, NAME, Direction, Directions
 from swapae.errors import UserError
 from swapae.layers import unit_length
 from swapae.model import SwapAE
@@ -28,8 +31,79 @@ FEWEST = 20  # photographs, and a quarter of it in a class
 CALIBRATED_ON = 16  # photographs
 # A texture code has length 1: further than this from it hardly anything of the picture's own is left.
 LONGEST_EDIT = 1.5
+SAME = 1e-6  # a difference of codes, or of statistics, that is none
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured of photographs, one entry each.
+
+    Attributes:
+        codes: with structures in half precision, which are many.
+        places: [n, K] of the structure code, places spread over it.
+        all_statistics: [1, 12], `picture_statistics`.
+        all_attributes: [attributes], in the order of `ATTRIBUTES`.
+    """
+
+    codes: list[Codes]
+    places: list[Tensor]
+    all_statistics: list[Tensor]
+    all_attributes: list[Tensor]
+
+    @classmethod
+    def of(cls, model: SwapAE, photographs: Iterable[Tensor]) -> Measured:
+        """Encode and measure photographs, each [1, 3, H, W]."""
+        measured = cls([], [], [], [])
+        for image in photographs:
+            codes = model.encode(image)
+            flat = codes.structure[0].flatten(1).T  # [h w, K]
+            measured.codes.append(Codes(codes.structure.half(), codes.texture))
+            measured.places.append(flat[:: max(1, len(flat) // PLACES)])
+            measured.all_statistics.append(picture_statistics(image.float()))
+            values = [attribute.measure(image.float()) for attribute in ATTRIBUTES.values()]
+            measured.all_attributes.append(torch.cat(values))
+        return measured
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def joined(self, other: Measured) -> Measured:
+        """These photographs, then others."""
+        return Measured(
+            self.codes + other.codes,
+            self.places + other.places,
+            self.all_statistics + other.all_statistics,
+            self.all_attributes + other.all_attributes,
+        )
+
+    @property
+    def texture(self) -> Tensor:
+        """[N, T], float32."""
+        return torch.cat([code.texture for code in self.codes]).float()
+
+    @property
+    def statistics(self) -> Tensor:
+        """[N, 12]."""
+        return torch.cat(self.all_statistics)
+
+    @property
+    def attributes(self) -> Tensor:
+        """[N, attributes]."""
+        return torch.stack(self.all_attributes)
+
+    def sample(self) -> list[Codes]:
+        """Codes of some photographs, to decode."""
+        kept = self.codes[:: -(-len(self.codes) // CALIBRATED_ON)]
+        return [Codes(code.structure.to(code.texture), code.texture) for code in kept]
+
+    def directions(self, named: Mapping[str, Direction]) -> Directions:
+        """Means and principal axes of these photographs, with named directions."""
+        texture = self.texture
+        mean, axes = principal_axes(texture, min(TEXTURE_AXES, len(texture) - 1, texture.shape[1]))
+        mean_structure, structure_axes = principal_axes(torch.cat(self.places), self.places[0].shape[1])
+        return Directions(unit_length(mean[None])[0], axes, mean_structure, structure_axes, named)
 
 
 @torch.no_grad()
@@ -44,24 +118,11 @@ def make_directions(model: SwapAE, photographs: Iterable[Tensor], classes: Seque
     Raises:
         UserError: too few photographs, in all or of a class, or a class whose name is that of an attribute or odd.
     """
-    kept: list[Codes] = []
-    textures, places, statistics, measured = [], [], [], []
-    for image in photographs:
-        codes = model.encode(image)
-        flat = codes.structure[0].flatten(1).T  # [h w, K]
-        textures.append(codes.texture)
-        places.append(flat[:: max(1, len(flat) // PLACES)])
-        statistics.append(picture_statistics(image))
-        measured.append(torch.cat([attribute.measure(image) for attribute in ATTRIBUTES.values()]))
-        kept.append(Codes(codes.structure.half(), codes.texture))
-    check(classes, len(kept))
-    texture, attributes = torch.cat(textures), torch.stack(measured)  # [N, T], [N, attributes]
-    mean, axes = principal_axes(texture, min(TEXTURE_AXES, len(texture) - 1, texture.shape[1]))
-    mean_structure, structure_axes = principal_axes(torch.cat(places), places[0].shape[1])
-    sample = [Codes(code.structure.to(texture), code.texture) for code in kept[:: -(-len(kept) // CALIBRATED_ON)]]
-
+    found = Measured.of(model, photographs)
+    check(classes, len(found))
+    texture, sample = found.texture, found.sample()
     named = {}
-    for (name, attribute), values in zip(ATTRIBUTES.items(), attributes.T, strict=True):
+    for (name, attribute), values in zip(ATTRIBUTES.items(), found.attributes.T, strict=True):
         order, tenth = values.argsort(), max(1, len(values) // 10)
         vector = mean_difference(texture[order[-tenth:]], texture[order[:tenth]])
         vector, share = calibrated(model, sample, vector, attribute.measure, values.std().item())
@@ -70,11 +131,63 @@ def make_directions(model: SwapAE, photographs: Iterable[Tensor], classes: Seque
     for name in sorted(set(classes or ())):
         belongs = torch.tensor([one == name for one in classes or ()])
         vector = mean_difference(texture[belongs], texture[~belongs])
-        score, apart = separation(torch.cat(statistics), belongs)
+        score, apart = separation(found.statistics, belongs)
         vector, share = calibrated(model, sample, vector, score, apart)
         report(name, share)
         named[name] = Direction(vector, f"less like {name}", f"more like {name}")
-    return Directions(unit_length(mean[None])[0], axes, mean_structure, structure_axes, named)
+    return found.directions(named)
+
+
+@torch.no_grad()
+def add_direction(
+    model: SwapAE,
+    directions: Directions | None,
+    name: str,
+    having: Iterable[Tensor],
+    lacking: Iterable[Tensor],
+    *,
+    less: str | None = None,
+    more: str | None = None,
+) -> Directions:
+    """Directions and one more, from photographs that have something to photographs that do not.
+
+    Args:
+        model: encodes all of them and decodes some.
+        directions: to add to; if None, means and axes are those of these photographs.
+        name: of the direction; one of that name is replaced.
+        having, lacking: photographs, each [1, 3, H, W] in [-1, 1], 5 or more of each; read once.
+        less, more: the words for a negative and a positive gain.
+
+    Raises:
+        UserError: too few photographs, a name that cannot be, or sets that do not differ.
+    """
+    if not NAME.fullmatch(name) or AXIS.fullmatch(name):
+        raise UserError(
+            f"a direction cannot have the name {name!r:.60}: use a-z, 0-9, space, _ and -, but no axis' name"
+        )
+    kinds = [Measured.of(model, photographs) for photographs in (having, lacking)]
+    if min(map(len, kinds)) < FEWEST // 4:
+        counts = " and ".join(str(len(kind)) for kind in kinds)
+        raise UserError(f"a direction takes {FEWEST // 4} photographs or more of each kind; found {counts}")
+    found = kinds[0].joined(kinds[1])
+    belongs = torch.arange(len(found)) < len(kinds[0])
+    vector = mean_difference(found.texture[belongs], found.texture[~belongs])
+    if vector.norm() < SAME:
+        raise UserError(f"there is no direction {name!r}: photographs of both kinds have the same textures")
+    attribute = ATTRIBUTES.get(name)
+    if attribute:
+        score, apart = attribute.measure, found.attributes[:, list(ATTRIBUTES).index(name)].std().item()
+    else:
+        score, apart = separation(found.statistics, belongs)
+    # Kinds that no statistic tells apart leave nothing to measure: then a gain of 1 is their difference as it is.
+    if apart > SAME:
+        vector, share = calibrated(model, found.sample(), vector, score, apart)
+        report(name, share)
+    least, greatest = (attribute.less, attribute.more) if attribute else (f"less {name}", f"more {name}")
+    direction = Direction(vector, less or least, more or greatest)
+    if directions is None:
+        return found.directions({name: direction})
+    return dataclasses.replace(directions, named={**directions.named, name: direction})
 
 
 def check(classes: Sequence[str] | None, count: int) -> None:
@@ -113,7 +226,9 @@ def separation(statistics: Tensor, belongs: Tensor) -> tuple[Callable[[Tensor], 
     within = sum(torch.cov(part.double().T) * len(part) for part in (statistics[belongs], statistics[~belongs]))
     within = within / len(statistics)
     # A little of each statistic's own variance keeps those that are nearly sums of others from huge weights.
-    weights = torch.linalg.solve(within + 0.05 * within.diagonal().diag(), difference).float()
+    # So does a floor under it where all photographs are alike, as the colours of grey ones.
+    ridge = 0.05 * within.diagonal().clamp_min(1e-8).diag()
+    weights = torch.linalg.solve(within + ridge, difference).float()
     return lambda images: picture_statistics(images) @ weights, (difference.float() @ weights).item()
 
 
@@ -169,8 +284,8 @@ def calibrated(
     unit = vector / vector.norm()
 
     def measured(length: float) -> float:
-        edited = [Codes(code.structure, code.texture + length * unit) for code in codes]
-        return torch.cat([measure(model.decode(code).clamp(-1, 1)) for code in edited]).mean().item()
+        edited = [Codes(code.structure, code.texture + (length * unit).to(code.texture)) for code in codes]
+        return torch.cat([measure(model.decode(code).float().clamp(-1, 1)) for code in edited]).mean().item()
 
     start = measured(0.0)
     low, high = 0.0, LONGEST_EDIT

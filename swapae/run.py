@@ -211,10 +211,10 @@ class Run:
     def card(self, images_seen: int) -> dict[str, Any]:
         """What the model's card says: how it was trained, and what the newest evaluation measured."""
         settings = self.settings
+        shares = "without discriminators" if settings["recipe"] == "autoencoder" else "half of them for either side"
         about = (
             f"Trained with `train_accelerate.py --preset {settings['preset']}` on {images_seen:,} images in batches of "
-            f"{settings['batch_size']}, half of them for either side. Whoever publishes this model describes its "
-            "photographs here."
+            f"{settings['batch_size']}, {shares}. Whoever publishes this model describes its photographs here."
         )
         names = {
             "eval_lpips": "LPIPS (SqueezeNet) of reconstructions, photographs kept out of training",

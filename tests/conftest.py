@@ -1,9 +1,15 @@
 """Fixtures for more than one test module."""
 
+import sys
+
+import numpy as np
 import pytest
 import torch
+from command_line import pixels
+from PIL import Image
 
 from swapae import SwapAE, SwapAEConfig
+from swapae.cli import main
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +36,50 @@ def tiny_model(tiny_config: SwapAEConfig) -> SwapAE:
             if name.endswith("noise_weight"):
                 parameter.fill_(0.1)
     return model
+
+
+@pytest.fixture
+def run(tmp_path, tiny_model, monkeypatch, capsys):
+    """Run a command in a folder with two photographs, on the tiny model; (exit status, stdout, stderr)."""
+    generator = np.random.default_rng(0)
+    for name, (height, width) in {"a.png": (60, 84), "b.jpg": (64, 64)}.items():
+        noise = generator.integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), np.uint8)
+        Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).save(tmp_path / name)
+    with torch.no_grad():
+        for name, parameter in tiny_model.named_parameters():
+            if name.endswith("noise_weight"):
+                parameter.fill_(0.2)
+    tiny_model.save_pretrained(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments, model=True):
+        options = ["--model", "model"] if model else []
+        monkeypatch.setattr(sys, "argv", ["swapae", *map(str, arguments), *options])
+        status = main()
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return command
+
+
+@pytest.fixture
+def made(run):
+    """Run a command that writes a picture, and return the picture."""
+
+    def make(*arguments):
+        status, _, error = run(*arguments, "-o", "made.png")
+        assert status == 0, error
+        return pixels("made.png")
+
+    return make
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Twenty-four small photographs of two kinds, bright and dark."""
+    generator = np.random.default_rng(1)
+    (tmp_path / "many").mkdir()
+    for index in range(24):
+        kind, level = ("rose", 60) if index % 2 else ("tulip", 160)
+        pixels = generator.integers(level, level + 80, (64, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"many/{kind}_{index}.png")

@@ -24,6 +24,7 @@ LAYERS = [
         "discriminators",
         "hub",
         "animation",
+        "video",
         "inspection",
         "crops",
         "picture_files",

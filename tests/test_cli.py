@@ -1,6 +1,8 @@
 """The command line in process, and once as the installed program."""
 
+import inspect
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,39 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import files
 from PIL import Image
 
 from swapae import Codes, SwapAE
-from swapae.cli import main
+from swapae.cli import COMMANDS, GROUPS
 from swapae.images import fit, load_image, to_pil
-
-
-@pytest.fixture
-def run(tmp_path, tiny_model, monkeypatch, capsys):
-    """Run a command in a folder with two photographs, on the tiny model; (exit status, stdout, stderr)."""
-    generator = np.random.default_rng(0)
-    for name, (height, width) in {"a.png": (60, 84), "b.jpg": (64, 64)}.items():
-        noise = generator.integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), np.uint8)
-        Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).save(tmp_path / name)
-    with torch.no_grad():
-        for name, parameter in tiny_model.named_parameters():
-            if name.endswith("noise_weight"):
-                parameter.fill_(0.2)
-    tiny_model.save_pretrained(tmp_path / "model")
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments, model=True):
-        options = ["--model", "model"] if model else []
-        monkeypatch.setattr(sys, "argv", ["swapae", *map(str, arguments), *options])
-        status = main()
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return command
-
-
-def files():
-    return sorted(str(p) for p in Path().rglob("*") if p.is_file() and p.parts[0] != "model")
 
 
 def test_swap_is_the_models_swap(run):
@@ -173,10 +148,24 @@ def test_bad_input_is_one_line_and_leaves_nothing(run, arguments, part):
 def test_help_tells_a_newcomer_what_there_is(run):
     status, out, _ = run("--help", model=False)
     assert status == 0
-    for command in ("swap", "reconstruct", "encode", "decode", "grid", "interpolate", "convert"):
-        assert command in out
+    for command in (*COMMANDS, *GROUPS):
+        assert re.search(rf"\b{command}\b", out), command
     status, out, _ = run("swap", "--help", model=False)
     assert status == 0 and "--alpha" in out and "-o" in out and "--size" in out
+
+
+EVERY_COMMAND = COMMANDS | {
+    f"{group} {name}": function for group, (_, functions) in GROUPS.items() for name, function in functions.items()
+}
+
+
+@pytest.mark.parametrize("name", EVERY_COMMAND)
+def test_every_argument_of_every_command_is_explained(run, name):
+    function = EVERY_COMMAND[name]
+    explained = set(re.findall(r"^        (\w+): ", function.__doc__, re.M))
+    assert explained == inspect.signature(function).parameters.keys() - {"common", "finish"}
+    status, out, error = run(*name.split(), "--help", model=False)
+    assert status == 0 and function.__doc__.split(".")[0].split(",")[0][:30] in out, error
 
 
 @pytest.mark.slow
@@ -201,55 +190,32 @@ def test_loaded_codes_are_what_was_saved(run):
     assert isinstance(codes, Codes) and size == (64, 64)
 
 
-@pytest.fixture
-def photographs(tmp_path):
-    """Twenty-four small photographs of two kinds, bright and dark."""
-    generator = np.random.default_rng(1)
-    (tmp_path / "many").mkdir()
-    for index in range(24):
-        kind, level = ("rose", 60) if index % 2 else ("tulip", 160)
-        pixels = generator.integers(level, level + 80, (64, 64, 3), np.uint8)
-        Image.fromarray(pixels).save(tmp_path / f"many/{kind}_{index}.png")
-
-
-def test_directions_are_made_listed_and_applied(run, photographs):
-    assert run("direction", "make", "many", "-o", "mine.safetensors", "--classes", "name")[0] == 0
-    status, out, _ = run("direction", "list", "--directions", "mine.safetensors")
-    lines = [line.split(maxsplit=1) for line in out.splitlines()]
-    assert status == 0 and {"bright", "warm", "vivid", "contrast", "sharp", "rose", "tulip"} == {n for n, _ in lines}
-    assert dict(lines)["rose"] == "less like rose ... more like rose"
-
-    for name, gains in (("same", ["warm=0"]), ("moved", ["warm=1", "rose=-0.5"])):
-        done = run(
-            "direction", "apply", "a.png", "-o", f"{name}.png", "--directions", "mine.safetensors", "--gains", *gains
-        )
-        assert done[0] == 0, done[2]
-    assert run("reconstruct", "a.png", "-o", "plain.png")[0] == 0
-    pictures = {name: np.asarray(Image.open(f"{name}.png")).astype(int) for name in ("plain", "same", "moved")}
-    assert np.array_equal(pictures["plain"], pictures["same"])
-    assert np.abs(pictures["plain"] - pictures["moved"]).mean() > 1
-
-    # Beside the model's weights they are found by themselves.
-    shutil.move("mine.safetensors", "model/directions.safetensors")
-    assert run("direction", "list")[1] == out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "part"),
-    [
-        (["list"], "has no directions.safetensors; make one"),
-        (["apply", "a.png", "-o", "out.png", "--gains", "warm"], "--gains takes NAME=NUMBER"),
-        (["apply", "a.png", "-o", "out.png", "--gains", "warm=nan"], "--gains takes NAME=NUMBER"),
-        (["list", "--directions", "a.png"], "'a.png' is missing, damaged or not safetensors"),
-        (["make", "none", "-o", "out.safetensors"], "none"),
-        (["make", "many", "-o", "out.png"], ".safetensors"),
-        (["make", "many", "-o", "out.safetensors", "--classes", "folder"], "found 1 class"),
-        (["make", "many", "-o", "out.safetensors", "--most", "0"], "--most must be 1 or more"),
-    ],
-)
-def test_bad_directions_are_one_line_and_nothing_is_written(run, photographs, arguments, part):
-    before = files()
-    status, _, err = run("direction", *arguments)
-    lines = [line for line in err.splitlines() if line.startswith("swapae: ")]
-    assert status == 2 and len(lines) == 1 and part in lines[0]
-    assert files() == before
+def test_every_command_on_pictures_works_in_half_precision(run, photographs, monkeypatch):
+    monkeypatch.setattr("swapae.making_directions.CALIBRATED_ON", 2)
+    white = np.full((9, 9), 255, np.uint8)
+    Image.fromarray(white).save("mask.png")
+    half, film = ["--dtype", "bfloat16"], ["-o", "out.gif"]
+    assert run("direction", "make", "many", "--classes", "name", "-o", "all.safetensors", *half)[0] == 0
+    for path in sorted(Path("many").glob("rose*")):
+        Path("roses").mkdir(exist_ok=True)
+        path.rename(Path("roses", path.name))
+    kinds = ["--having", "many", "--lacking", "roses", "-o", "mine.safetensors"]
+    for arguments in (
+        ["swap", "a.png", "b.jpg", "--spherical", "--fine", 0.5, "--keep", "colour", "--protect", "mask.png"],
+        ["mix", "a.png", "--textures", "b.jpg", "a.png"],
+        ["regions", "a.png", "--textures", "b.jpg", "--masks", "mask.png", "--exact"],
+        ["select", "a.png", "3,3"],
+        ["paste", "a.png", "b.jpg", "--box", "0,0,16,16", "--to", "8,8,32,32", "--texture", "--feather", 8],
+        ["move", "a.png", "--box", "0,0,16,16", "--to", "8,8"],
+        ["join", "a.png", "b.jpg", "--seam", 16],
+        ["outpaint", "a.png", "--vertical", 8],
+        ["translate", "a.png", "--from", "many", "--to", "roses", "--most", 3],
+        ["direction", "add", "tulip", *kinds],
+        ["direction", "apply", "a.png", "--gains", "tulip=1", "structure1=1", "--orthogonal", "--mask", "mask.png",
+         "--directions", "mine.safetensors"],
+        ["journey", "a.png", "b.jpg", "--steps", 2, *film],
+        ["sweep", "a.png", "--direction", "tulip", "--directions", "mine.safetensors", "--frames", 2, *film],
+        ["restyle", "out.gif", "--texture", "b.jpg", "-o", "out.mp4"],
+    ):  # fmt: skip
+        status, _, error = run(*arguments, *(() if "-o" in arguments else ("-o", "out.png")), *half)
+        assert status == 0, (arguments, error)

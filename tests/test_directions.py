@@ -11,7 +11,14 @@ from swapae.attributes import ATTRIBUTES, brightness, contrast, picture_statisti
 from swapae.codes import Codes
 from swapae.directions import FILE, Direction, Directions
 from swapae.errors import UserError
-from swapae.making_directions import calibrated, make_directions, mean_difference, principal_axes, separation
+from swapae.making_directions import (
+    add_direction,
+    calibrated,
+    make_directions,
+    mean_difference,
+    principal_axes,
+    separation,
+)
 
 
 def random(*shape, seed=0):
@@ -80,6 +87,37 @@ def test_gains_add_up_and_zero_is_as_it_was(directions, tiny_config):
         directions.apply(codes, {"cold": 1.0})
     with pytest.raises(UserError, match="must be a number"):
         directions.apply(codes, {"warm": math.nan})
+
+
+def test_axes_are_directions_by_number(directions, tiny_config):
+    codes = Codes(random(1, tiny_config.structure_channels, 2, 3), random(1, tiny_config.texture_channels, seed=5))
+    moved = directions.apply(codes, {"texture2": 0.5, "structure3": -1.0})
+    torch.testing.assert_close(moved.texture, codes.texture + 0.5 * directions.texture_axes[1])
+    axis = directions.structure_axes[2].view(1, -1, 1, 1)
+    torch.testing.assert_close(moved.structure, codes.structure - axis)
+    with pytest.raises(UserError, match="no axis 'texture4'; those of texture go up to texture3"):
+        directions.apply(codes, {"texture4": 1.0})
+    with pytest.raises(UserError, match="no direction 'texture0'"):
+        directions.apply(codes, {"texture0": 1.0})
+
+
+def test_orthogonal_directions_do_nothing_twice(directions):
+    warm = directions["warm"].vector
+    both = Direction(warm + directions.texture_axes[0], "", "")
+    known = dataclasses.replace(directions, named={"warm": directions["warm"], "both": both, "again": both})
+    vectors = known.vectors(["warm", "both", "structure1", "again"], orthogonal=True)
+    assert torch.equal(vectors["warm"][1], warm)  # the first stays as it is
+    new = vectors["both"][1]
+    assert abs(new @ warm).item() < 1e-4 * new.norm() * warm.norm()
+    # What it had beside the first is still there, no longer than it was.
+    axis = directions.texture_axes[0]
+    torch.testing.assert_close(new, axis - (axis @ warm) / (warm @ warm) * warm, atol=1e-5, rtol=1e-5)
+    assert not vectors["again"][1].any()
+    assert torch.equal(vectors["structure1"][1], directions.structure_axes[0])  # of another code
+    assert torch.equal(known.vectors(["warm", "both"])["both"][1], both.vector)
+    codes = Codes(random(1, len(directions.mean_structure), 2, 2), random(1, len(warm), seed=5))
+    moved = known.apply(codes, {"warm": 1.0, "both": 2.0}, orthogonal=True)
+    torch.testing.assert_close(moved.texture[0], codes.texture[0] + warm + 2 * new)
 
 
 def test_a_file_keeps_them_for_its_model_alone(directions, tiny_model, tmp_path):
@@ -179,6 +217,51 @@ def test_made_from_photographs(tiny_model):
 def test_what_cannot_be_made_is_one_sentence(tiny_model, count, kinds, part):
     with pytest.raises(UserError, match=part):
         make_directions(tiny_model, (torch.zeros(1, 3, 64, 64) for _ in range(count)), kinds)
+
+
+def shades(low, high, count=6, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    levels = low + (high - low) * torch.rand(count, generator=generator)
+    return [(level + 0.1 * torch.randn(1, 3, 64, 64, generator=generator)).clamp(-1, 1) for level in levels]
+
+
+def test_a_direction_between_two_sets_is_their_mean_difference(tiny_model):
+    light, dark = shades(0.2, 0.6), shades(-0.6, -0.2, seed=1)
+    made = add_direction(tiny_model, None, "light", light, dark)
+    difference = mean_difference(
+        *(torch.cat([tiny_model.encode(one).texture for one in kind]) for kind in (light, dark))
+    )
+    vector = made["light"].vector
+    assert torch.cosine_similarity(vector, difference, 0).item() == pytest.approx(1, abs=1e-5)
+    assert (made["light"].less, made["light"].more) == ("less light", "more light")
+    assert made.texture_axes.shape == (11, 32)
+    # Another joins it; one of the same name takes its place; one named after an attribute has its words.
+    more = add_direction(tiny_model, made, "bright", light, dark)
+    assert list(more.named) == ["light", "bright"] and more["bright"].more == "brighter"
+    assert torch.equal(more["light"].vector, vector) and torch.equal(more.texture_axes, made.texture_axes)
+    again = add_direction(tiny_model, more, "light", dark, light, less="night", more="day")
+    assert again["light"].less == "night" and torch.cosine_similarity(again["light"].vector, vector, 0) < -0.99
+
+
+def test_grey_photographs_have_directions_too(tiny_model):
+    light, dark = (
+        [image.mean(1, keepdim=True).expand(-1, 3, -1, -1) for image in shades(low, low + 0.2)] for low in (0.4, -0.6)
+    )
+    assert torch.isfinite(add_direction(tiny_model, None, "light", light, dark)["light"].vector).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "having", "lacking", "part"),
+    [
+        ("light", 4, 6, "5 photographs or more of each kind; found 4 and 6"),
+        ("texture1", 6, 6, "cannot have the name 'texture1'"),
+        ("<b>", 6, 6, "cannot have the name '<b>'"),
+        ("light", 6, 6, "have the same textures"),
+    ],
+)
+def test_a_direction_that_cannot_be_is_one_sentence(tiny_model, name, having, lacking, part):
+    with pytest.raises(UserError, match=part):
+        add_direction(tiny_model, None, name, shades(0, 0.5, having), shades(0, 0.5, lacking))
 
 
 def test_directions_are_values(directions):

@@ -19,6 +19,7 @@ from loopback_hub import LoopbackHub, Repo
 from safetensors.torch import load_file, save_file
 
 from swapae import Codes, SwapAE, UserError
+from swapae.directions import Direction, Directions
 from swapae.hub import CARD_MARK
 
 FILES = {"config.json", "model.safetensors", "README.md"}
@@ -405,6 +406,32 @@ result = None
     bright = load_file(tmp_path / "bright.safetensors")
     assert bright["generator.to_rgb.bias"].tolist() == [0.5] * 3
     assert not torch.equal(bright["decoded"], expected["decoded"])
+
+
+def test_directions_travel_with_their_model(hub: LoopbackHub, client, tmp_path: Path, tiny_model) -> None:
+    tiny_model.save_pretrained(tmp_path / "local")
+    named = {"warm": Direction(torch.ones(32), "cooler", "warmer")}
+    known = Directions(torch.ones(32), torch.eye(32)[:3], torch.ones(4), torch.eye(4), named)
+    known.save(tmp_path / "mine.safetensors", tiny_model)
+    pushed = client("""
+import contextlib, io
+from swapae.cli import main
+SwapAE.from_pretrained("local").push_to_hub("tester/tulips")
+sys.argv = ["swapae", "direction", "push", "mine.safetensors", "tester/tulips", "--model", "tester/tulips"]
+with contextlib.redirect_stdout(io.StringIO()) as out:
+    status = main()
+result = [status, out.getvalue().strip()]
+""")
+    repo = hub.repos["tester/tulips"]
+    assert pushed[0] == 0 and pushed[1].endswith(repo.branches["main"])
+    assert set(repo.files()) == FILES | {".gitattributes", "directions.safetensors"}
+    words = client("""
+from swapae.directions import Directions
+model = SwapAE.from_pretrained("tester/tulips")
+found = Directions.from_pretrained(model, "tester/tulips")
+result = {name: [one.less, one.more, one.vector.sum().item()] for name, one in found.named.items()}
+""", home="fresh")  # fmt: skip
+    assert words == {"warm": ["cooler", "warmer", 32.0]}
 
 
 def test_what_cannot_be_pulled_is_one_line(hub: LoopbackHub, client, folder: Path) -> None:

@@ -1,5 +1,7 @@
 """`accelerate launch train_accelerate.py` as people use it: one process, real photographs of noise, no network."""
 
+import csv
+import dataclasses
 import importlib.util
 import json
 import shutil
@@ -15,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from swapae import PRESETS, SwapAE
 from swapae.checkpoints import digest, list_checkpoints
+from swapae.crops import is_validation
 
 USUAL = ["--data", "photos", "--output", "run", "--batch-size", "4"]
 
@@ -129,6 +132,44 @@ def test_without_lpips_weights_the_run_goes_on_without_evaluations(folder):
     blocked |= {"https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
     done = train(folder, "--total-images", "8", environment=blocked)
     assert "without evaluations" in done.stderr and not (folder / "run/best").exists()
+
+
+@pytest.mark.slow
+def test_an_autoencoder_starts_a_swapping_one(folder):
+    """Without discriminators all batches are the generator's; what comes of it starts the next run."""
+    plain = ["--recipe", "autoencoder", "--recolour", "--eval-every-images", "0", "--log-every-images", "4"]
+    train(folder, *plain, "--total-images", "8", "--save-every-images", "8", "--decay-images", "8")
+    done = train(folder, *plain, "--total-images", "16", "--decay-images", "8")
+    assert "from image 8" in done.stderr
+    lines = log_lines(folder / "run")
+    assert [line["images"] for line in lines] == [4, 8, 12, 16]
+    assert {name for name in lines[0] if name.startswith(("g_", "d_"))} == {"g_l1"}
+    # The first run's rate falls from its start; the second, longer one's only from where that had ended.
+    assert [line["lr"] for line in lines] == pytest.approx([0.002, 0.001, 0.002, 0.001])
+    card = (folder / "run/latest/README.md").read_text()
+    assert "on 16 images in batches of 4, without discriminators." in card
+    start = ["--init", "run", "--output", "next", "--total-images", "8", "--recolour", "--swap-weight", "0"]
+    train(folder, *start, "--eval-every-images", "0", "--log-every-images", "8")
+    (line,) = log_lines(folder / "next")
+    assert line["g_hybrid"] == 0 and line["g_reconstruction"] > 0 and line["g_patch"] > 0
+
+
+def test_the_embedded_models_settings_are_complete(monkeypatch, tmp_path):
+    """Four runs, each from the one before; `python train_accelerate.py --config FILE` takes each."""
+    import train_accelerate
+
+    output = None
+    for path in sorted((ROOT / "docs/flowers256").glob("*.json")):
+        monkeypatch.setattr(sys, "argv", ["train_accelerate.py", "--config", str(path)])
+        config = train_accelerate.parse()
+        assert config.init == output and config.preset == "small256"
+        train_accelerate.check(dataclasses.replace(config, output=tmp_path / "run"), 1)
+        output = str(config.output)
+    assert output == "runs/flowers256/4_full_size"
+    listed = (ROOT / "docs/flowers256/validation.txt").read_text().split()
+    with open(ROOT / "docs/flowers256/attribution.csv", newline="") as file:
+        names = [row["file"] for row in csv.DictReader(file)]
+    assert set(listed) < set(names) and all(map(is_validation, listed)) and len(set(listed)) == 169
 
 
 def complaint(folder, monkeypatch, capsys, *arguments):

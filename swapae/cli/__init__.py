@@ -1,0 +1,132 @@
+"""The command line: `swapae swap`, `mix`, `regions` and so on, all in the tables `COMMANDS` and `GROUPS`."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import sys
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from swapae.arguments import parse_arguments
+from swapae.cli.checkpoints import convert
+from swapae.cli.data import check_data
+from swapae.cli.directions import add_to_directions, apply_directions, list_directions, make_direction, push_directions
+from swapae.cli.motion import interpolate_textures, journey, sweep
+from swapae.cli.pictures import decode, encode, grid, reconstruct
+from swapae.cli.regions import regions, select_region
+from swapae.cli.replay import replay
+from swapae.cli.structure import join, move, outpaint, paste
+from swapae.cli.texture import mix, swap, translate_domain
+from swapae.cli.video import restyle_video
+from swapae.errors import UserError
+
+TOO_LARGE = "not enough memory for pictures of this size: use a smaller --size"
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "swap": swap,
+    "mix": mix,
+    "translate": translate_domain,
+    "regions": regions,
+    "select": select_region,
+    "paste": paste,
+    "move": move,
+    "join": join,
+    "outpaint": outpaint,
+    "reconstruct": reconstruct,
+    "encode": encode,
+    "decode": decode,
+    "grid": grid,
+    "interpolate": interpolate_textures,
+    "journey": journey,
+    "sweep": sweep,
+    "restyle": restyle_video,
+    "replay": replay,
+    "convert": convert,
+}
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "data": ("Training data.", {"check": check_data}),
+    "direction": (
+        "Directions in which textures can be edited.",
+        {
+            "make": make_direction,
+            "add": add_to_directions,
+            "list": list_directions,
+            "apply": apply_directions,
+            "push": push_directions,
+        },
+    ),
+}
+
+
+def main() -> int:
+    """Run a command; exit status 0, or 2 with one line on stderr."""
+    message = failure()
+    # Not while the error is alive, which holds on to bars of progress: they end their line first.
+    return 0 if message is None else complain(message)
+
+
+def failure() -> str | None:
+    """Run a command; what went wrong that a user can act on, None if nothing did."""
+    try:
+        command = parse_arguments(parse)
+        with torch.inference_mode():
+            command()
+    except SystemExit:  # after --help
+        return None
+    except UserError as error:
+        return str(error)
+    except (MemoryError, torch.OutOfMemoryError):
+        return TOO_LARGE
+    except RuntimeError as error:
+        if "memory" not in str(error):  # the CPU allocator's complaint has no class of its own
+            raise
+        return TOO_LARGE
+    except KeyboardInterrupt:
+        return "interrupted; nothing was written"
+    return None
+
+
+def parse() -> Callable[[], None]:
+    """The command to run, with its arguments bound."""
+
+    def deferred(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+        @functools.wraps(function)
+        def bind(*args: object, **kwargs: object) -> Callable[[], None]:
+            return functools.partial(function, *args, **kwargs)
+
+        return bind
+
+    def group(about: str, commands: Mapping[str, Callable[..., None]]) -> Callable[..., Callable[[], None]]:
+        def choose(command: Any) -> Callable[[], None]:
+            return command
+
+        choose.__doc__ = about
+        choose.__annotations__["command"] = tyro.conf.OmitSubcommandPrefixes[
+            functools.reduce(
+                operator.or_,
+                (
+                    Annotated[Any, tyro.conf.subcommand(name, constructor=deferred(function))]
+                    for name, function in commands.items()
+                ),
+                # A union, of which the command is one choice, needs another.
+                Annotated[None, tyro.conf.Suppress],
+            )
+        ]
+        return choose
+
+    return tyro.extras.subcommand_cli_from_dict(
+        {name: deferred(function) for name, function in COMMANDS.items()}
+        | {name: group(*described) for name, described in GROUPS.items()},
+        prog="swapae",
+        description="The structure of one photograph in the texture of another, in one forward pass.",
+    )
+
+
+def complain(message: str) -> int:
+    """Print one line on stderr; exit status 2."""
+    print("swapae: " + " ".join(message.split()), file=sys.stderr)
+    return 2

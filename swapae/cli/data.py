@@ -1,0 +1,61 @@
+"""`swapae data check`: training pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from swapae.cli.checks import check_between
+from swapae.data_check import check, check_clean_folder, describe, write_clean
+from swapae.errors import UserError
+from swapae.images import atomic_path, check_output
+from swapae.sources import StreamSource, open_source
+
+
+def check_data(
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")],
+    min_size: int = 128,
+    write: Annotated[Path | None, tyro.conf.arg(metavar="CLEAN_DIR")] = None,
+    size: int = 256,
+    json_file: Annotated[Path | None, tyro.conf.arg(name="json", metavar="FILE")] = None,
+    workers: int = os.cpu_count() or 1,
+) -> None:
+    """What is wrong with training pictures: unreadable, tiny, grey, repeated, in odd modes; and a clean copy.
+
+    Args:
+        data: folder of pictures, searched recursively, or folder of an LMDB; not changed.
+        min_size: pictures with a short side under this many pixels are tiny.
+        write: folder for a clean copy: without the unreadable, the tiny and exact repetitions, upright, in sRGB,
+            as JPEG of quality 95 with full colour resolution, or PNG up to 128 pixels. Goes on where it was stopped.
+        size: pixels of the short side of the copies.
+        json_file: file for the whole report, of which no more than ten pictures of a kind are printed.
+        workers: processes.
+    """
+    check_between("size", size, 16, 8192)
+    check_between("min-size", min_size, 1, 8192)
+    check_between("workers", workers, 0, 256)
+    if json_file is not None:
+        check_output(json_file, (".json",))
+    source = open_source(data)
+    if isinstance(source, StreamSource):
+        raise UserError(f"{data!r} is a stream: give a folder or an LMDB")
+    if write is not None:
+        check_clean_folder(source, write)
+    report = check(source, min_size, workers)
+    if json_file is not None:
+        with atomic_path(json_file) as temporary:
+            temporary.write_text(json.dumps(dataclasses.asdict(report), indent=1, ensure_ascii=True) + "\n")
+    print(describe(report))
+    if write is not None:
+        try:
+            written = write_clean(source, report.kept, write, size, workers)
+        except KeyboardInterrupt:
+            raise UserError(
+                "interrupted; the copies so far are whole, and the same command goes on from there"
+            ) from None
+        print(f"clean copy: {written} pictures in {str(write)!r}")

@@ -1,0 +1,87 @@
+"""`swapae reconstruct`, `encode`, `decode` and `grid`: pictures to codes and back, and a sheet of all swaps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from PIL import Image
+from tqdm import tqdm
+
+from swapae.cli.checks import check_between
+from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Photographs, Session, expand
+from swapae.codes import Codes
+from swapae.grids import swap_grid
+from swapae.images import check_output, load_image, save_image
+
+File = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
+
+
+def reconstruct(image: Photograph, output: Output, common: Common = DEFAULTS) -> None:
+    """Picture encoded and decoded again: what the model keeps of it.
+
+    Args:
+        image: photograph.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+    """
+    check_output(output)
+    session = Session(common)
+    save_image(session.decode(*session.encode(image)), output)
+
+
+def encode(image: Photograph, output: Output, common: Common = DEFAULTS) -> None:
+    """Structure and texture codes of a photograph, as a file to keep.
+
+    Args:
+        image: photograph.
+        output: .safetensors file to write.
+    """
+    check_output(output, (".safetensors",))
+    session = Session(common)
+    codes, size = session.encode(image)
+    session.model.save_codes(codes, output, size=size)
+
+
+def decode(codes: File, output: Output, common: Common = DEFAULTS) -> None:
+    """Picture from codes that `swapae encode` wrote with the same model.
+
+    Args:
+        codes: .safetensors file.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+    """
+    check_output(output)
+    session = Session(common)
+    save_image(session.decode(*session.model.load_codes(codes)), output)
+
+
+def grid(
+    structure: Photographs,
+    texture: Photographs,
+    output: Output,
+    common: Common = DEFAULTS,
+    cell: int = 256,
+) -> None:
+    """Contact sheet of every structure in every texture, inputs in the margins.
+
+    Args:
+        structure: photographs, or folders of them, one row each.
+        texture: photographs, or folders of them, one column each.
+        output: picture to write.
+        cell: side in pixels of each square of the sheet.
+    """
+    check_output(output)
+    check_between("cell", cell, 16, 2048)
+    rows, columns = expand(structure), expand(texture)
+    session = Session(common)
+    codes = {path: session.encode(path) for path in tqdm({*rows, *columns}, desc="encode", unit="picture")}
+    with tqdm(total=len(rows) * len(columns), desc="decode", unit="picture") as progress:
+
+        def hybrid(row: Path, column: Path) -> Image.Image:
+            (own, size), (other, _) = codes[row], codes[column]
+            progress.update()
+            return session.decode(Codes(own.structure, other.texture), size)
+
+        results = [[hybrid(row, column) for column in columns] for row in rows]
+    inputs = [[load_image(path, max_pixels=common.max_pixels) for path in paths] for paths in (rows, columns)]
+    save_image(swap_grid(*inputs, results, cell), output)
