@@ -247,12 +247,15 @@ class Directed(Edit):
     """Moved along directions of the model, named ones and numbered axes, all over or inside a mask.
 
     Attributes:
+        axes: gains of the first principal axes of textures.
+        orthogonal: named directions only do what those before them do not (`Directions.vectors`).
         digest: of the directions' numbers, so that others of the same names are not taken for them.
     """
 
     name: ClassVar[str] = "directions"
     gains: Mapping[str, float]
     axes: tuple[float, ...]
+    orthogonal: bool
     mask: Mask | None
     radius: int
     digest: str
@@ -260,7 +263,7 @@ class Directed(Edit):
     def _apply(self, canvas: Canvas, desk: Desk) -> Canvas:
         if desk.directions is None:
             raise UserError("the model has no directions; `swapae direction make` makes them")
-        step = direction_step(desk.directions, self.gains, self.axes)
+        step = direction_step(desk.directions, self.gains, self.axes, orthogonal=self.orthogonal)
         if digest_of(step) != self.digest:
             raise UserError("the model's directions are not those that the recipe was made with")
 
@@ -443,6 +446,7 @@ PARAMETERS: dict[str, Check] = {
     "mask": optional(mask),
     "masks": several(mask, MAX_PHOTOGRAPHS),
     "middle": amount,
+    "orthogonal": switch,
     "own": number(0, 10),
     "path": choice("linear", "spherical"),
     "photograph": optional(index),
@@ -495,7 +499,9 @@ def plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def direction_step(directions: Directions, gains: Mapping[str, float], axes: Sequence[float]) -> Tensor:
+def direction_step(
+    directions: Directions, gains: Mapping[str, float], axes: Sequence[float], *, orthogonal: bool = False
+) -> Tensor:
     """What named gains and numbered axes add to a texture: [T].
 
     Raises:
@@ -503,9 +509,11 @@ def direction_step(directions: Directions, gains: Mapping[str, float], axes: Seq
     """
     if len(axes) > len(directions.texture_axes):
         raise UserError(f"there are {len(directions.texture_axes)} axes, got gains for {len(axes)}")
+    for name in gains:
+        directions[name]  # no axis by its name: those of structure move something else
     step = torch.zeros_like(directions.mean_texture)
-    for name, gain in gains.items():
-        step = step + gain * directions[name].vector
+    for name, (_, vector) in directions.vectors(gains, orthogonal=orthogonal).items():
+        step = step + gains[name] * vector
     for axis, gain in zip(directions.texture_axes, axes, strict=False):
         step = step + gain * axis
     return step

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import socket
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,16 +21,20 @@ from PIL import Image
 
 import app
 from swapae import SwapAE, SwapAEConfig, UserError
+from swapae.animation import save_animation
 from swapae.data import is_validation
+from swapae.demo import restyling
 from swapae.demo.examples import FOLDER, PAIRS, examples
 from swapae.demo.history import MOST, History, Step
 from swapae.demo.models import EMBEDDED, Models
+from swapae.demo.restyling import restyle_video
 from swapae.demo.settings import ROLES
 from swapae.demo.studio import MAX_ASPECT, MAX_FRAMES, PREVIEW_SIDE, Result, Studio
 from swapae.demo.tabs import PRESETS, preset
 from swapae.demo.words import in_words
 from swapae.directions import Direction, Directions
 from swapae.images import fit, load_image, to_pil
+from swapae.video import open_video
 
 NASTY = Path(__file__).parent / "nasty"
 BROKEN = [
@@ -375,6 +381,7 @@ ENDPOINTS = {
         "leave wider taller join seam shared model"
     ),
     "/film": "structure_image texture_image third_image fourth_image alpha kind frames rate back format model",
+    "/restyle": "video texture_image alpha model",
     "/replay": "recipe images model",
     "/models": "",
 }
@@ -465,6 +472,69 @@ def test_api_films(client: Client, four: list[dict], kind: str, format: str, fra
 def test_api_writes_mp4(client: Client, four: list[dict]) -> None:
     result = client.predict(*four, kind="edit", format="mp4", frames=2, api_name="/film")
     assert b"ftyp" in Path(result).read_bytes()[:16]
+
+
+def test_api_restyles_a_video(client: Client, model: SwapAE, upload: object, texture: bytes, tmp_path: Path) -> None:
+    frames = [painted(96, 64, 1), painted(96, 64, 1), painted(96, 64, 2)]
+    save_animation(frames, tmp_path / "in.mp4", frames_per_second=5)
+    data = (tmp_path / "in.mp4").read_bytes()
+    result = client.predict(upload("a.mp4", data), upload("b.png", texture), 1, api_name="/restyle")
+    with open_video(result) as video:
+        assert video.rate == 5 and [frame.shape for frame in video.frames] == [(64, 96, 3)] * 3
+    for name, bad in (("none.mp4", b"nothing"), ("cut.mp4", data[: len(data) // 2]), ("a.mp4", texture)):
+        with pytest.raises(AppError) as caught:
+            client.predict(upload(name, bad), upload("b.png", texture), 1, api_name="/restyle")
+        assert "video" in str(caught.value) and "/" not in str(caught.value).replace("/O", "")
+    with pytest.raises(AppError, match="Video: give a file"):
+        client.predict(None, upload("b.png", texture), 1, api_name="/restyle")
+
+
+def test_long_videos_are_refused(
+    model: SwapAE, texture: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_animation([painted(64, 64, 1)] * 4, tmp_path / "in.mp4", frames_per_second=5)
+    monkeypatch.setattr(restyling, "MAX_VIDEO_FRAMES", 3)
+    with pytest.raises(UserError, match="the video has over 3 frames"):
+        restyle_video(Studio(model), str(tmp_path / "in.mp4"), texture, tmp_path / "out.mp4", 1)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def raw(client: Client, endpoint: str, arguments: list) -> str:
+    """What the server answers to a call as curl makes it: `gradio_client` would upload files of this machine."""
+    url = f"{client.src}gradio_api/call{endpoint}"
+    body = json.dumps({"data": arguments}).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        event = json.load(answer)["event_id"]
+    with urllib.request.urlopen(f"{url}/{event}") as answer:
+        return answer.read().decode()
+
+
+@pytest.mark.parametrize("path", [str(Path(__file__)), "/etc/passwd", "../../etc/passwd"])
+def test_api_reads_no_file_but_uploads(client: Client, path: str) -> None:
+    inside = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    good = {"path": raw_upload(client), "meta": {"_type": "gradio.FileData"}}
+    rest = [1, "nothing", 1, 1, 1, "linear", EMBEDDED]
+    assert "event: complete" in raw(client, "/swap", [good, good, *rest])
+    for endpoint, arguments in (
+        ("/swap", [inside, good, *rest]),
+        ("/translate", [good, [inside], [inside], 1]),
+        ("/replay", [inside, [good], EMBEDDED]),
+        ("/replay", [good, [inside], EMBEDDED]),
+        ("/restyle", [inside, good, 1, EMBEDDED]),
+    ):
+        answer = raw(client, endpoint, arguments)
+        assert "event: error" in answer and "root:" not in answer and "def " not in answer
+
+
+def raw_upload(client: Client) -> str:
+    """The path of a picture in the server's folder."""
+    picture = encoded(painted(64, 64, 1))
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    request = urllib.request.Request(f"{client.src}gradio_api/upload", head + picture + b"\r\n--x--\r\n", kind)
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)[0]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def directions(tiny_config):
 
 
 def directed(directions, gains, axes=(), mask=None):
-    return Directed(gains, tuple(axes), mask, 1, digest_of(direction_step(directions, gains, axes)))
+    return Directed(gains, tuple(axes), False, mask, 1, digest_of(direction_step(directions, gains, axes)))
 
 
 def every_edit(directions):
@@ -133,7 +133,7 @@ def test_codes_outside_a_mask_stay(tiny_model, directions):
         desk = Desk(tiny_model, [read_input(tiny_model, data) for data in FILES], directions)
         own = desk.inputs[0].codes.texture[..., None, None]
         for edit in (Regions((1,), (MASK,), 0), directed(directions, {"warm": 1.0}, mask=MASK)):
-            edit = edit if isinstance(edit, Regions) else Directed(edit.gains, (), MASK, 0, edit.digest)
+            edit = edit if isinstance(edit, Regions) else Directed(edit.gains, (), False, MASK, 0, edit.digest)
             (texture,) = recipe_of(tiny_model, [edit]).canvas(desk).textures
             same = (texture == own).all(1)
             assert torch.equal(same, GRID[:, 0] == 0)
@@ -162,6 +162,22 @@ def test_another_model_or_a_missing_photograph_is_refused(tiny_model, tiny_confi
         recipe.replay(SwapAE(tiny_config).eval(), FILES)
     with pytest.raises(UserError, match=r"photograph '0\.png' \(SHA-256 [0-9a-f]{12}\.\.\.\) is not among"):
         recipe.replay(tiny_model, FILES[1:])
+
+
+def test_directions_can_be_kept_apart(tiny_model, directions):
+    both = {**directions.named, "vivid": Direction(directions["warm"].vector + directions.mean_texture, "", "")}
+    directions = Directions(*(getattr(directions, name) for name in ("mean_texture", "texture_axes")),
+                            directions.mean_structure, directions.structure_axes, both)  # fmt: skip
+    gains = {"warm": 0.5, "vivid": 0.5}
+    steps = [direction_step(directions, gains, (), orthogonal=orthogonal) for orthogonal in (False, True)]
+    assert not torch.allclose(*steps)
+    edits = [
+        Directed(gains, (), flag, None, 0, digest_of(step)) for flag, step in zip((False, True), steps, strict=True)
+    ]
+    pictures = [recipe_of(tiny_model, [edit]).replay(tiny_model, FILES, directions=directions) for edit in edits]
+    assert not torch.equal(*pictures)
+    with pytest.raises(UserError, match="no direction 'structure1'"):
+        direction_step(directions, {"structure1": 1.0}, ())
 
 
 def test_other_directions_are_refused(tiny_model, directions):
@@ -224,7 +240,7 @@ BAD_EDITS = [
     (Paste(1, Box(0, 0, 1, 1), Box(0, 0, 1, 1), True, 0), "box", [[0, 0, 0, 1], [0, 0, 1], [0, 0, 1, 10**9], "abcd"]),
     (Paste(1, Box(0, 0, 1, 1), Box(0, 0, 1, 1), True, 0), "flip", [0, "yes"]),
     (Outpaint(1, 1), "rows", [-1, 10**6, 1.0]),
-    (Directed({"warm": 1.0}, (), None, 0, ""), "gains", [[], {"a" * 50: 1}, {"<b>": 1}, {"warm": float("inf")}]),
+    (Directed({"warm": 1.0}, (), False, None, 0, ""), "gains", [[], {"a" * 50: 1}, {"<b>": 1}, {"warm": float("inf")}]),
     (Protect(MASK, 0), "radius", [-1, 1000]),
     (
         Protect(MASK, 0),

@@ -16,6 +16,7 @@ from PIL import Image
 from swapae.demo import parts
 from swapae.demo.films import Films
 from swapae.demo.models import Models
+from swapae.demo.restyling import restyle_video
 from swapae.demo.settings import ROLES
 from swapae.demo.tabs import Controls
 from swapae.errors import UserError
@@ -160,6 +161,15 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
             studio, path = models.studio(model), films.new(format)
             return str(studio.film(files_of(paths), {"amount": alpha}, path, **wishes))
 
+    def restyle(video: str | None, texture_image: str | None, alpha: float = 1, model: str = "") -> Any:
+        """A video's frames in the texture of a photograph, at their own rate and without sound."""
+        with sentences():
+            if not video:
+                raise UserError("Video: give a file")
+            texture, path = parts.read(texture_image, "Texture"), films.new("mp4")
+            restyle_video(models.studio(model), video, texture, path, alpha)
+            return str(path)
+
     def replay(recipe: Any, images: list[str] | None, model: str = "") -> Any:
         """The picture of a recipe, from its photographs in any order."""
         with sentences():
@@ -198,6 +208,7 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
     endpoint(structure, [*views, named["amount"], *(named[name] for name in structure_names), model], picture)
     wishes = [others[name] for name in ("kind", "frames", "rate", "back", "format")]
     endpoint(film, [*views, named["amount"], *wishes, model], moving)
+    endpoint(restyle, [others["video"], views[1], named["amount"], model], moving)
     endpoint(replay, [recipe_file, images, model], picture)
     endpoint(models_here, [], plain, name="models")
 

@@ -23,6 +23,7 @@ from swapae.demo.films import Films
 from swapae.demo.history import History, Step, thumbnail
 from swapae.demo.models import Models
 from swapae.demo.painter import grown, on_canvas
+from swapae.demo.restyling import restyle_video
 from swapae.demo.settings import DEFAULTS, LAYERS, ROLES, SETTINGS
 from swapae.demo.studio import MAX_DOMAIN, Result, Studio
 from swapae.demo.style import TABS, on
@@ -270,6 +271,35 @@ class Page:
             return None, None, None, parts.problem(error)
         return (None, str(path), str(path), "") if suffix == "mp4" else (str(path), None, str(path), "")
 
+    def restyled(self, progress: gr.Progress = gr.Progress(), *arguments: Any) -> tuple:  # noqa: B008
+        """Values as of `filmed`, for a video's frames in the texture photograph's texture."""
+        *rest, video = arguments
+        visit = visit_of(rest)
+
+        def watched(frames: Iterator[Any], total: int) -> Iterator[Any]:
+            return progress.tqdm(frames, total=total or None, desc="Frames", unit="frame")
+
+        try:
+            if not video:
+                raise UserError("Video: give a file")
+            texture, path = parts.read(visit.paths.get("texture"), "Texture"), self.films.new("mp4")
+            studio, amount = self.models.studio(visit.model), visit.values["amount"]
+            done = restyle_video(studio, video, texture, path, amount, watched)
+        except UserError as error:
+            return None, None, None, parts.problem(error)
+        told = "nothing in it stands still" if done.flicker is None else f"flicker {done.flicker:.2f} of 255 levels"
+        return None, str(path), str(path), parts.quiet(f"{done.frames} frames; {told}")
+
+    def replayed(self, recipe: str | None, images: list[str] | None, *arguments: Any) -> tuple:
+        """Values of result, status, words and downloads for a recipe from elsewhere."""
+        visit = visit_of(arguments)
+        try:
+            text, files = parts.read(recipe, "Recipe"), [parts.read(path) for path in images or []]
+            mine = list(visit.files().values())
+            return self.pictured(self.models.studio(visit.model).replay(text, [*files, *mine]))
+        except UserError as error:
+            return None, parts.problem(error), "", gr.HTML(parts.DOWNLOADS, recipe="")
+
     def chose_model(self, *arguments: Any) -> tuple:
         """Values of device, card, direction sliders, painter and `shown` after another model was chosen."""
         visit = visit_of(arguments)
@@ -347,6 +377,16 @@ class Page:
                     self.strip = gr.HTML(strip, js_on_load=parts.PICK, apply_default_css=False, elem_id="history")
                     with gr.Accordion("Recipe in words", open=False):
                         self.words = gr.HTML(words, apply_default_css=False, elem_id="words")
+                    with gr.Accordion("Replay a recipe", open=False):
+                        recipe = parts.Files(None, label="Recipe", file_types=[".json"], height=90, elem_id="recipe-in")
+                        images = parts.Files(
+                            None,
+                            label="Its photographs, but for those that are here already",
+                            file_count="multiple",
+                            height=90,
+                            elem_id="recipe-photographs",
+                        )
+                        replay = gr.Button("Replay", elem_id="replay")
                 with gr.Column(scale=4, min_width=260, elem_id="controls"):
                     self.controls = tabs.all_controls(studio, self.models.names)
             pairs = gr.HTML(
@@ -355,6 +395,12 @@ class Page:
             gr.HTML(parts.credits_html(self.gallery), apply_default_css=False, elem_id="credits")
             self.paint, self.history = gr.State({}), gr.State(history)
             self.wire(demo, (undo, redo, reset), pairs, (film, video, film_out))
+            replay.click(
+                self.replayed,
+                [recipe, images, *self.visit],
+                [self.result, self.status, self.words, self.downloads],
+                **private(),
+            )
             add_endpoints(self.models, self.films, self.slots, self.controls)
             demo.load(None, None, None, js=SHORTCUTS, api_visibility="private")
             opening_model = (self.controls.others["device"], self.controls.others["card"])
@@ -409,6 +455,12 @@ class Page:
         wishes = [others[name] for name in ("kind", "frames", "rate", "back", "format")]
         others["make"].click(
             self.filmed, [*visit, *wishes], [*film, others["film-note"]], **private() | {"show_progress": "full"}
+        )
+        others["restyle"].click(
+            self.restyled,
+            [*visit, others["video"]],
+            [*film, others["film-note"]],
+            **private() | {"show_progress": "full"},
         )
         told = [others[name] for name in ("device", "card", "directions", "explore")]
         again = [*told, *controls.gains, *controls.axes, self.paint, painter, *shown]

@@ -76,6 +76,7 @@ SETTINGS: dict[str, Setting] = {
     # Directions
     "gains": Setting("Directions", several(number(-3, 3), MAX_DIRECTIONS, 0), []),
     "axes": Setting("Numbered axes", several(number(-3, 3), MAX_AXES, 0), []),
+    "orthogonal": Setting("Keep the directions apart", switch, False),
     "translation": Setting("From the one kind to the other", number(-3, 3), 0.0),
     # Structure
     "shape": Setting("Blend into the texture photograph's shapes", SHARE, 0.0),
@@ -175,8 +176,9 @@ def directed(values: Values, situation: Situation) -> list[Edit]:
         if any(values["gains"][len(names) :]):
             raise UserError(f"this model has {len(names)} directions: {', '.join(names)}")
         gains = {name: gain for name, gain in zip(names, values["gains"], strict=False) if gain}
-        digest = digest_of(direction_step(situation.directions, gains, axes))
-        edits.append(Directed(gains, axes, values["paint"].get("directions"), values["feather"], digest))
+        apart, where = values["orthogonal"], values["paint"].get("directions")
+        digest = digest_of(direction_step(situation.directions, gains, axes, orthogonal=apart))
+        edits.append(Directed(gains, axes, apart, where, values["feather"], digest))
     if values["translation"]:
         edits.append(Translate(*situation.domains(), values["translation"]))
     return edits

@@ -11,6 +11,7 @@ import torch
 from swapae.demo.examples import examples
 from swapae.demo.painter import fine_grid, painter
 from swapae.demo.parts import PICK, Choice, Files, Strength, quiet
+from swapae.demo.restyling import MAX_VIDEO_FRAMES
 from swapae.demo.settings import MAX_AXES, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.demo.studio import FORMATS, MAX_FRAMES, Studio
 from swapae.demo.style import on
@@ -59,7 +60,7 @@ OF_TAB: dict[str, tuple[str, ...]] = {
     "swap": ("amount", "path", "coarse", "middle", "fine", "keep"),
     "mix": ("third", "fourth"),
     "regions": ("paint", "feather"),
-    "directions": ("gains", "axes", "translation"),
+    "directions": ("gains", "axes", "orthogonal", "translation"),
     "structure": (
         *("shape", "across", "along", "piece", "right", "down", "scale", "flip", "leave"),
         *("wider", "taller", "join", "seam", "shared"),
@@ -172,6 +173,7 @@ def directions(controls: Controls, studio: Studio) -> None:
         for number in range(MAX_AXES):
             label = f"Axis {number + 1}"
             controls.axes.append(Strength(-3, 3, 0, step=0.05, label=label, elem_id=f"axis-{number}"))
+        controls.tick("orthogonal")
     controls.others["explore"] = explore
     with gr.Accordion("From one kind of photographs to another", open=studio.directions is None):
         controls.slider("translation", -3, 3, 0.05, "0: as it was; 1: by the difference of the two kinds")
@@ -220,6 +222,16 @@ def motion(controls: Controls, studio: Studio) -> None:
     others["back"] = gr.Checkbox(True, label="There and back")
     others["format"] = Choice([(name.upper(), name) for name in FORMATS], value="webp", label="Format")
     others["make"] = gr.Button("Make the film", variant="primary", elem_id="make-film")
+    with gr.Accordion("Restyle a video", open=False):
+        gr.HTML(
+            quiet(
+                f"Its frames take the texture photograph's texture, as strongly as on Swap; up to {MAX_VIDEO_FRAMES} "
+                "frames, without sound."
+            ),
+            apply_default_css=False,
+        )
+        others["video"] = Files(None, label="Video", file_types=["video", ".gif"], height=110, elem_id="video-in")
+        others["restyle"] = gr.Button("Restyle the video", elem_id="restyle")
     others["film-note"] = gr.HTML("", apply_default_css=False, elem_classes=["note"], elem_id="film-problem")
 
 

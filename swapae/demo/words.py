@@ -42,10 +42,11 @@ def sentence_of(edit: Edit, names: list[str]) -> str:
         case Regions(photographs, _, radius):
             where = ", ".join(names[number] for number in photographs)
             return f"Painted: the texture of {where}, the edge {radius} cells soft."
-        case Directed(gains, axes, mask, _, _):
+        case Directed(gains, axes, apart, mask, _, _):
             moves = [f"{name} {gain:+g}" for name, gain in gains.items()]
             moves += [f"axis {number} {gain:+g}" for number, gain in enumerate(axes, 1) if gain]
-            return f"Directions: {', '.join(moves)}{', where painted' if mask else ''}."
+            how = f"{', kept apart' if apart else ''}{', where painted' if mask else ''}"
+            return f"Directions: {', '.join(moves)}{how}."
         case Translate(source, target, gain):
             return f"Moved by {gain:+g} from the look of {len(source)} photographs to that of {len(target)}."
         case Shape(photograph, amount):
