@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from test_demo import NASTY, encoded, painted, served, tiny_model
 
+from swapae.animation import save_animation
 from swapae.demo import page as page_module
 from swapae.demo.examples import examples
 from swapae.demo.parts import MAX_FILE_SIZE
@@ -248,7 +249,7 @@ def paint(page: Page) -> None:
     page.mouse.up()
 
 
-def test_the_main_action_of_every_tab(page: Page) -> None:
+def test_the_main_action_of_every_tab(page: Page, tmp_path: Path) -> None:
     opening = seen = source(page)
     open_tab(page, "Mix")
     slider = page.get_by_label("range slider for Third photograph")
@@ -288,6 +289,12 @@ def test_the_main_action_of_every_tab(page: Page) -> None:
     page.locator("#make-film").click()
     expect(page.locator("#video video")).to_be_visible()
     expect(page.locator("#film-file a").first).to_be_visible()
+    page.get_by_role("button", name="Restyle a video").click()
+    save_animation([painted(96, 64, 1)] * 3, tmp_path / "in.mp4", frames_per_second=5)
+    page.locator("#video-in input[type=file]").set_input_files(tmp_path / "in.mp4")
+    page.locator("#video-in").get_by_text("in.mp4").wait_for()
+    page.locator("#restyle").click()
+    expect(page.locator("#film-problem")).to_contain_text("3 frames; flicker 0.00 of 255 levels")
 
     page.get_by_role("tab", name="Your model", exact=True).click()
     expect(page.locator("#device")).to_contain_text("million parameters")
@@ -337,6 +344,15 @@ def test_undo_redo_history_and_downloads(page: Page, photographs: dict[str, Path
         pixels = np.asarray(image)
     picture = recipe.replay(tiny_model(), [example.path for example in examples()])
     np.testing.assert_array_equal(to_pil(picture), pixels)
+
+    page.locator("#reset").click()
+    wait_for_another(page, seen[2])
+    page.get_by_role("button", name="Replay a recipe").click()
+    (tmp_path / "recipe").rename(tmp_path / "recipe.json")
+    page.locator("#recipe-in input[type=file]").set_input_files(tmp_path / "recipe.json")
+    page.locator("#recipe-in").get_by_text("recipe.json").wait_for()
+    page.locator("#replay").click()
+    page.wait_for_function("end => [...document.querySelectorAll('#result img')].at(-1).src.endsWith(end)", arg=seen[2])
 
 
 def test_a_phone_sees_the_result_first_and_scrolls_only_down(page: Page) -> None:
