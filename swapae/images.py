@@ -6,14 +6,14 @@ in 8-bit sRGB, or raises a `PictureError` of one line. No setting of Pillow chan
 
 import os
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from swapae.colour import narrow, quantise, to_srgb
 from swapae.decoding import Header, check_size, decode, read_header
@@ -255,22 +255,33 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def save_image(image: Image.Image, path: str | os.PathLike) -> Path:
+def save_image(image: Image.Image, path: str | os.PathLike, metadata: Mapping[str, str] | None = None) -> Path:
     """Write an RGB image in the format its suffix names, replacing an older file only once complete.
 
-    PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution.
+    PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution. A PNG holds
+    `metadata` as texts (tEXt); the other formats have no place for them.
 
     Raises:
         UserError: As of `check_output`, or the format cannot hold the picture.
     """
     path = check_output(path)
     format, options = _WRITERS[path.suffix.lower()]
+    if metadata and format == "PNG":
+        options = options | {"pnginfo": png_texts(metadata)}
     with atomic_path(path) as temporary:
         try:
             image.save(temporary, format, **options)
         except ValueError as error:
             raise UserError(f"cannot write {str(path)!r}: {_reason(error)}; try a .png") from error
     return path
+
+
+def png_texts(metadata: Mapping[str, str]) -> PngImagePlugin.PngInfo:
+    """Texts for the `pnginfo` of a PNG, one tEXt chunk each."""
+    texts = PngImagePlugin.PngInfo()
+    for key, value in metadata.items():
+        texts.add_text(key, value)
+    return texts
 
 
 def list_images(folder: str | os.PathLike, *, recursive: bool = True) -> list[Path]:

@@ -33,7 +33,9 @@ LAYERS = [
     {"codes", "sources"},
     {"model", "losses", "streams"},
     {"lpips", "data", "data_check", "training", "convert", "directions", "editing"},
-    {"making_directions", "run", "evaluation", "initial", "estimates"},
+    {"making_directions", "run", "evaluation", "initial", "estimates", "recipe_values"},
+    {"edits"},
+    {"recipes"},
     {"cli", "demo"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

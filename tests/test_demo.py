@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import socket
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +21,20 @@ from PIL import Image
 
 import app
 from swapae import SwapAE, SwapAEConfig, UserError
+from swapae.animation import save_animation
 from swapae.data import is_validation
+from swapae.demo import restyling
 from swapae.demo.examples import FOLDER, PAIRS, examples
-from swapae.demo.studio import MAX_ASPECT, PREVIEW_SIDE, Studio
+from swapae.demo.history import MOST, History, Step
+from swapae.demo.models import EMBEDDED, Models
+from swapae.demo.restyling import restyle_video
+from swapae.demo.settings import ROLES
+from swapae.demo.studio import MAX_ASPECT, MAX_FRAMES, PREVIEW_SIDE, Result, Studio
+from swapae.demo.tabs import PRESETS, preset
+from swapae.demo.words import in_words
+from swapae.directions import Direction, Directions
 from swapae.images import fit, load_image, to_pil
+from swapae.video import open_video
 
 NASTY = Path(__file__).parent / "nasty"
 BROKEN = [
@@ -55,10 +67,18 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def tiny_directions(model: SwapAE) -> Directions:
+    """One named direction, and random axes."""
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randn(8, model.config.texture_channels, generator=generator)
+    places = torch.randn(model.config.structure_channels, model.config.structure_channels, generator=generator)
+    return Directions(vectors[0], vectors[1:], places[0], places, {"warm": Direction(vectors[1], "cooler", "warmer")})
+
+
 @contextlib.contextmanager
 def served(model: SwapAE) -> Iterator[str]:
     """The address of the page for `model`, as `python app.py` launches it."""
-    demo = app.build_demo(model)
+    demo = app.build_demo(model, tiny_directions(model))
     _, url, _ = demo.launch(
         server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True, **app.LAUNCH
     )
@@ -100,6 +120,11 @@ def model() -> SwapAE:
 
 
 @pytest.fixture(scope="module")
+def directions(model: SwapAE) -> Directions:
+    return tiny_directions(model)
+
+
+@pytest.fixture(scope="module")
 def structure() -> bytes:
     return encoded(painted(150, 90, seed=1))
 
@@ -121,11 +146,16 @@ def encodings(model: SwapAE, monkeypatch: pytest.MonkeyPatch) -> list[torch.Size
 # Handlers
 
 
+def swapped(studio: Studio, structure: bytes, texture: bytes, alpha: object = 1.0) -> Result:
+    """The studio's swap at a strength."""
+    return studio.edit({"structure": structure, "texture": texture}, {"amount": alpha})
+
+
 @pytest.mark.parametrize("alpha", [0, 0.3, 1.0])
 def test_swap_is_the_library_s(model: SwapAE, structure: bytes, texture: bytes, alpha: float) -> None:
-    hybrid = Studio(model).swap(structure, texture, alpha)
+    hybrid = swapped(Studio(model), structure, texture, alpha)
     assert_same(hybrid.image, expected(model, structure, texture, alpha))
-    assert hybrid.image.size == hybrid.structure.size == (107, 64)
+    assert hybrid.image.size == hybrid.before.size == (107, 64)
     assert hybrid.seconds > 0
 
 
@@ -133,10 +163,10 @@ def test_alpha_0_is_the_reconstruction(model: SwapAE, structure: bytes, texture:
     fitted = fit(load_image(structure), 64, 4, 28)
     with torch.inference_mode():
         reconstruction = to_pil(model(fitted.tensor), fitted.size)
-    hybrid = Studio(model).swap(structure, texture, 0)
+    hybrid = swapped(Studio(model), structure, texture, 0)
     assert_same(hybrid.image, reconstruction)
-    assert_same(hybrid.structure, to_pil(fitted.tensor, fitted.size))
-    assert np.any(np.asarray(hybrid.image) != np.asarray(Studio(model).swap(structure, texture, 1).image))
+    assert_same(hybrid.before, to_pil(fitted.tensor, fitted.size))
+    assert np.any(np.asarray(hybrid.image) != np.asarray(swapped(Studio(model), structure, texture, 1).image))
 
 
 def test_moving_the_slider_only_decodes(
@@ -144,9 +174,9 @@ def test_moving_the_slider_only_decodes(
 ) -> None:
     studio = Studio(model)
     for alpha in np.linspace(0, 1, 9).tolist():
-        studio.swap(structure, texture, alpha)
+        swapped(studio, structure, texture, alpha)
     assert len(encodings) == 2
-    studio.swap(texture, structure)
+    swapped(studio, texture, structure)
     assert len(encodings) == 2
     studio.photograph(encoded(painted(64, 64, seed=3)))
     assert len(encodings) == 3
@@ -197,20 +227,20 @@ def test_preview_is_upright_and_small(model: SwapAE) -> None:
     painted(2000, 1000, seed=1).save(stream, "JPEG", exif=exif)
     photograph = Studio(model).photograph(stream.getvalue())
     assert photograph.preview.size == (PREVIEW_SIDE // 2, PREVIEW_SIDE)
-    assert photograph.fitted.size == (64, 128)
+    assert photograph.input.size == (64, 128)
 
 
 @pytest.mark.parametrize("alpha", [-0.01, 1.01, float("nan"), float("inf"), "0.5", None, True])
 def test_strengths_that_are_none_are_refused(model: SwapAE, structure: bytes, texture: bytes, alpha: object) -> None:
     with pytest.raises(UserError, match="from 0 to 1, got"):
-        Studio(model).swap(structure, texture, alpha)  # type: ignore[arg-type]
+        swapped(Studio(model), structure, texture, alpha)
 
 
 def test_bad_photographs_are_refused_by_their_role(model: SwapAE, structure: bytes) -> None:
     with pytest.raises(UserError, match="^Structure: .*known format"):
-        Studio(model).swap(b"no picture", structure)
+        swapped(Studio(model), b"no picture", structure)
     with pytest.raises(UserError, match="^Texture: .*truncated"):
-        Studio(model).swap(structure, encoded(painted(300, 200, 1), "JPEG")[:2000])
+        swapped(Studio(model), structure, encoded(painted(300, 200, 1), "JPEG")[:2000])
 
 
 @pytest.mark.parametrize("size", [(64 * MAX_ASPECT + 1, 64), (10, 3000)])
@@ -339,11 +369,294 @@ def test_api_fetches_no_address_for_a_visitor(client: Client, structure: bytes, 
             server.accept()
 
 
-def test_api_is_one_endpoint(client: Client) -> None:
+ENDPOINTS = {
+    "/swap": "structure_image texture_image alpha keep coarse middle fine path model",
+    "/mix": "structure_image texture_image third_image fourth_image alpha third fourth model",
+    "/regions": "structure_image texture_image third_image fourth_image alpha paint feather model",
+    "/similar": "structure_image across along likeness model",
+    "/directions": "structure_image texture_image alpha gains model",
+    "/translate": "structure_image from_images to_images gain",
+    "/structure": (
+        "structure_image texture_image third_image fourth_image alpha shape across along piece right down scale flip "
+        "leave wider taller join seam shared model"
+    ),
+    "/film": "structure_image texture_image third_image fourth_image alpha kind frames rate back format model",
+    "/restyle": "video texture_image alpha model",
+    "/replay": "recipe images model",
+    "/models": "",
+}
+
+
+def test_api_is_these_endpoints(client: Client) -> None:
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert list(named) == ["/swap"]
-    labels = [parameter["label"] for parameter in named["/swap"]["parameters"]]
-    assert labels == ["Structure photograph", "Texture photograph", "Texture strength"]
+    parameters = {
+        name: " ".join(parameter["parameter_name"] for parameter in endpoint["parameters"])
+        for name, endpoint in named.items()
+    }
+    assert parameters == ENDPOINTS
+    assert all(endpoint["description"] for endpoint in named.values())
+
+
+@pytest.fixture
+def four(upload: object, structure: bytes, texture: bytes) -> list[dict]:
+    """Four photographs of one size, uploaded."""
+    return [upload(f"{seed}.png", encoded(painted(80, 64, seed))) for seed in range(4)]
+
+
+def replayed(client: Client, result: str, photographs: list[dict], upload: object) -> None:
+    """Assert that the recipe in a result's metadata replays to the same bytes, over HTTP."""
+    with Image.open(result) as image:
+        texts = image.text
+    assert texts["Software"] == "swapae" and texts["swapae model"]
+    recipe = upload("recipe.json", texts["swapae recipe"].encode())
+    again = client.predict(recipe, photographs, api_name="/replay")
+    assert Path(again).read_bytes() == Path(result).read_bytes()
+
+
+HALF = {"height": 32, "width": 40, "runs": [255, 20, 0, 20] * 32}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "settings", "size"),
+    [
+        ("/swap", {"coarse": 0, "keep": "luminance"}, (80, 64)),
+        ("/swap", {"alpha": 0.5, "path": "spherical"}, (80, 64)),
+        ("/mix", {"third": 0.5, "fourth": 0.2}, (80, 64)),
+        ("/regions", {"paint": {"third": HALF, "protect": HALF}, "alpha": 0}, (80, 64)),
+        ("/directions", {"gains": {"warm": 1.5}, "alpha": 0}, (80, 64)),
+        ("/structure", {"right": 30, "flip": True, "scale": 150}, (80, 64)),
+        ("/structure", {"right": -20, "leave": True, "shape": 0.3}, (80, 64)),
+        ("/structure", {"wider": 50}, (120, 64)),
+        ("/structure", {"join": ["texture", "fourth"], "seam": 20, "shared": 0.5}, (208, 64)),
+    ],
+)
+def test_api_edits_and_every_edit_has_a_recipe(
+    client: Client, four: list[dict], upload: object, endpoint: str, settings: dict, size: tuple[int, int]
+) -> None:
+    photographs = four[: ENDPOINTS[endpoint].count("_image")]
+    settings = {"alpha": 1, **settings}
+    result = client.predict(*photographs, **settings, api_name=endpoint)
+    with Image.open(result) as image:
+        assert (image.format, image.size) == ("PNG", size)
+    replayed(client, result, four, upload)
+    plain = client.predict(*four[:2], settings["alpha"], api_name="/swap")
+    assert Path(plain).read_bytes() != Path(result).read_bytes()
+
+
+def test_api_translates_between_kinds(client: Client, four: list[dict], upload: object) -> None:
+    result = client.predict(four[0], four[:2], four[2:], 1, api_name="/translate")
+    replayed(client, result, four, upload)
+    with pytest.raises(AppError, match="Give 1 to 6 photographs of the one kind, and of the other"):
+        client.predict(four[0], [], four[2:], 1, api_name="/translate")
+
+
+def test_api_selects_what_is_similar(client: Client, four: list[dict]) -> None:
+    everything = client.predict(four[0], 0.5, 0.5, -1, api_name="/similar")
+    assert everything == {"height": 16, "width": 20, "runs": [255, 320]}
+    some = client.predict(four[0], 0.99, 1, 0.95, api_name="/similar")
+    assert 0 < sum(some["runs"][1::2]) == 320 and some["runs"][0] in (0, 255)
+    with pytest.raises(AppError, match="Likeness must be a number from -1 to 1"):
+        client.predict(four[0], 0.5, 0.5, 2, api_name="/similar")
+
+
+@pytest.mark.parametrize(
+    ("kind", "format", "frames", "back"), [("edit", "gif", 6, True), ("textures", "webp", 10, False)]
+)
+def test_api_films(client: Client, four: list[dict], kind: str, format: str, frames: int, back: bool) -> None:
+    settings = {"kind": kind, "format": format, "frames": 3, "back": back}
+    result = client.predict(*four, **settings, api_name="/film")
+    with Image.open(result) as film:
+        assert (film.format.lower(), film.n_frames, film.size) == (format, frames, (80, 64))
+
+
+def test_api_writes_mp4(client: Client, four: list[dict]) -> None:
+    result = client.predict(*four, kind="edit", format="mp4", frames=2, api_name="/film")
+    assert b"ftyp" in Path(result).read_bytes()[:16]
+
+
+def test_api_restyles_a_video(client: Client, model: SwapAE, upload: object, texture: bytes, tmp_path: Path) -> None:
+    frames = [painted(96, 64, 1), painted(96, 64, 1), painted(96, 64, 2)]
+    save_animation(frames, tmp_path / "in.mp4", frames_per_second=5)
+    data = (tmp_path / "in.mp4").read_bytes()
+    result = client.predict(upload("a.mp4", data), upload("b.png", texture), 1, api_name="/restyle")
+    with open_video(result) as video:
+        assert video.rate == 5 and [frame.shape for frame in video.frames] == [(64, 96, 3)] * 3
+    for name, bad in (("none.mp4", b"nothing"), ("cut.mp4", data[: len(data) // 2]), ("a.mp4", texture)):
+        with pytest.raises(AppError) as caught:
+            client.predict(upload(name, bad), upload("b.png", texture), 1, api_name="/restyle")
+        assert "video" in str(caught.value) and "/" not in str(caught.value).replace("/O", "")
+    with pytest.raises(AppError, match="Video: give a file"):
+        client.predict(None, upload("b.png", texture), 1, api_name="/restyle")
+
+
+def test_long_videos_are_refused(
+    model: SwapAE, texture: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_animation([painted(64, 64, 1)] * 4, tmp_path / "in.mp4", frames_per_second=5)
+    monkeypatch.setattr(restyling, "MAX_VIDEO_FRAMES", 3)
+    with pytest.raises(UserError, match="the video has over 3 frames"):
+        restyle_video(Studio(model), str(tmp_path / "in.mp4"), texture, tmp_path / "out.mp4", 1)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def raw(client: Client, endpoint: str, arguments: list) -> str:
+    """What the server answers to a call as curl makes it: `gradio_client` would upload files of this machine."""
+    url = f"{client.src}gradio_api/call{endpoint}"
+    body = json.dumps({"data": arguments}).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        event = json.load(answer)["event_id"]
+    with urllib.request.urlopen(f"{url}/{event}") as answer:
+        return answer.read().decode()
+
+
+@pytest.mark.parametrize("path", [str(Path(__file__)), "/etc/passwd", "../../etc/passwd"])
+def test_api_reads_no_file_but_uploads(client: Client, path: str) -> None:
+    inside = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    good = {"path": raw_upload(client), "meta": {"_type": "gradio.FileData"}}
+    rest = [1, "nothing", 1, 1, 1, "linear", EMBEDDED]
+    assert "event: complete" in raw(client, "/swap", [good, good, *rest])
+    for endpoint, arguments in (
+        ("/swap", [inside, good, *rest]),
+        ("/translate", [good, [inside], [inside], 1]),
+        ("/replay", [inside, [good], EMBEDDED]),
+        ("/replay", [good, [inside], EMBEDDED]),
+        ("/restyle", [inside, good, 1, EMBEDDED]),
+    ):
+        answer = raw(client, endpoint, arguments)
+        assert "event: error" in answer and "root:" not in answer and "def " not in answer
+
+
+def raw_upload(client: Client) -> str:
+    """The path of a picture in the server's folder."""
+    picture = encoded(painted(64, 64, 1))
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    request = urllib.request.Request(f"{client.src}gradio_api/upload", head + picture + b"\r\n--x--\r\n", kind)
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)[0]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "settings", "message"),
+    [
+        ("/swap", {"coarse": 2}, "Coarse shapes must be a number from 0 to 1, got '2'."),
+        ("/swap", {"keep": "all"}, "Keep of the photograph must be one of nothing, luminance, colour, got 'all'."),
+        ("/regions", {"alpha": 1, "paint": {"x": 1}}, "Painted regions must be masks by own, texture"),
+        ("/regions", {"alpha": 1, "paint": {"own": {"height": 2, "width": 2, "runs": [0, 3]}}}, "runs must be level"),
+        ("/directions", {"alpha": 1, "gains": {"<b>": 1}}, "There is no direction '<b>'; this model has warm."),
+        ("/directions", {"alpha": 1, "gains": 3}, "no gains by name"),
+        ("/structure", {"right": 100}, "wholly beyond the picture"),
+        ("/structure", {"taller": 50, "join": ["third"]}, "only while the picture is not taller"),
+        ("/film", {"frames": MAX_FRAMES}, "over 96: take fewer frames"),
+        ("/film", {"format": "../x"}, "Format must be one of gif, webp, mp4"),
+        ("/film", {"kind": "all"}, "Film must be one of"),
+    ],
+)
+def test_api_refuses_what_cannot_be(
+    client: Client, four: list[dict], endpoint: str, settings: dict, message: str
+) -> None:
+    with pytest.raises(AppError) as caught:
+        client.predict(*four[: ENDPOINTS[endpoint].count("_image")], **settings, api_name=endpoint)
+    text = str(caught.value)
+    assert message in text and text.endswith(".") and "\n" not in text
+
+
+def test_api_knows_only_allowed_models(client: Client, four: list[dict]) -> None:
+    known = client.predict(api_name="/models")
+    assert known == {"models": [EMBEDDED], "directions": ["warm"]}
+    for name in ("someone/else", "/etc", "../weights"):
+        with pytest.raises(AppError, match="not in the list of choices"):
+            client.predict(*four[:2], model=name, api_name="/swap")
+
+
+def test_api_refuses_recipes_that_are_none(client: Client, four: list[dict], upload: object) -> None:
+    with pytest.raises(AppError, match="The recipe is no JSON"):
+        client.predict(upload("recipe.json", b"nonsense"), four, api_name="/replay")
+    with pytest.raises(AppError, match="Recipe: give a photograph|Recipe: give a file"):
+        client.predict(None, four, api_name="/replay")
+
+
+# Behind the page
+
+
+def test_models_are_those_the_operator_allowed(model: SwapAE, structure: bytes, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    other = SwapAE(model.config).eval()
+    other.save_pretrained(tmp_path / "other")
+    models = Models(Studio(model), [str(tmp_path / "other"), str(tmp_path / "gone")])
+    assert models.names == [EMBEDDED, "other", str(tmp_path / "gone")]
+    files, values = {"structure": structure}, {"amount": 0}
+    images = [models.studio(name).edit(files, values).image for name in ("other", EMBEDDED)]
+    assert models.studio("other") is models.studio("other")
+    assert_same(images[1], Studio(model).edit(files, values).image)
+    assert np.any(np.asarray(images[0]) != np.asarray(images[1]))
+    assert "swapae" in models.card("other") and "flowers" in models.card("")
+    with pytest.raises(UserError, match="no such model; choose one of"):
+        models.studio(str(tmp_path))
+    with pytest.raises(UserError, match="no such folder"):
+        models.studio(str(tmp_path / "gone"))
+
+
+def test_history_keeps_a_slider_s_way_as_one_step_and_forgets_what_was_undone() -> None:
+    def step(amount: float, control: str, time: float) -> Step:
+        return Step({"amount": amount}, control, time, "")
+
+    history = History().added(step(1, "opening", 0))
+    for tenth in range(1, 6):
+        history = history.added(step(tenth / 10, "amount", 10 + tenth / 10))
+    history = history.added(step(0.2, "amount", 20)).added(step(0.2, "fine", 30))
+    assert [one.values["amount"] for one in history.steps] == [1, 0.5, 0.2]
+    assert history.moved(-5).values == {"amount": 1} and history.moved(9) == history
+    assert history.moved(1).added(step(0.5, "step", 35)) == history.moved(1)  # what is shown already is no step
+    branched = history.moved(1).added(step(0.9, "fine", 40))
+    assert [one.values["amount"] for one in branched.steps] == [1, 0.5, 0.9]
+    for number in range(100):
+        branched = branched.added(step(number, "fine", 100 + 10 * number))
+    assert len(branched.steps) == MOST and branched.position == MOST - 1
+
+
+def test_settings_at_their_defaults_make_no_edit_but_the_swap(model: SwapAE, structure: bytes, texture: bytes) -> None:
+    result = Studio(model).edit({"structure": structure, "texture": texture}, {})
+    assert [edit.name for edit in result.recipe.edits] == ["texture"]
+    assert [photograph.name for photograph in result.recipe.inputs] == ["structure", "texture"]
+    nothing = Studio(model).edit({"structure": structure}, {"amount": 0})
+    assert nothing.recipe.edits == () and nothing.outside is None
+    with pytest.raises(UserError, match="^Texture: give a photograph"):
+        Studio(model).edit({"structure": structure}, {})
+    with pytest.raises(UserError, match="^there is no setting 'colour'"):
+        Studio(model).edit({"structure": structure}, {"colour": 1})
+
+
+def test_settings_of_all_tabs_act_together(model: SwapAE, directions: Directions) -> None:
+    files = {role: encoded(painted(64, 64, seed)) for seed, role in enumerate(ROLES)}
+    files |= {"from 1": files["third"], "to 1": files["fourth"]}
+    mask = {"height": 4, "width": 4, "runs": [0, 8, 255, 8]}
+    values = {
+        **{"amount": 0.5, "fine": 0.5, "third": 0.5, "paint": {"own": mask, "directions": mask}, "gains": [1.0]},
+        **{"axes": [0.5], "translation": 1.0, "shape": 0.2, "right": 20.0, "keep": "colour"},
+    }
+    result = Studio(model, directions).edit(files, values)
+    names = "layers mix regions directions translate shape paste keep"
+    assert " ".join(edit.name for edit in result.recipe.edits) == names
+    assert len(in_words(result.recipe)) == len(result.recipe.edits)
+    assert result.outside is not None and result.outside > 0
+    wide = Studio(model, directions).edit(files, {"wider": 50, "join": ["third"], "leave": True, "right": 10})
+    assert [edit.name for edit in wide.recipe.edits] == ["texture", "move", "outpaint", "join"]
+    assert in_words(wide.recipe)[-1].startswith("Beside it third")
+    with pytest.raises(UserError, match="no directions yet"):
+        Studio(model).edit(files, values)
+
+
+def test_every_preset_makes_another_picture_or_none_on_purpose(model: SwapAE) -> None:
+    files = {role: encoded(painted(64, 64, seed)) for seed, role in enumerate((*ROLES, "from 1", "to 1"))}
+    studio = Studio(model)
+    plain = np.asarray(studio.edit(files, {}).image)
+    for tab, presets in PRESETS.items():
+        for number, (words, _) in enumerate(presets):
+            image = np.asarray(studio.edit(files, preset(tab, number, (16, 16))).image)
+            same = image.shape == plain.shape and np.array_equal(image, plain)
+            assert same == (words in ("None", "All of it")), words
 
 
 # Launching
@@ -395,7 +708,8 @@ def test_where_it_serves(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(SwapAE, "default", lambda: None)
-    monkeypatch.setattr(app, "build_demo", lambda model: Page())
+    monkeypatch.setattr(app, "directions_of", lambda model: None)
+    monkeypatch.setattr(app, "build_demo", lambda model, directions, allowed: Page())
     assert app.main(arguments) == 0
     assert (launched["server_name"], launched["server_port"]) == (host, port)
     assert launched["max_file_size"] == app.MAX_FILE_SIZE

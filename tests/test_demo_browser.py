@@ -7,11 +7,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from test_demo import NASTY, encoded, painted, served, tiny_model
 
-import app
+from swapae.animation import save_animation
+from swapae.demo import page as page_module
+from swapae.demo.examples import examples
+from swapae.demo.parts import MAX_FILE_SIZE
+from swapae.images import to_pil
+from swapae.recipes import Recipe
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +67,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(url)
-    expect(page.locator("#result img")).to_be_visible()
+    expect(page.locator("#result img").last).to_be_visible()
     yield page
     page.close()
     assert not strangers
@@ -68,8 +75,8 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 
 
 def source(page: Page, where: str = "#result img") -> str:
-    """The address of a picture, which Gradio derives from its pixels."""
-    address = page.locator(where).first.get_attribute("src")
+    """The address of a picture, which Gradio derives from its pixels; of the comparison's two, the result's."""
+    address = page.locator(where).last.get_attribute("src")
     assert address
     return address
 
@@ -78,7 +85,7 @@ def wait_for_another(page: Page, old: str, where: str = "#result img") -> str:
     """The new address, once the picture has changed and is drawn."""
     page.wait_for_function(
         """([where, old]) => {
-            const image = document.querySelector(where);
+            const image = [...document.querySelectorAll(where)].at(-1);
             return image && image.src && !image.src.endsWith(old) && image.complete && image.naturalWidth > 0;
         }""",
         arg=[where, old],
@@ -105,21 +112,21 @@ def test_opens_with_an_example_swapped_and_large(page: Page) -> None:
     boxes = {name: page.locator(f"#{name} img").first.bounding_box() for name in ("structure", "result")}
     assert boxes["result"]["width"] > 2 * boxes["structure"]["width"]
     assert boxes["result"]["height"] > 2 * boxes["structure"]["height"]
-    expect(page.locator("#comparison img").first).to_be_visible()
+    expect(page.locator("#result img")).to_have_count(2)
     expect(page.locator("#credits")).to_contain_text("CC BY 2.0")
     expect(page.locator("#credits a").first).to_have_attribute(
         "href", "https://www.flickr.com/photos/90389546@N00/3440366251/"
     )
-    expect(page.get_by_text("knows flowers")).to_be_visible()
+    expect(page.locator("#inputs").get_by_text("knows flowers")).to_be_visible()
 
 
 def test_uploads_and_the_slider_change_the_result(page: Page, photographs: dict[str, Path]) -> None:
     seen = [source(page)]
-    comparison = source(page, "#comparison img")
+    before = page.locator("#result img").first.get_attribute("src")
     upload(page, "structure", photographs["structure"])
     seen.append(wait_for_another(page, seen[-1]))
     expect(page.locator("#status")).to_contain_text("128 x 64 pixels")
-    wait_for_another(page, comparison, "#comparison img")
+    assert page.locator("#result img").first.get_attribute("src") != before
     upload(page, "texture", photographs["texture"])
     seen.append(wait_for_another(page, seen[-1]))
 
@@ -141,7 +148,7 @@ def test_uploads_and_the_slider_change_the_result(page: Page, photographs: dict[
     slider.press("End")
     assert float(slider.input_value()) == 1
     # Whatever the moves between showed: the last position wins, and it is the one of the uploads.
-    page.wait_for_function("end => document.querySelector('#result img').src.endsWith(end)", arg=seen[2])
+    page.wait_for_function("end => [...document.querySelectorAll('#result img')].at(-1).src.endsWith(end)", arg=seen[2])
 
 
 def test_examples_work_at_the_first_click_and_by_keyboard(page: Page) -> None:
@@ -188,7 +195,7 @@ def test_files_that_cannot_be_sent_are_answered_beside_it(
     sentence, input = page.locator("#texture-problem"), page.locator("#texture input[type=file]")
     for name, size, answer in (
         ("notes.txt", 10, "not a picture"),
-        ("large.png", app.MAX_FILE_SIZE + 1, "over 20 MB"),
+        ("large.png", MAX_FILE_SIZE + 1, "over 20 MB"),
     ):
         (tmp_path / name).write_bytes(bytes(size))
         for dropped in (False, True):
@@ -219,17 +226,141 @@ def test_taking_a_photograph_away_asks_for_another(page: Page) -> None:
     page.get_by_label("range slider for Texture strength").press("Home")
     expect(page.locator("#status")).to_contain_text("Two photographs are needed")
     page.locator("#examples button").nth(3).click()
-    expect(page.locator("#result img")).to_be_visible()
-    expect(page.locator("#comparison img").first).to_be_visible()
+    expect(page.locator("#result img").last).to_be_visible()
     expect(page.locator("#structure-problem")).to_be_hidden()
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Show a tab; its controls are there, and those of the others are not."""
+    page.get_by_role("tab", name=name, exact=True).click()
+    tab = name.lower()
+    expect(page.locator(f"#on-{tab}")).to_be_visible()
+    assert page.locator("#controls > .tabbed:visible").count() == 1
+
+
+def paint(page: Page) -> None:
+    """A stroke from the left to the right over the middle of the painter's photograph."""
+    canvas = page.locator("#painter canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    page.mouse.up()
+
+
+def test_the_main_action_of_every_tab(page: Page, tmp_path: Path) -> None:
+    opening = seen = source(page)
+    open_tab(page, "Mix")
+    slider = page.get_by_label("range slider for Third photograph")
+    slider.press("End")
+    seen = wait_for_another(page, seen)
+    assert float(slider.input_value()) == 1
+
+    open_tab(page, "Regions")
+    page.get_by_label("Fourth photograph's texture").check()
+    paint(page)
+    seen = wait_for_another(page, seen)
+    expect(page.locator("#status")).to_contain_text("outside what is painted")
+    page.locator("#painter canvas").press("ArrowDown")
+    page.get_by_label("Select similar by a click").check()
+    page.locator("#painter canvas").press("Space")
+    seen = wait_for_another(page, seen)
+    page.locator("#painter [data-do='clear all']").click()
+    wait_for_another(page, seen)
+    page.locator("#try-regions button").nth(1).click()
+    seen = wait_for_another(page, seen)
+
+    open_tab(page, "Directions")
+    page.get_by_label("range slider for Warm").press("End")
+    seen = wait_for_another(page, seen)
+
+    open_tab(page, "Structure")
+    page.locator("#try-regions button").nth(2).evaluate("button => button.click()")  # what keeps pixels keeps the size
+    seen = wait_for_another(page, seen)
+    page.locator("#try-structure button").nth(0).click()
+    expect(page.locator("#status")).to_contain_text("104 x 64 pixels")
+
+    open_tab(page, "Motion")
+    page.get_by_label("range slider for Frames").first.press("Home")
+    page.locator("#make-film").click()
+    expect(page.locator("#film img")).to_be_visible()
+    page.get_by_label("MP4").check()
+    page.locator("#make-film").click()
+    expect(page.locator("#video video")).to_be_visible()
+    expect(page.locator("#film-file a").first).to_be_visible()
+    page.get_by_role("button", name="Restyle a video").click()
+    save_animation([painted(96, 64, 1)] * 3, tmp_path / "in.mp4", frames_per_second=5)
+    page.locator("#video-in input[type=file]").set_input_files(tmp_path / "in.mp4")
+    page.locator("#video-in").get_by_text("in.mp4").wait_for()
+    page.locator("#restyle").click()
+    expect(page.locator("#film-problem")).to_contain_text("3 frames; flicker 0.00 of 255 levels")
+
+    page.get_by_role("tab", name="Your model", exact=True).click()
+    expect(page.locator("#device")).to_contain_text("million parameters")
+    open_tab(page, "About")
+    expect(page.locator("#on-about")).to_contain_text("arXiv:2007.00653")
+
+    page.locator("#reset").click()
+    page.wait_for_function("end => [...document.querySelectorAll('#result img')].at(-1).src.endsWith(end)", arg=opening)
+
+
+def test_undo_redo_history_and_downloads(page: Page, photographs: dict[str, Path], tmp_path: Path) -> None:
+    seen = [source(page)]
+    slider = page.get_by_label("range slider for Texture strength")
+    slider.press("Home")
+    seen.append(wait_for_another(page, seen[-1]))
+    page.locator("#try-swap button").nth(0).click()
+    seen.append(wait_for_another(page, seen[-1]))
+    assert float(slider.input_value()) == 0.5
+    steps = page.locator("#history button")
+    expect(steps).to_have_count(3)
+
+    def shows(number: int) -> None:
+        page.wait_for_function(
+            "end => [...document.querySelectorAll('#result img')].at(-1).src.endsWith(end)", arg=seen[number]
+        )
+        expect(steps.nth(number)).to_have_attribute("aria-current", "step")
+
+    page.locator("#undo").click()
+    shows(1)
+    assert float(slider.input_value()) == 0
+    page.keyboard.press("Control+z")
+    shows(0)
+    page.locator("#redo").click()
+    shows(1)
+    steps.nth(2).click()
+    shows(2)
+    page.get_by_role("button", name="Recipe in words").click()
+    expect(page.locator("#words")).to_contain_text("50 % of the texture of texture")
+
+    for what in ("picture", "recipe"):
+        with page.expect_download() as download:
+            page.locator(f"[data-save={what}]").click()
+        download.value.save_as(tmp_path / what)
+    recipe = Recipe.load(tmp_path / "recipe")
+    with Image.open(tmp_path / "picture") as image:
+        assert Recipe.from_json(image.text["swapae recipe"]) == recipe
+        pixels = np.asarray(image)
+    picture = recipe.replay(tiny_model(), [example.path for example in examples()])
+    np.testing.assert_array_equal(to_pil(picture), pixels)
+
+    page.locator("#reset").click()
+    wait_for_another(page, seen[2])
+    page.get_by_role("button", name="Replay a recipe").click()
+    (tmp_path / "recipe").rename(tmp_path / "recipe.json")
+    page.locator("#recipe-in input[type=file]").set_input_files(tmp_path / "recipe.json")
+    page.locator("#recipe-in").get_by_text("recipe.json").wait_for()
+    page.locator("#replay").click()
+    page.wait_for_function("end => [...document.querySelectorAll('#result img')].at(-1).src.endsWith(end)", arg=seen[2])
 
 
 def test_a_phone_sees_the_result_first_and_scrolls_only_down(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    tops = [page.locator(name).bounding_box()["y"] for name in ("#result", "#alpha", "#structure", "#examples")]
+    tops = [page.locator(name).bounding_box()["y"] for name in ("#result", "#amount", "#structure", "#examples")]
     assert tops == sorted(tops)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    result = page.locator("#result img").bounding_box()
+    result = page.locator("#result img").last.bounding_box()
     assert result["width"] > 300 and result["y"] + result["height"] < 844
 
 
@@ -241,12 +372,13 @@ def test_what_visitors_leave_behind_is_deleted(
 
     cache = tmp_path / "cache"
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
-    monkeypatch.setattr(app, "DELETE_CACHE", (1, 2))
+    monkeypatch.setattr(page_module, "DELETE_CACHE", (1, 2))
     with served(tiny_model()) as url:
         page_itself = files()
         assert page_itself
         page = browser.new_page()
         page.goto(url)
+        expect(page.locator("#result img").last).to_be_visible()
         seen = source(page)
         upload(page, "structure", photographs["structure"])
         seen = wait_for_another(page, seen)

@@ -18,6 +18,7 @@ from swapae.cli.directions import add_to_directions, apply_directions, list_dire
 from swapae.cli.motion import interpolate_textures, journey, sweep
 from swapae.cli.pictures import decode, encode, grid, reconstruct
 from swapae.cli.regions import regions, select_region
+from swapae.cli.replay import replay
 from swapae.cli.structure import join, move, outpaint, paste
 from swapae.cli.texture import mix, swap, translate_domain
 from swapae.cli.video import restyle_video
@@ -43,6 +44,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "journey": journey,
     "sweep": sweep,
     "restyle": restyle_video,
+    "replay": replay,
     "convert": convert,
 }
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {

@@ -1,4 +1,4 @@
-"""`Studio`: from the bytes of two photographs and a number to a hybrid, each photograph encoded only once."""
+"""`Studio`: from the bytes of photographs and the page's settings to a picture, each photograph encoded only once."""
 
 from __future__ import annotations
 
@@ -6,48 +6,109 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
+from torch import Tensor
 
-from swapae.codes import Codes
+from swapae import editing
+from swapae.animation import save_animation
+from swapae.demo.settings import Situation, Values, checked, edits_of
+from swapae.directions import Directions
+from swapae.edits import Canvas, Desk, Input, Regions
 from swapae.errors import PictureError, UserError
-from swapae.images import fit, load_image, to_pil
-from swapae.model import SwapAE
+from swapae.images import load_image, to_pil
+from swapae.model import DEFAULT_NOISE_SEED, SwapAE
+from swapae.recipe_values import MAX_PHOTOGRAPHS, Mask, choice, number, switch, whole
+from swapae.recipes import ModelId, Recipe, read_input
+from swapae.recipes import Photograph as Named
 
 # The short side is always the model's, so the aspect bounds the work and memory that one upload can ask for.
 MAX_ASPECT = 4
 PREVIEW_SIDE = 768
 CACHE_BYTES = 256 * 1024**2
+MAX_DOMAIN = 6  # photographs of each kind in a translation
+MAX_FRAMES = 96
+FORMATS = ("gif", "webp", "mp4")
+FILMS = ("edit", "textures")
 
 
 class Photograph(NamedTuple):
     """What is kept of an upload.
 
     Attributes:
-        codes: of a batch of one, on the model's device.
-        fitted: the picture as the model sees it, its short side `config.image_size`.
+        input: codes and pixels as the model sees them, of a batch of one, on the model's device.
         preview: the picture as the visitor sees it, no side over PREVIEW_SIDE.
+        sha256: of the file.
     """
 
-    codes: Codes
-    fitted: Image.Image
+    input: Input
     preview: Image.Image
+    sha256: str
 
     @property
     def nbytes(self) -> int:
         """Memory held by codes and pixels."""
-        pixels = sum(3 * image.width * image.height for image in (self.fitted, self.preview))
-        return pixels + sum(code.numel() * code.element_size() for code in self.codes)
+        tensors = (*self.input.codes, self.input.image)
+        pixels = 3 * self.preview.width * self.preview.height
+        return pixels + sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-class Hybrid(NamedTuple):
-    """A result, the structure photograph at the same size, and the seconds that it took."""
+class Result(NamedTuple):
+    """An edited picture.
+
+    Attributes:
+        image: with `Recipe.metadata` in its `info`, which PNG writers keep.
+        before: the photograph, of the same size.
+        recipe: how to make it again.
+        seconds: it took.
+        outside: mean change beyond the painted regions in 8-bit levels; None without regions.
+    """
 
     image: Image.Image
-    structure: Image.Image
+    before: Image.Image
+    recipe: Recipe
     seconds: float
+    outside: float | None
+
+
+class Cast:
+    """The photographs of a recipe, taken in as edits ask for them; the structure photograph is the first."""
+
+    def __init__(self, studio: Studio, files: Mapping[str, bytes | None]) -> None:
+        self.studio, self.files = studio, files
+        self.taken: dict[str, Photograph] = {}
+
+    def number(self, role: str) -> int:
+        """The place of a role's photograph.
+
+        Raises:
+            UserError: a sentence that begins with the role.
+        """
+        data, name = self.files.get(role), role.capitalize()
+        if role not in self.taken:
+            if data is None:
+                raise UserError(f"{name}: give a photograph")
+            try:
+                self.taken[role] = self.studio.photograph(data)
+            except PictureError as error:
+                raise PictureError(f"{name}: {error}") from error
+        return list(self.taken).index(role)
+
+    def domains(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The places of the photographs of both kinds, by the roles "from 1", "to 1" and so on.
+
+        Raises:
+            UserError: there are none of one kind, or too many.
+        """
+        kinds = [[role for role in self.files if role.startswith(kind)] for kind in ("from ", "to ")]
+        if not all(1 <= len(roles) <= MAX_DOMAIN for roles in kinds):
+            raise UserError(f"give 1 to {MAX_DOMAIN} photographs of the one kind, and of the other")
+        source, target = (tuple(self.number(role) for role in roles) for roles in kinds)
+        return source, target
 
 
 class Studio:
@@ -55,13 +116,15 @@ class Studio:
 
     Args:
         model: in evaluation mode.
+        directions: the model's, if it has any.
         cache_bytes: bound on what is kept of photographs; the one used longest ago goes first.
     """
 
-    def __init__(self, model: SwapAE, *, cache_bytes: int = CACHE_BYTES) -> None:
-        self.model = model
+    def __init__(self, model: SwapAE, directions: Directions | None = None, *, cache_bytes: int = CACHE_BYTES) -> None:
+        self.model, self.directions = model, directions
+        self.id = ModelId.of(model)
         self.cache_bytes = cache_bytes
-        self._kept: OrderedDict[bytes, Photograph] = OrderedDict()
+        self._kept: OrderedDict[str, Photograph] = OrderedDict()
         self._held = 0
         # Also held while encoding: two threads with the same new photograph must not both do the work.
         self._lock = threading.Lock()
@@ -75,12 +138,12 @@ class Studio:
         Raises:
             PictureError: a sentence for the visitor, without paths.
         """
-        key = hashlib.blake2b(data, digest_size=16).digest()
+        key = hashlib.sha256(data).hexdigest()
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-            photograph = self._encode(data)
+            photograph = Photograph(*self._encode(data), key)
             if photograph.nbytes <= self.cache_bytes:
                 self._kept[key] = photograph
                 self._held += photograph.nbytes
@@ -88,36 +151,167 @@ class Studio:
                 self._held -= self._kept.popitem(last=False)[1].nbytes
             return photograph
 
-    def swap(self, structure: bytes, texture: bytes, alpha: float = 1.0) -> Hybrid:
-        """The structure of one photograph in the texture of another, as `SwapAE.swap` makes it.
+    def edit(self, files: Mapping[str, bytes | None], values: Values) -> Result:
+        """The picture that photographs and settings make.
 
         Args:
-            structure, texture: files as `photograph` takes them.
-            alpha: from 0, the structure's own texture, to 1, the other's.
-
-        Returns:
-            Images with the structure's aspect and the model's short side.
+            files: by role (`settings.ROLES`; "from 1", "to 1" and so on for kinds), as `photograph` takes them.
+            values: of `settings.SETTINGS`, the defaults for those that are not given.
 
         Raises:
-            UserError: a sentence that begins with the input it is about.
+            UserError: a sentence that begins with the input or the setting it is about.
         """
-        # Put so that NaN fails too; True is an int, but no strength.
-        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
-            raise UserError(f"Texture strength must be a number from 0 to 1, got {str(alpha)[:20]!r}.")
-        chosen = []
-        for role, data in (("Structure", structure), ("Texture", texture)):
-            try:
-                chosen.append(self.photograph(data))
-            except PictureError as error:
-                raise PictureError(f"{role}: {error}") from error
+        recipe, desk = self.plan(files, values)
         start = time.perf_counter()
-        own, other = chosen
         with torch.inference_mode():
-            blend = torch.lerp(own.codes.texture, other.codes.texture, float(alpha))
-            image = to_pil(self.model.decode(Codes(own.codes.structure, blend)), own.fitted.size)
-        return Hybrid(image, own.fitted, time.perf_counter() - start)
+            picture = recipe.render(desk)
+        seconds = time.perf_counter() - start
+        image = to_pil(picture)
+        image.info = recipe.metadata()
+        before, outside = self._before(desk.inputs[0], image, recipe), self._beyond(recipe, desk, picture)
+        return Result(image, before, recipe, seconds, outside)
 
-    def _encode(self, data: bytes) -> Photograph:
+    def plan(self, files: Mapping[str, bytes | None], values: Values) -> tuple[Recipe, Desk]:
+        """The recipe of photographs and settings, and what it needs to be rendered.
+
+        Raises:
+            UserError: as of `edit`.
+        """
+        settings, cast = checked(values), Cast(self, files)
+        cast.number("structure")
+        grid = tuple(cast.taken["structure"].input.codes.structure.shape[2:])
+        edits = edits_of(settings, Situation(cast.number, grid, self.directions, cast.domains))
+        inputs = tuple(Named(role, photograph.sha256) for role, photograph in cast.taken.items())
+        if len(inputs) > MAX_PHOTOGRAPHS:
+            raise UserError(f"at most {MAX_PHOTOGRAPHS} photographs make a picture, got {len(inputs)}")
+        recipe = Recipe(self.id, inputs, tuple(edits), DEFAULT_NOISE_SEED)
+        return recipe, Desk(self.model, [one.input for one in cast.taken.values()], self.directions)
+
+    def replay(self, text: str | bytes, files: Sequence[bytes]) -> Result:
+        """The picture of a recipe from elsewhere.
+
+        Args:
+            text: the recipe's JSON.
+            files: its photographs, in any order.
+
+        Raises:
+            UserError: as of `Recipe.replay`.
+        """
+        recipe = Recipe.from_json(text)
+        start = time.perf_counter()
+        picture = recipe.replay(self.model, files, directions=self.directions)
+        image = to_pil(picture)
+        image.info = recipe.metadata()
+        return Result(image, image, recipe, time.perf_counter() - start, None)
+
+    def similar(self, data: bytes, across: Any, along: Any, likeness: Any) -> Mask:
+        """The region of a photograph that is like one point of it.
+
+        Args:
+            data: the photograph's file.
+            across, along: the point, from 0 at the left or the top to 1.
+            likeness: cosine from which a place belongs to it, -1 to 1.
+
+        Raises:
+            UserError: a sentence about what is wrong.
+        """
+        structure = self.photograph(data).input.codes.structure
+        point = (number(0, 1)("The point's height", along), number(0, 1)("The point's place across", across))
+        cell = tuple(
+            min(int(share * cells), cells - 1) for share, cells in zip(point, structure.shape[2:], strict=True)
+        )
+        threshold = number(-1, 1)("Likeness", likeness)
+        return Mask.from_tensor(editing.select_similar(structure, cell, threshold=threshold))
+
+    def film(
+        self,
+        files: Mapping[str, bytes | None],
+        values: Values,
+        path: Path,
+        *,
+        kind: str = "edit",
+        frames: int = 24,
+        rate: int = 12,
+        back: bool = True,
+        progress: Callable[[Iterator[Image.Image], int], Iterator[Image.Image]] = lambda frames, total: frames,
+    ) -> Path:
+        """A film of an edit coming about, or of its texture travelling through all photographs.
+
+        Args:
+            files, values: as in `edit`.
+            path: to write, ending in one of FORMATS.
+            kind: one of FILMS.
+            frames: from one stop to the next; all in all at most MAX_FRAMES.
+            rate: frames per second.
+            back: return to the beginning, for films that repeat.
+            progress: is given the frames and how many there are, and passes them on.
+
+        Raises:
+            UserError: a sentence about what is wrong.
+        """
+        choice(*FORMATS)("Format", path.suffix[1:])
+        choice(*FILMS)("Film", kind)
+        closed = switch("There and back", back)
+        steps = whole(2, MAX_FRAMES)("Frames", frames)
+        whole(1, 30)("Frames per second", rate)
+        recipe, desk = self.plan(files, values)
+        with torch.inference_mode():
+            canvas = recipe.canvas(desk)
+            stops = self._stops(files, canvas, desk) if kind == "textures" else [undone(canvas, desk), canvas]
+        total = len(stops) * steps if closed else (len(stops) - 1) * steps + 1
+        if total > MAX_FRAMES:
+            raise UserError(f"the film would have {total} frames, over {MAX_FRAMES}: take fewer frames")
+        pictures = self._frames(stops, steps, closed, recipe.noise)
+        return save_animation(progress(pictures, total), path, frames_per_second=rate)
+
+    def _stops(self, files: Mapping[str, bytes | None], canvas: Canvas, desk: Desk) -> list[Canvas]:
+        given = [data for role, data in files.items() if data is not None and " " not in role]
+        if len(given) < 2:
+            raise UserError("give two photographs or more to travel between")
+        textures = [self.photograph(data).input.codes.texture for data in given]
+        return [canvas._replace(textures=(texture,)) for texture in textures]
+
+    def _frames(self, stops: Sequence[Canvas], steps: int, closed: bool, noise: int) -> Iterator[Image.Image]:
+        layers = max(len(stop.textures) for stop in stops)
+        ways = [
+            editing.journey([stop.textures[layer % len(stop.textures)] for stop in stops], steps, closed=closed)
+            for layer in range(layers)
+        ]
+        structures = editing.journey([stop.structure for stop in stops], steps, closed=closed)
+        while True:
+            with torch.inference_mode():
+                structure, textures = next(structures, None), tuple(next(way, None) for way in ways)
+                if structure is None:
+                    return
+                frame = stops[-1]._replace(structure=structure, textures=textures)
+                picture = to_pil(frame.decode(self.model, noise))
+            yield picture
+
+    def _before(self, photograph: Input, image: Image.Image, recipe: Recipe) -> Image.Image:
+        fitted = to_pil(photograph.image, photograph.size)
+        if fitted.size == image.size:
+            return fitted
+        room = Image.new("RGB", image.size, (127, 127, 127))
+        joined = any(edit.name == "join" for edit in recipe.edits)
+        left = 0 if joined else (image.width - fitted.width) // 2
+        room.paste(fitted, (left, (image.height - fitted.height) // 2))
+        return room
+
+    def _beyond(self, recipe: Recipe, desk: Desk, picture: Tensor) -> float | None:
+        painted = next((edit for edit in recipe.edits if isinstance(edit, Regions)), None)
+        resized = any(edit.name in ("outpaint", "join") for edit in recipe.edits)
+        if painted is None or resized:
+            return None
+        rest = tuple(edit for edit in recipe.edits if edit is not painted)
+        masks = [editing.feather(one.to_tensor(), painted.radius) for one in painted.masks]
+        mask = torch.stack(masks).amax(0)
+        if mask.all():
+            return None
+        with torch.inference_mode():
+            plain = Recipe(recipe.model, recipe.inputs, rest, recipe.noise).render(desk)
+            return editing.change(plain, picture, mask).outside_mean
+
+    def _encode(self, data: bytes) -> tuple[Input, Image.Image]:
         image = load_image(data)
         short, long = sorted(image.size)
         if long > MAX_ASPECT * short:
@@ -125,12 +319,15 @@ class Studio:
                 f"the picture is {image.width}x{image.height}, over {MAX_ASPECT} times as long as wide: "
                 "crop it to a less extreme shape"
             )
-        config = self.model.config
-        tensor, size = fit(image, config.image_size, config.stride, config.minimum_side)
-        weight = next(self.model.parameters())
-        with torch.inference_mode():
-            codes = self.model.encode(tensor.to(weight.device, weight.dtype))
-        fitted = to_pil(tensor, size)
-        # In place, and only ever smaller; `fitted` no longer needs the large one.
+        encoded = read_input(self.model, image)
+        # In place, and only ever smaller; nobody else needs the large one.
         image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-        return Photograph(codes, fitted, image)
+        return encoded, image
+
+
+def undone(canvas: Canvas, desk: Desk) -> Canvas:
+    """The photograph before its edits, finished as they are; of another size, only its texture before them."""
+    structure, texture = desk.inputs[0].codes
+    if structure.shape != canvas.structure.shape:
+        structure = canvas.structure
+    return canvas._replace(structure=structure, textures=(texture,))

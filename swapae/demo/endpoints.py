@@ -1,0 +1,227 @@
+"""The page's functions for programs: `gradio_client`, curl and JavaScript call them by name.
+
+Every one takes photographs and plain numbers and gives back a PNG, whose metadata hold the recipe. They share the
+components of the page as descriptions of their parameters; no part of the page triggers them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from swapae.demo import parts
+from swapae.demo.films import Films
+from swapae.demo.models import Models
+from swapae.demo.restyling import restyle_video
+from swapae.demo.settings import ROLES
+from swapae.demo.tabs import Controls
+from swapae.errors import UserError
+
+
+def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], controls: Controls) -> None:
+    """Add all of them to the page that is being built."""
+
+    def files_of(paths: Sequence[str | None]) -> dict[str, bytes]:
+        roles = zip(ROLES, paths, strict=False)
+        return {role: parts.read(path, role.capitalize()) for role, path in roles if path}
+
+    def edit(model: str, paths: Sequence[str | None], **values: Any) -> Image.Image:
+        with sentences():
+            return models.studio(model).edit(files_of(paths), values).image
+
+    def swap(
+        structure_image: str | None,
+        texture_image: str | None,
+        alpha: float = 1,
+        keep: str = "nothing",
+        coarse: float = 1,
+        middle: float = 1,
+        fine: float = 1,
+        path: str = "linear",
+        model: str = "",
+    ) -> Any:
+        """The structure of one photograph in the texture of another."""
+        photographs = structure_image, texture_image
+        return edit(model, photographs, amount=alpha, keep=keep, coarse=coarse, middle=middle, fine=fine, path=path)
+
+    def mix(
+        structure_image: str | None,
+        texture_image: str | None,
+        third_image: str | None,
+        fourth_image: str | None,
+        alpha: float = 1,
+        third: float = 0.5,
+        fourth: float = 0,
+        model: str = "",
+    ) -> Any:
+        """The textures of several photographs at once."""
+        photographs = structure_image, texture_image, third_image, fourth_image
+        return edit(model, photographs, amount=alpha, third=third, fourth=fourth)
+
+    def regions(
+        structure_image: str | None,
+        texture_image: str | None,
+        third_image: str | None,
+        fourth_image: str | None,
+        alpha: float,
+        paint: Any,
+        feather: int = 1,
+        model: str = "",
+    ) -> Any:
+        """Each photograph's texture where its mask says; masks by layer, as /similar gives them."""
+        photographs = structure_image, texture_image, third_image, fourth_image
+        return edit(model, photographs, amount=alpha, paint=paint, feather=feather)
+
+    def similar(
+        structure_image: str | None, across: float, along: float, likeness: float = 0.9, model: str = ""
+    ) -> Any:
+        """The mask of all that is like one point of a photograph: its place from 0 to 1, across and along."""
+        with sentences():
+            data = parts.read(structure_image, "Structure")
+            return models.studio(model).similar(data, across, along, likeness).to_plain()
+
+    def directions(
+        structure_image: str | None, texture_image: str | None, alpha: float, gains: Any, model: str = ""
+    ) -> Any:
+        """A photograph moved along named directions, {name: gain}; /models lists the names."""
+        with sentences():
+            studio = models.studio(model)
+            known = list(studio.directions.named) if studio.directions else []
+            if not isinstance(gains, dict) or (unknown := sorted(map(str, gains.keys() - set(known)))):
+                wrong = f"no direction {unknown[0][:40]!r}" if isinstance(gains, dict) else "no gains by name"
+                raise UserError(f"there is {wrong}; this model has {', '.join(known) or 'none'}")
+            ordered = [gains.get(name, 0) for name in known]
+            files = files_of((structure_image, texture_image))
+            return studio.edit(files, {"amount": alpha, "gains": ordered}).image
+
+    def translate(
+        structure_image: str | None, from_images: list[str] | None, to_images: list[str] | None, gain: float = 1
+    ) -> Any:
+        """A photograph moved from the look of some photographs to that of others."""
+        with sentences():
+            files = files_of((structure_image,))
+            for name, paths in (("from", from_images), ("to", to_images)):
+                files |= {f"{name} {number}": parts.read(path) for number, path in enumerate((paths or [])[:8], 1)}
+            return models.first.edit(files, {"amount": 0, "translation": gain}).image
+
+    structure_names = (
+        *("shape", "across", "along", "piece", "right", "down", "scale", "flip", "leave"),
+        *("wider", "taller", "join", "seam", "shared"),
+    )
+
+    def structure(
+        structure_image: str | None,
+        texture_image: str | None,
+        third_image: str | None,
+        fourth_image: str | None,
+        alpha: float = 1,
+        shape: float = 0,
+        across: float = 50,
+        along: float = 50,
+        piece: float = 40,
+        right: float = 0,
+        down: float = 0,
+        scale: float = 100,
+        flip: bool = False,
+        leave: bool = False,
+        wider: float = 0,
+        taller: float = 0,
+        join: list[str] | None = None,
+        seam: float = 20,
+        shared: float = 1,
+        model: str = "",
+    ) -> Any:
+        """A piece copied or moved, shapes blended, the picture widened or joined with others."""
+        given = locals()
+        values = {name: given[name] for name in structure_names} | {"join": join or []}
+        photographs = structure_image, texture_image, third_image, fourth_image
+        return edit(model, photographs, amount=alpha, **values)
+
+    def film(
+        structure_image: str | None,
+        texture_image: str | None,
+        third_image: str | None,
+        fourth_image: str | None,
+        alpha: float = 1,
+        kind: str = "edit",
+        frames: int = 16,
+        rate: int = 12,
+        back: bool = True,
+        format: str = "webp",
+        model: str = "",
+    ) -> Any:
+        """A film of the texture coming about ("edit"), or of it travelling through all photographs ("textures")."""
+        paths = structure_image, texture_image, third_image, fourth_image
+        with sentences():
+            wishes: dict[str, Any] = {"kind": kind, "frames": frames, "rate": rate, "back": back}
+            studio, path = models.studio(model), films.new(format)
+            return str(studio.film(files_of(paths), {"amount": alpha}, path, **wishes))
+
+    def restyle(video: str | None, texture_image: str | None, alpha: float = 1, model: str = "") -> Any:
+        """A video's frames in the texture of a photograph, at their own rate and without sound."""
+        with sentences():
+            if not video:
+                raise UserError("Video: give a file")
+            texture, path = parts.read(texture_image, "Texture"), films.new("mp4")
+            restyle_video(models.studio(model), video, texture, path, alpha)
+            return str(path)
+
+    def replay(recipe: Any, images: list[str] | None, model: str = "") -> Any:
+        """The picture of a recipe, from its photographs in any order."""
+        with sentences():
+            text = parts.read(recipe, "Recipe")
+            return models.studio(model).replay(text, [parts.read(path) for path in images or []]).image
+
+    def models_here() -> Any:
+        """The models that may be chosen, and the names of their directions if they are loaded."""
+        known = models.first.directions
+        return {"models": models.names, "directions": list(known.named) if known else []}
+
+    picture = gr.Image(visible=False, format="png", label="Result", elem_id="api-result")
+    plain = gr.JSON(visible=False, label="JSON")
+    paint = gr.JSON({}, visible=False, label="Masks by layer: third, fourth, texture, own or protect")
+    gains = gr.JSON({}, visible=False, label="Gains by the names of directions")
+    recipe_file = parts.Files(None, visible=False, label="Recipe, a .json file")
+    images = parts.Files(None, visible=False, file_count="multiple", label="Photographs")
+    moving = gr.File(visible=False, label="Film")
+    point = [
+        parts.Strength(0, 1, 0.5, visible=False, label=label)
+        for label in ("Point, from the left", "Point, from the top")
+    ]
+    likeness = parts.Strength(-1, 1, 0.9, visible=False, label="Likeness")
+    gain = parts.Strength(-3, 3, 1, visible=False, label="Gain")
+
+    named, others = controls.named, controls.others
+    views = [view for view, _, _ in slots.values()]
+    two, model = views[:2], others["model"]
+    by_layer = [named[name] for name in ("keep", "coarse", "middle", "fine", "path")]
+    endpoint(swap, [*two, named["amount"], *by_layer, model], picture)
+    endpoint(mix, [*views, named["amount"], named["third"], named["fourth"], model], picture)
+    endpoint(regions, [*views, named["amount"], paint, named["feather"], model], picture)
+    endpoint(similar, [views[0], *point, likeness, model], plain)
+    endpoint(directions, [*two, named["amount"], gains, model], picture)
+    endpoint(translate, [views[0], others["from"], others["to"], gain], picture)
+    endpoint(structure, [*views, named["amount"], *(named[name] for name in structure_names), model], picture)
+    wishes = [others[name] for name in ("kind", "frames", "rate", "back", "format")]
+    endpoint(film, [*views, named["amount"], *wishes, model], moving)
+    endpoint(restyle, [others["video"], views[1], named["amount"], model], moving)
+    endpoint(replay, [recipe_file, images, model], picture)
+    endpoint(models_here, [], plain, name="models")
+
+
+def endpoint(function: Callable, inputs: list[Any], output: Any, *, name: str = "") -> None:
+    """Let programs call a function; no part of the page triggers it."""
+    gr.on([], function, inputs, output, api_name=name or function.__name__, concurrency_id="model", concurrency_limit=1)
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """Turns what a visitor can do something about into Gradio's error, as a sentence."""
+    try:
+        yield
+    except UserError as error:
+        raise gr.Error(parts.sentence(error), print_exception=False) from None

@@ -1,0 +1,84 @@
+"""The models that visitors may choose: those that the operator allowed, loaded when first wanted."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+from swapae import hub
+from swapae.demo.studio import Studio
+from swapae.directions import Directions
+from swapae.errors import UserError
+from swapae.model import SwapAE
+
+EMBEDDED = "flowers (comes with swapae)"
+MOST_LOADED = 2
+
+
+class Models:
+    """Studios by the names that visitors see; threads may share it.
+
+    Args:
+        first: the studio of the model that the page opens with.
+        allowed: folders, or "owner/name" on the Hub, that visitors may choose as well.
+    """
+
+    def __init__(self, first: Studio, allowed: Sequence[str] = ()) -> None:
+        self.first = first
+        self.sources = {shown_name(source): source for source in allowed}
+        self._loaded: OrderedDict[str, Studio] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def names(self) -> list[str]:
+        """What visitors may choose."""
+        return [EMBEDDED, *self.sources]
+
+    def studio(self, name: object) -> Studio:
+        """The studio of a model.
+
+        Raises:
+            UserError: it is not among those allowed, or cannot be loaded.
+        """
+        if name in (None, "", EMBEDDED):
+            return self.first
+        if not isinstance(name, str) or name not in self.sources:
+            raise UserError(f"this page has no such model; choose one of {', '.join(self.names)}")
+        with self._lock:
+            if name not in self._loaded:
+                source = self.sources[name]
+                model = SwapAE.from_pretrained(source)
+                self._loaded[name] = Studio(model, directions_of(model, source))
+            self._loaded.move_to_end(name)
+            while len(self._loaded) > MOST_LOADED:
+                self._loaded.popitem(last=False)
+            return self._loaded[name]
+
+    def card(self, name: object) -> str:
+        """The text of a model's card, or why there is none.
+
+        Raises:
+            UserError: as of `studio`.
+        """
+        self.studio(name)
+        source = hub.EMBEDDED if name in (None, "", EMBEDDED) else self.sources[str(name)]
+        try:
+            config, _ = hub.model_files(source, also=(hub.CARD_FILE,), local_files_only=True)
+            return (config.parent / hub.CARD_FILE).read_text(encoding="utf-8")[:20_000]
+        except (UserError, OSError, ValueError):
+            return "This model has no card here."
+
+
+def directions_of(model: SwapAE, source: str | Path = hub.EMBEDDED) -> Directions | None:
+    """The directions beside a model's weights; None if there are none, or none of this model."""
+    try:
+        return Directions.from_pretrained(model, source)
+    except UserError:
+        return None
+
+
+def shown_name(source: str) -> str:
+    """What visitors see of a model's place: a folder's name alone, without the folders it is in."""
+    return Path(source).name if Path(source).is_dir() else source
