@@ -180,7 +180,8 @@ def test_the_installed_program(run, tmp_path):
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert Image.open(tmp_path / "out.png").size == (179, 128)  # the embedded model, at its size
+    config = SwapAE.default().config  # at whose size the picture is, 60 by 84 pixels before
+    assert Image.open(tmp_path / "out.png").size == (round(config.image_size * 84 / 60), config.image_size)
 
 
 def test_loaded_codes_are_what_was_saved(run):
