@@ -350,7 +350,7 @@ def test_undo_redo_history_and_downloads(page: Page, photographs: dict[str, Path
     page.get_by_role("button", name="Replay a recipe").click()
     (tmp_path / "recipe").rename(tmp_path / "recipe.json")
     page.locator("#recipe-in input[type=file]").set_input_files(tmp_path / "recipe.json")
-    page.locator("#recipe-in").get_by_text("recipe.json").wait_for()
+    page.locator("#recipe-in a").first.wait_for()
     page.locator("#replay").click()
     page.wait_for_function("end => [...document.querySelectorAll('#result img')].at(-1).src.endsWith(end)", arg=seen[2])
 
