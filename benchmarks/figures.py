@@ -23,17 +23,24 @@ from swapae.images import fit, load_image, save_image, to_pil
 
 STRUCTURES = [
     "daisy_3440366251_5b9bdf27c9_m.jpg",
-    "dandelion_16949657389_ac0ee80fd1_m.jpg",
-    "roses_3667366832_7a8017c528_n.jpg",
-    "sunflowers_197011740_21825de2bf.jpg",
-    "tulips_16862349256_0a1f91ab53.jpg",
+    "dandelion_18876985840_7531dc8e6a.jpg",
+    "roses_394990940_7af082cf8d_n.jpg",
+    "sunflowers_15054866658_c1a6223403_m.jpg",
     "tulips_510698601_9f61d6f8d8.jpg",
+    "tulips_7179796338_05e8b1c87b.jpg",
 ]
-TEXTURES = STRUCTURES
-PAIRS = [(0, 4), (1, 5), (3, 2)]
+TEXTURES = [
+    "daisy_18622672908_eab6dc9140_n.jpg",
+    "dandelion_506660896_c903cca1f0.jpg",
+    "roses_3667366832_7a8017c528_n.jpg",
+    "sunflowers_1715303025_e7065327e2.jpg",
+    "tulips_12883412424_cb5086b43f_n.jpg",
+    "tulips_14027372499_30f934d24f_m.jpg",
+]
+PAIRS = [(0, 4), (4, 3), (3, 2)]
 ALPHAS = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 GAINS = [-1.5, -0.75, 0.0, 0.75, 1.5]
-EDITED = 1
+EDITED = 4  # which of the structures the directions are shown on
 CELL = 160
 
 
