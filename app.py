@@ -32,6 +32,8 @@ LAUNCH: dict[str, Any] = {
     ),
     "css": CSS + tab_rules(),
     "max_file_size": MAX_FILE_SIZE,
+    # Visitors whose history is remembered; of more, the ones who came first are forgotten.
+    "state_session_capacity": 200,
     "footer_links": ["api", "settings"],
 }
 

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,9 +76,9 @@ def tiny_directions(model: SwapAE) -> Directions:
 
 
 @contextlib.contextmanager
-def served(model: SwapAE) -> Iterator[str]:
+def served(model: SwapAE, directions: Directions | None = None, allowed: Sequence[str] = ()) -> Iterator[str]:
     """The address of the page for `model`, as `python app.py` launches it."""
-    demo = app.build_demo(model, tiny_directions(model))
+    demo = app.build_demo(model, directions, allowed)
     _, url, _ = demo.launch(
         server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True, **app.LAUNCH
     )
@@ -284,7 +284,7 @@ def client(model: SwapAE, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A client of the page; afterwards, that nothing but this machine was connected to."""
     global _CONNECTIONS
     _CONNECTIONS = []
-    with served(model) as url:
+    with served(model, tiny_directions(model)) as url:
         yield Client(url, verbose=False, analytics_enabled=False, download_files=tmp_path_factory.mktemp("results"))
     seen, _CONNECTIONS = _CONNECTIONS, None
     assert seen and set(seen) <= {"127.0.0.1", "::1"}

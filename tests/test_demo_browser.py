@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_demo import NASTY, encoded, painted, served, tiny_model
+from test_demo import NASTY, encoded, painted, served, tiny_directions, tiny_model
 
+from swapae import SwapAE
 from swapae.animation import save_animation
 from swapae.demo import page as page_module
 from swapae.demo.examples import examples
@@ -48,7 +50,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with served(tiny_model()) as url:
+    model = tiny_model()
+    with served(model, tiny_directions(model)) as url:
         yield url
 
 
@@ -350,9 +353,31 @@ def test_undo_redo_history_and_downloads(page: Page, photographs: dict[str, Path
     page.get_by_role("button", name="Replay a recipe").click()
     (tmp_path / "recipe").rename(tmp_path / "recipe.json")
     page.locator("#recipe-in input[type=file]").set_input_files(tmp_path / "recipe.json")
-    page.locator("#recipe-in").get_by_text("recipe.json").wait_for()
+    page.locator("#recipe-in a").first.wait_for()
     page.locator("#replay").click()
     page.wait_for_function("end => [...document.querySelectorAll('#result img')].at(-1).src.endsWith(end)", arg=seen[2])
+
+
+def test_a_model_the_operator_allowed_brings_its_directions(browser: Browser, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    other = SwapAE(tiny_model().config).eval()
+    other.save_pretrained(tmp_path / "other")
+    tiny_directions(other).save(tmp_path / "other" / "directions.safetensors", other)
+    with served(tiny_model(), None, [str(tmp_path / "other")]) as url:
+        page = browser.new_page()
+        page.goto(url)
+        expect(page.locator("#result img").last).to_be_visible()
+        seen = source(page)
+        open_tab(page, "Directions")
+        expect(page.locator("#no-directions")).to_contain_text("no named directions yet")
+        page.get_by_role("tab", name="Your model", exact=True).click()
+        page.get_by_label("Model", exact=True).click()
+        page.get_by_role("option", name="other", exact=True).click()
+        seen = wait_for_another(page, seen)
+        open_tab(page, "Directions")
+        page.get_by_label("range slider for Warm").press("End")
+        wait_for_another(page, seen)
+        page.close()
 
 
 def test_a_phone_sees_the_result_first_and_scrolls_only_down(page: Page) -> None:

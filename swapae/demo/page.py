@@ -375,20 +375,20 @@ class Page:
                             recipe=downloads.props["recipe"],
                         )
                     self.strip = gr.HTML(strip, js_on_load=parts.PICK, apply_default_css=False, elem_id="history")
-                    with gr.Accordion("Recipe in words", open=False):
-                        self.words = gr.HTML(words, apply_default_css=False, elem_id="words")
-                    with gr.Accordion("Replay a recipe", open=False):
-                        recipe = parts.Files(None, label="Recipe", file_types=[".json"], height=90, elem_id="recipe-in")
-                        images = parts.Files(
-                            None,
-                            label="Its photographs, but for those that are here already",
-                            file_count="multiple",
-                            height=90,
-                            elem_id="recipe-photographs",
-                        )
-                        replay = gr.Button("Replay", elem_id="replay")
                 with gr.Column(scale=4, min_width=260, elem_id="controls"):
                     self.controls = tabs.all_controls(studio, self.models.names)
+            with gr.Accordion("Recipe in words", open=False):
+                self.words = gr.HTML(words, apply_default_css=False, elem_id="words")
+            with gr.Accordion("Replay a recipe", open=False):
+                recipe = parts.Files(None, label="Recipe", file_types=[".json"], height=90, elem_id="recipe-in")
+                images = parts.Files(
+                    None,
+                    label="Its photographs, but for those that are here already",
+                    file_count="multiple",
+                    height=90,
+                    elem_id="recipe-photographs",
+                )
+                replay = gr.Button("Replay", elem_id="replay")
             pairs = gr.HTML(
                 parts.pairs_html(self.gallery), js_on_load=parts.PICK, apply_default_css=False, elem_id="examples"
             )

@@ -50,7 +50,9 @@ CSS = """
 #painter fieldset { border: 0; padding: 0; margin: 6px 0 0; display: grid; gap: 4px; }
 #painter input[type=range] { width: 90px; }
 /* The browser's own marks: Gradio's reset takes them away. */
-#painter input[type=radio], #painter input[type=checkbox] { appearance: auto; accent-color: var(--color-accent); }
+#painter input[type=radio], #painter input[type=checkbox] { appearance: auto; }
+#painter input { accent-color: var(--color-accent); }
+.dark #painter { color-scheme: dark; }
 #painter i { width: 14px; height: 14px; border-radius: 4px; border: 1px solid var(--border-color-primary); }
 .tint-third { background: #f59e0b; } .tint-fourth { background: #3b82f6; } .tint-texture { background: #ec4899; }
 .tint-own { background: #fff; } .tint-protect { background: #22c55e; } .tint-directions { background: #a855f7; }
