@@ -41,7 +41,7 @@ PAIRS = [(0, 4), (4, 3), (3, 2)]
 ALPHAS = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 GAINS = [-1.5, -0.75, 0.0, 0.75, 1.5]
 EDITED = 4  # which of the structures the directions are shown on
-CELL = 160
+CELL = 128
 
 
 class Painter:

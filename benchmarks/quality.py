@@ -84,7 +84,8 @@ def measure(model: SwapAE, images: Sequence[Tensor], training: Sequence[Tensor])
         )
         sets["reconstructions"].append(pooled(alex.features(reconstruction)))
     for i, j in tqdm(random_pairs(len(images), SWAPS), desc="hybrids"):
-        hybrid = alex.features(model.decode(Codes(codes[i].structure, codes[j].texture)).clamp(-1, 1))
+        picture = model.decode(Codes(codes[i].structure, codes[j].texture)).clamp(-1, 1)
+        hybrid = alex.features(picture)
         at = STRUCTURE_LAYER
         to_structure = structure_distance(hybrid[at], layers[i][at])
         to_texture = structure_distance(hybrid[at], layers[j][at])
@@ -97,6 +98,7 @@ def measure(model: SwapAE, images: Sequence[Tensor], training: Sequence[Tensor])
             texture_to_structure_image=own,
             texture_between_images=texture_distance(layers[i], layers[j]),
             nearer_texture=100.0 * (other < own),
+            nearer_colour=100.0 * (texture_distance([picture], [images[j]]) < texture_distance([picture], [images[i]])),
         )
         sets["hybrids"].append(pooled(hybrid))
     figures = sums.means()
@@ -105,7 +107,7 @@ def measure(model: SwapAE, images: Sequence[Tensor], training: Sequence[Tensor])
         groups = torch.cat(features).split(len(images))
         groups = [group for group in groups if len(group) == len(images)]
         figures[f"frechet_{name}"] = statistics.fmean(frechet_distance(group, reference) for group in groups)
-        figures[f"kernel_{name}"] = kernel_distance(torch.cat(features), reference)
+        figures[f"kernel_{name}"] = 1000 * kernel_distance(torch.cat(features), reference)
     figures["swap_ms"] = median_milliseconds(model, images[0], images[1])
     return {"photographs": len(images), "swaps": SWAPS, **{name: round(value, 4) for name, value in figures.items()}}
 
@@ -137,12 +139,13 @@ NAMES = {
     "texture_to_structure_image": "hybrid's texture distance to the structure image",
     "texture_between_images": "texture distance of the two images",
     "nearer_texture": "hybrids nearer in texture to the texture image, %",
+    "nearer_colour": "hybrids nearer in colour (means and deviations) to the texture image, %",
     "frechet_real": "Frechet distance (AlexNet) of the validation photographs",
     "frechet_reconstructions": "Frechet distance (AlexNet) of reconstructions",
     "frechet_hybrids": "Frechet distance (AlexNet) of hybrids",
-    "kernel_real": "kernel distance (AlexNet) of the validation photographs",
-    "kernel_reconstructions": "kernel distance (AlexNet) of reconstructions",
-    "kernel_hybrids": "kernel distance (AlexNet) of hybrids",
+    "kernel_real": "kernel distance (AlexNet), times 1000, of the validation photographs",
+    "kernel_reconstructions": "kernel distance (AlexNet), times 1000, of reconstructions",
+    "kernel_hybrids": "kernel distance (AlexNet), times 1000, of hybrids",
     "swap_ms": "a swap, median ms",
 }
 
