@@ -109,9 +109,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     Raises:
         ValueError: fewer than two samples.
     """
-    if min(len(a), len(b)) < 2:
-        raise ValueError(f"a covariance takes 2 or more samples, got {len(a)} and {len(b)}")
-    a, b = a.double(), b.double()
+    a, b = samples(a, b)
     first, second = (torch.cov(features.T).reshape(a.shape[1], a.shape[1]) for features in (a, b))
     # The trace of (first second)^(1/2), by a symmetric matrix of the same eigenvalues.
     values, vectors = torch.linalg.eigh(first)
@@ -130,9 +128,7 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
     Raises:
         ValueError: fewer than two samples.
     """
-    if min(len(a), len(b)) < 2:
-        raise ValueError(f"an unbiased estimate takes 2 or more samples, got {len(a)} and {len(b)}")
-    a, b = a.double(), b.double()
+    a, b = samples(a, b)
 
     def kernel(x: Tensor, y: Tensor) -> Tensor:
         return (x @ y.T / x.shape[1] + 1) ** 3
@@ -142,3 +138,10 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
         return (similarities.sum() - similarities.trace()) / (len(x) * (len(x) - 1))
 
     return (among(a) + among(b) - 2 * kernel(a, b).mean()).item()
+
+
+def samples(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Two sets of features in float64; ValueError if one has fewer than the two that a spread takes."""
+    if min(len(a), len(b)) < 2:
+        raise ValueError(f"a distance of sets takes 2 or more samples of each, got {len(a)} and {len(b)}")
+    return a.double(), b.double()
