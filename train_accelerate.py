@@ -40,7 +40,7 @@ from swapae.errors import UserError, first_line
 from swapae.estimates import describe, estimate, throughput
 from swapae.evaluation import Evaluation
 from swapae.initial import freeze, start_from
-from swapae.losses import RECIPES
+from swapae.losses import RECIPES, LossWeights
 from swapae.lpips import LPIPS
 from swapae.run import SAMPLES, Run, check_output
 from swapae.sources import open_source
@@ -163,12 +163,13 @@ def train(config: TrainConfig) -> None:
     preset = PRESETS[config.preset] if config.resolution is None else PRESETS[config.preset].at(config.resolution)
     if config.dry_run:
         return dry_run(config, preset, accelerator)
-    adversarial = RECIPES[config.recipe].adversarial
+    weights = loss_weights(config, preset)
+    adversarial = weights.adversarial
     turns = 1 + adversarial  # batches of an update
     source = open_source(config.data, config.image_column, config.stream)
     part_size = config.batch_size // parts
 
-    model, averaged, critics, generator_step, critics_step, optimizers = build(config, preset, accelerator)
+    model, averaged, critics, generator_step, critics_step, optimizers = build(config, preset, weights, accelerator)
     averages = AveragedWeights(model, averaged, config.average_half_life, ramp=config.init is None)
 
     kept_out = held_out(source, preset.model, EVALUATED, SAMPLES)
@@ -255,9 +256,8 @@ def train(config: TrainConfig) -> None:
     accelerator.end_training()
 
 
-def build(config: TrainConfig, preset: Preset, accelerator: Accelerator) -> tuple[Any, ...]:
-    """What is trained: model, averaged model, discriminators, their two prepared steps, and what optimises them."""
-    torch.manual_seed(config.seed)
+def loss_weights(config: TrainConfig, preset: Preset) -> LossWeights:
+    """The recipe's weights, with the preset's of the gradient penalties and those given."""
     weights = dataclasses.replace(
         RECIPES[config.recipe],
         perceptual=config.perceptual_weight,
@@ -265,7 +265,12 @@ def build(config: TrainConfig, preset: Preset, accelerator: Accelerator) -> tupl
         patch_r1=preset.patch_r1_weight,
     )
     chosen = {"patch": config.patch_weight, "gan_swap": config.swap_weight}
-    weights = dataclasses.replace(weights, **{name: value for name, value in chosen.items() if value is not None})
+    return dataclasses.replace(weights, **{name: value for name, value in chosen.items() if value is not None})
+
+
+def build(config: TrainConfig, preset: Preset, weights: LossWeights, accelerator: Accelerator) -> tuple[Any, ...]:
+    """What is trained: model, averaged model, discriminators, their two prepared steps, and what optimises them."""
+    torch.manual_seed(config.seed)
     model = SwapAE(preset.model)
     averaged = copy.deepcopy(model).to(accelerator.device).eval()
     critics = DiscriminatorStep(preset.discriminators, weights, config.noise, config.augment, config.recolour)

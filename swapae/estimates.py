@@ -32,8 +32,8 @@ Precision = Literal["no", "bf16", "fp16"]  # as Accelerate names them
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # Share of `throughput` that whole steps reach, the rest being activations, resampling and Adam. Measured in float32 on
-# two cores of a Zen 4: 0.58 for small128 (batch 8), 0.59 for small256 (batch 2). In bf16 there, 0.32 and 0.48, so that
-# estimates in half precision are too fast; never measured on a GPU.
+# two cores of a Zen 4: 0.58 for small128 (batch 8), 0.59 for small256 as it was then (batch 2). In bf16 there, 0.32 and
+# 0.48, before a slow filter was mended; not measured again since, and never on a GPU.
 STEP_EFFICIENCY = 0.6
 
 

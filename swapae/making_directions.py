@@ -209,7 +209,7 @@ def check(classes: Sequence[str] | None, count: int) -> None:
 def report(name: str, share: float) -> None:
     """Warn of a direction that does less than a gain of 1 promises."""
     if share < 0.9:
-        logger.warning("%s: the longest edit brings %.0f %% of a standard deviation", name, 100 * share)
+        logger.warning("%s: the longest edit brings %.0f %% of what a gain of 1 is meant to", name, 100 * share)
 
 
 def separation(statistics: Tensor, belongs: Tensor) -> tuple[Callable[[Tensor], Tensor], float]:

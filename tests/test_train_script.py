@@ -154,6 +154,17 @@ def test_an_autoencoder_starts_a_swapping_one(folder):
     assert line["g_hybrid"] == 0 and line["g_reconstruction"] > 0 and line["g_patch"] > 0
 
 
+def test_weights_that_are_given_decide_on_discriminators_with_the_recipes():
+    import train_accelerate
+
+    def adversarial(**settings):
+        config = train_accelerate.TrainConfig(data="photos", output=ROOT / "run", **settings)
+        return train_accelerate.loss_weights(config, PRESETS["small128"]).adversarial
+
+    assert adversarial() and adversarial(swap_weight=0.0, patch_weight=0.0)
+    assert not adversarial(recipe="autoencoder") and adversarial(recipe="autoencoder", patch_weight=1.0)
+
+
 def test_the_embedded_models_settings_are_complete(monkeypatch, tmp_path):
     """Four runs, each from the one before; `python train_accelerate.py --config FILE` takes each."""
     import train_accelerate
