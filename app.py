@@ -1,81 +1,21 @@
 """The page: photographs in, their structures and textures edited, pictures and recipes out.
 
-    python app.py [--port 7860] [--allow-model owner/name]
+    python app.py [--port 7860] [--model owner/name] [--allow-model owner/name]
 
-The page itself is in `swapae.demo`: `page` its parts and handlers, `tabs` its controls, `studio` what they do.
+The page itself is in `swapae.demo`: `launch` serves it, `page` its parts and handlers, `tabs` its controls, `studio`
+what they do.
 """
 
-from __future__ import annotations
-
-import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any
 
-import gradio as gr
+# Torch's threads wait for each other asleep. Beside another busy process those that spin, which is the default, made a
+# picture take 1 s instead of 0.07 s on two cores; on idle ones it makes no difference. Read when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from swapae import SwapAE, UserError
-from swapae.demo.models import Models, directions_of
-from swapae.demo.page import Page
-from swapae.demo.parts import MAX_FILE_SIZE
-from swapae.demo.studio import Studio
-from swapae.demo.style import CSS, tab_rules
-from swapae.directions import Directions
+from swapae.demo.launch import LAUNCH, build_demo, main
 
-# What `Blocks.launch` wants to know about the page since Gradio 6.
-LAUNCH: dict[str, Any] = {
-    "theme": gr.themes.Default(
-        primary_hue="teal",
-        font=["system-ui", "sans-serif"],  # no font is fetched from anywhere
-        font_mono=["ui-monospace", "monospace"],
-    ),
-    "css": CSS + tab_rules(),
-    "max_file_size": MAX_FILE_SIZE,
-    # Visitors whose history is remembered; of more, the ones who came first are forgotten.
-    "state_session_capacity": 200,
-    "footer_links": ["api", "settings"],
-}
-
-
-def build_demo(model: SwapAE, directions: Directions | None = None, allowed: Sequence[str] = ()) -> gr.Blocks:
-    """The page for a model in evaluation mode; launch it with `**LAUNCH`.
-
-    Args:
-        model: that it opens with.
-        directions: the model's, if it has any.
-        allowed: folders or "owner/name" of further models that visitors may choose.
-    """
-    return Page(Models(Studio(model, directions), allowed)).build()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the page for the embedded model until interrupted; 2 if that cannot be."""
-    parser = argparse.ArgumentParser(description="The structure of one photograph in the texture of another.")
-    default = os.environ.get("PORT", "7860")
-    parser.add_argument("--port", type=int, default=default, help="$PORT or 7860 if not given")
-    parser.add_argument(
-        "--allow-model",
-        action="append",
-        default=[name for name in os.environ.get("SWAPAE_MODELS", "").split(",") if name],
-        metavar="FOLDER_OR_NAME",
-        help="a model that visitors may choose as well; also $SWAPAE_MODELS, with commas between",
-    )
-    options = parser.parse_args(arguments)
-    # A Space is reached from outside its container; everyone else has to ask for that.
-    host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
-    try:
-        model = SwapAE.default()
-        demo = build_demo(model, directions_of(model), options.allow_model)
-        demo.launch(server_name=host, server_port=options.port, **LAUNCH)
-    except UserError as error:
-        print(f"app.py: {error}", file=sys.stderr)
-    except (OSError, OverflowError):  # all that Gradio says of a port that is taken, or is none
-        print(f"app.py: cannot serve at {host}:{options.port}; is it taken? Choose another --port", file=sys.stderr)
-    else:
-        return 0
-    return 2
-
+__all__ = ["LAUNCH", "build_demo", "main"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -23,7 +23,7 @@ import app
 from swapae import SwapAE, SwapAEConfig, UserError
 from swapae.animation import save_animation
 from swapae.data import is_validation
-from swapae.demo import restyling
+from swapae.demo import launch, restyling
 from swapae.demo.examples import FOLDER, PAIRS, examples
 from swapae.demo.history import MOST, History, Step
 from swapae.demo.models import EMBEDDED, Models
@@ -671,7 +671,7 @@ def test_a_taken_port_is_one_line(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setenv("PORT", str(port))
-        assert app.main([]) == 2
+        assert launch.main([]) == 2
     output = capsys.readouterr()
     assert output.err.splitlines() == [f"app.py: cannot serve at 127.0.0.1:{port}; is it taken? Choose another --port"]
 
@@ -681,7 +681,7 @@ def test_a_missing_model_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: py
         raise UserError("no weights")
 
     monkeypatch.setattr(SwapAE, "default", fail)
-    assert app.main(["--port", "1"]) == 2
+    assert launch.main(["--port", "1"]) == 2
     assert capsys.readouterr().err == "app.py: no weights\n"
 
 
@@ -708,16 +708,16 @@ def test_where_it_serves(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(SwapAE, "default", lambda: None)
-    monkeypatch.setattr(app, "directions_of", lambda model: None)
-    monkeypatch.setattr(app, "build_demo", lambda model, directions, allowed: Page())
-    assert app.main(arguments) == 0
+    monkeypatch.setattr(launch, "directions_of", lambda model, source: None)
+    monkeypatch.setattr(launch, "build_demo", lambda model, directions, allowed, source: Page())
+    assert launch.main(arguments) == 0
     assert (launched["server_name"], launched["server_port"]) == (host, port)
-    assert launched["max_file_size"] == app.MAX_FILE_SIZE
+    assert launched["max_file_size"] == launch.MAX_FILE_SIZE
 
 
 def test_a_port_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setenv("PORT", "http")
     with pytest.raises(SystemExit) as caught:
-        app.main([])
+        launch.main([])
     assert caught.value.code == 2
     assert "invalid int value: 'http'" in capsys.readouterr().err

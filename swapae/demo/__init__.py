@@ -1,1 +1,1 @@
-"""What the page in `app.py` does, without the page: no Gradio here."""
+"""The page and all that is behind it; `launch` serves it."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from swapae import hub
+from swapae.demo import zerogpu
 from swapae.demo.studio import Studio
 from swapae.directions import Directions
 from swapae.errors import UserError
@@ -23,10 +24,12 @@ class Models:
     Args:
         first: the studio of the model that the page opens with.
         allowed: folders, or "owner/name" on the Hub, that visitors may choose as well.
+        source: folder or name of the model that the page opens with; the embedded model's if not given.
     """
 
-    def __init__(self, first: Studio, allowed: Sequence[str] = ()) -> None:
-        self.first = first
+    def __init__(self, first: Studio, allowed: Sequence[str] = (), source: str | None = None) -> None:
+        self.first, self.source = first, source or hub.EMBEDDED
+        self.opening = EMBEDDED if source is None else shown_name(source)
         self.sources = {shown_name(source): source for source in allowed}
         self._loaded: OrderedDict[str, Studio] = OrderedDict()
         self._lock = threading.Lock()
@@ -34,7 +37,7 @@ class Models:
     @property
     def names(self) -> list[str]:
         """What visitors may choose."""
-        return [EMBEDDED, *self.sources]
+        return [self.opening, *self.sources]
 
     def studio(self, name: object) -> Studio:
         """The studio of a model.
@@ -42,14 +45,14 @@ class Models:
         Raises:
             UserError: it is not among those allowed, or cannot be loaded.
         """
-        if name in (None, "", EMBEDDED):
+        if name in (None, "", self.opening):
             return self.first
         if not isinstance(name, str) or name not in self.sources:
             raise UserError(f"this page has no such model; choose one of {', '.join(self.names)}")
         with self._lock:
             if name not in self._loaded:
                 source = self.sources[name]
-                model = SwapAE.from_pretrained(source)
+                model = zerogpu.lend(load_model(source), source)
                 self._loaded[name] = Studio(model, directions_of(model, source))
             self._loaded.move_to_end(name)
             while len(self._loaded) > MOST_LOADED:
@@ -63,12 +66,22 @@ class Models:
             UserError: as of `studio`.
         """
         self.studio(name)
-        source = hub.EMBEDDED if name in (None, "", EMBEDDED) else self.sources[str(name)]
+        source = self.source if name in (None, "", self.opening) else self.sources[str(name)]
         try:
             config, _ = hub.model_files(source, also=(hub.CARD_FILE,), local_files_only=True)
             return (config.parent / hub.CARD_FILE).read_text(encoding="utf-8")[:20_000]
         except (UserError, OSError, ValueError):
             return "This model has no card here."
+
+
+def load_model(source: str) -> SwapAE:
+    """A model, with its card beside it where `Models.card` looks.
+
+    Raises:
+        UserError: it cannot be found or loaded.
+    """
+    hub.model_files(source, also=(hub.CARD_FILE,))
+    return SwapAE.from_pretrained(source)
 
 
 def directions_of(model: SwapAE, source: str | Path = hub.EMBEDDED) -> Directions | None:

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import gradio as gr
 from PIL import Image
 
-from swapae.demo import parts, tabs
+from swapae.demo import parts, tabs, zerogpu
 from swapae.demo.endpoints import add_endpoints
 from swapae.demo.examples import PAIRS, examples
 from swapae.demo.films import Films
 from swapae.demo.history import History, Step, thumbnail
-from swapae.demo.models import Models
+from swapae.demo.models import EMBEDDED, Models
 from swapae.demo.painter import grown, on_canvas
 from swapae.demo.restyling import restyle_video
 from swapae.demo.settings import DEFAULTS, LAYERS, ROLES, SETTINGS
@@ -316,7 +316,7 @@ class Page:
     # Components
 
     def build(self) -> gr.Blocks:
-        """The page; launch it with `app.LAUNCH`."""
+        """The page; launch it with `launch.LAUNCH`."""
         studio = self.models.first
         opening = Visit(self.opening, ([], []), "", {**DEFAULTS, "gains": [], "axes": []}, History())
         result, status, words, downloads, strip, history = self.shown(opening, "opening")
@@ -336,13 +336,9 @@ class Page:
                 with gr.Column(scale=3, min_width=240, elem_id="inputs"):
                     self.slots = {role: slot_of(role, file) for role, file in self.opening.items()}
                     size = studio.model.config.image_size
-                    gr.HTML(
-                        parts.quiet(
-                            "This model knows flowers; other photographs come out looser. "
-                            f"It works at {size} pixels on the short side."
-                        ),
-                        apply_default_css=False,
-                    )
+                    flowers = "This model knows flowers; other photographs come out looser. It works"
+                    works = flowers if self.models.opening == EMBEDDED else "This model works"
+                    gr.HTML(parts.quiet(f"{works} at {size} pixels on the short side."), apply_default_css=False)
                 with gr.Column(scale=6, min_width=320, elem_id="results"):
                     # Each is hidden by the style sheet while it is empty.
                     with gr.Column(elem_classes=on("motion")):
@@ -503,5 +499,6 @@ def describe_model(studio: Studio) -> str:
     weight = studio.model.encoder.to_texture.weight
     count = sum(parameter.numel() for parameter in studio.model.parameters())
     config = studio.model.config
-    text = f"{count / 1e6:.1f} million parameters, {config.image_size} pixels, on {weight.device.type}."
+    device = "a GPU that is lent for each picture (ZeroGPU)" if zerogpu.ACTIVE else weight.device.type
+    text = f"{count / 1e6:.1f} million parameters, {config.image_size} pixels, on {device}."
     return parts.quiet(text)
