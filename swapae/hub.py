@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,7 +75,7 @@ def model_files(
     elif os.path.exists(repo):
         raise ModelError(f"{where} is a file; give the folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}")
     else:
-        folder = download(repo, where, revision, token, local_files_only, also)
+        folder = download(repo, where, revision, token, local_files_only, (CONFIG_FILE, WEIGHTS_FILE, *also))
         remedy = "give a repository that swapae pushed"
     config, weights = folder / CONFIG_FILE, folder / WEIGHTS_FILE
     if missing := [path.name for path in (config, weights) if not path.is_file()]:
@@ -89,9 +89,9 @@ def download(
     revision: str | None,
     token: str | bool | None,
     local_files_only: bool,
-    also: Sequence[str] = (),
+    names: Sequence[str],
 ) -> Path:
-    """Bring a Hub model into the cache; returns its folder there. `where` names it in errors."""
+    """Bring files of a Hub model into the cache; returns their folder there. `where` names it in errors."""
     try:
         # Not hf_hub_download, which retries for 23 seconds offline; nor the mixin, which hides what failed.
         snapshot = snapshot_download(
@@ -99,7 +99,7 @@ def download(
             revision=revision,
             token=token,
             local_files_only=local_files_only,
-            allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, *also],
+            allow_patterns=list(names),
         )
     except HFValidationError:
         raise ModelError(f"{where}: no such folder, and not a Hub name either ({PLACEHOLDER})") from None
@@ -159,12 +159,19 @@ def upload_files(
 ) -> str:
     """As `upload`, for files by their names, which may depend on the repository's full one."""
     api = HfApi(token=token)
-    try:
+    with uploading(repo):
         repo = api.create_repo(repo, private=private, exist_ok=True).repo_id
         if branch is not None:
             api.create_branch(repo, branch=branch, exist_ok=True)
         operations = [CommitOperationAdd(name, content) for name, content in files(repo).items()]
         return api.create_commit(repo, operations, commit_message=commit_message, revision=branch)
+
+
+@contextmanager
+def uploading(repo: str) -> Iterator[None]:
+    """Turn what the Hub's client raises inside into a ModelError about the repository."""
+    try:
+        yield
     except HFValidationError:
         raise ModelError(f"{repo!r} is not a Hub name; give {PLACEHOLDER}") from None
     except (HTTPError, OSError) as error:

@@ -30,7 +30,7 @@ LAYERS = [
         "picture_files",
         "checkpoints",
     },
-    {"codes", "sources"},
+    {"codes", "sources", "space"},
     {"model", "losses", "streams"},
     {"lpips", "data", "data_check", "training", "convert", "directions", "editing"},
     {"making_directions", "run", "evaluation", "initial", "estimates", "recipe_values"},

@@ -19,6 +19,7 @@ from swapae.cli.motion import interpolate_textures, journey, sweep
 from swapae.cli.pictures import decode, encode, grid, reconstruct
 from swapae.cli.regions import regions, select_region
 from swapae.cli.replay import replay
+from swapae.cli.space import push_space
 from swapae.cli.structure import join, move, outpaint, paste
 from swapae.cli.texture import mix, swap, translate_domain
 from swapae.cli.video import restyle_video
@@ -59,6 +60,7 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
             "push": push_directions,
         },
     ),
+    "space": ("The page as a Hugging Face Space.", {"push": push_space}),
 }
 
 

@@ -78,6 +78,7 @@ def run(source: str, method: str, *arguments: Any) -> Any:
 
     Tensors come and go as arrays, which are copied: torch would share memory, of which containers have little.
     """
+    torch.set_num_threads(1)  # a forked process that starts threads of OpenMP waits forever
     model = load(source)
     device = model.encoder.to_texture.weight.device
 
