@@ -598,6 +598,15 @@ def test_models_are_those_the_operator_allowed(model: SwapAE, structure: bytes, 
         models.studio(str(tmp_path / "gone"))
 
 
+def test_the_page_may_open_with_another_model(model: SwapAE, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "mine", model_card_kwargs={"title": "Tulips"})
+    models = Models(Studio(model), source=str(tmp_path / "mine"))
+    assert models.names == ["mine"] and models.studio("mine") is models.studio("") is models.first
+    assert "Swapping autoencoder: Tulips" in models.card("") and models.card("mine") == models.card("")
+    with pytest.raises(UserError, match="no such model; choose one of mine"):
+        models.studio(EMBEDDED)
+
+
 def test_history_keeps_a_slider_s_way_as_one_step_and_forgets_what_was_undone() -> None:
     def step(amount: float, control: str, time: float) -> Step:
         return Step({"amount": amount}, control, time, "")
@@ -683,6 +692,9 @@ def test_a_missing_model_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr(SwapAE, "default", fail)
     assert launch.main(["--port", "1"]) == 2
     assert capsys.readouterr().err == "app.py: no weights\n"
+    monkeypatch.undo()
+    assert launch.main(["--model", "no such folder"]) == 2
+    assert capsys.readouterr().err.startswith("app.py: 'no such folder': no such folder, and not a Hub name either")
 
 
 @pytest.mark.parametrize(

@@ -218,10 +218,14 @@ def test_a_space_opens_with_a_model_of_the_hub(hub: LoopbackHub, push, tmp_path:
     assert SpaceCard(files["README.md"].decode()).data.models == ["tester/tulips"]
     folder = tmp_path / "space"
     write(folder, files)
-    with served(folder, hub.environment(tmp_path / "fresh")) as url:
-        assert min(ask(url, tmp_path).size) == 64
+    environment = hub.environment(tmp_path / "fresh")
+    with served(folder, environment) as url:
+        image = ask(url, tmp_path)
         client = Client(url, verbose=False, analytics_enabled=False)
         assert client.predict(api_name="/models") == {"models": ["tester/tulips"], "directions": ["warm"]}
+    hub.close()
+    with served(folder, environment | {"HF_HUB_OFFLINE": "1"}) as url:
+        assert min(image.size) == 64 and ask(url, tmp_path) == image
 
 
 @pytest.mark.slow
