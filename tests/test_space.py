@@ -105,6 +105,12 @@ def test_a_space_is_the_package_without_what_editors_and_python_leave(tmp_path: 
     assert space.space_files().keys() == good | {"app.py", "README.md", "requirements.txt"}
 
 
+def test_torch_s_threads_wait_asleep_in_every_app() -> None:
+    for text in ((ROOT / "app.py").read_text(), space.app_text(None), space.app_text("owner/name")):
+        policy, package = text.index('os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")'), text.index("from swapae")
+        assert policy < package  # which imports torch, which reads it
+
+
 # Up
 
 
