@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from swapae.demo.settings import ROLES
+
 TABS = ("swap", "mix", "regions", "directions", "structure", "motion", "model", "about")
 
 CSS = """
@@ -54,8 +56,13 @@ CSS = """
 #painter input { accent-color: var(--color-accent); }
 .dark #painter { color-scheme: dark; }
 #painter i { width: 14px; height: 14px; border-radius: 4px; border: 1px solid var(--border-color-primary); }
-.tint-third { background: #f59e0b; } .tint-fourth { background: #3b82f6; } .tint-texture { background: #ec4899; }
-.tint-own { background: #fff; } .tint-protect { background: #22c55e; } .tint-directions { background: #a855f7; }
+#cutter canvas { width: 100%; border-radius: 8px; cursor: crosshair; touch-action: none; display: block; }
+.presets button { display: flex; flex-direction: column; align-items: center; gap: 4px; max-width: 92px; }
+.presets img, .strip img { display: block; width: 56px; height: 56px; margin: 0; border-radius: 5px; }
+.strip { display: flex; gap: 6px; }
+.strip figure { margin: 0; text-align: center; font-size: 0.75rem; }
+/* Of the further photographs' empty slots only the first is shown. */
+#page .further:not(:has(img)) ~ .further:not(:has(img)) { display: none !important; }
 #card textarea { font-family: ui-monospace, monospace; font-size: 0.8rem; }
 #result { touch-action: pan-y; }
 @media (max-width: 820px) {
@@ -78,6 +85,10 @@ def tab_rules() -> str:
         opened = f'#page[data-tab="{tab}"] .on-{tab}'
         first = f", #page:not([data-tab]) .on-{tab}" if tab == TABS[0] else ""
         rules.append(f"{opened}{first} {{ display: flex !important; }}")
+    # What concerns a photograph that is not there: its share, its brush, its place in a panorama.
+    for number, role in enumerate(ROLES[1:], 1):
+        about = f"#share-{role}, #painter .brush-{role}, #join label:nth-of-type({number})"
+        rules.append(f"#page:not(:has(#{role} img)) :is({about}) {{ display: none !important; }}")
     return "\n".join(rules)
 
 
