@@ -117,8 +117,13 @@ def list_directions(common: Common = DEFAULTS, directions: Directory = None) -> 
     known = Session(common).directions(directions)
     for name, direction in known.named.items():
         print(f"{name:12} {direction.less} ... {direction.more}")
-    for part, axes in (("texture", known.texture_axes), ("structure", known.structure_axes)):
-        print(f"{part}1 to {part}{len(axes)}: principal axes of {part} codes, largest first")
+    for kind, of, axes in (
+        ("texture", "texture codes", known.texture_axes),
+        ("structure", "structure codes, the same at every place", known.structure_axes),
+        ("layout", "whole structure codes", known.layout_axes),
+    ):
+        if len(axes):
+            print(f"{kind}1 to {kind}{len(axes)}: principal axes of {of}, largest first")
 
 
 def apply_directions(
