@@ -101,11 +101,11 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
         """A photograph moved along directions and axes, {name: gain}; /models lists the names."""
         with sentences():
             studio = models.studio(model)
-            named = list(studio.directions.named) if studio.directions else []
-            known = [*named, *(name for name in AXES if studio.directions and name in studio.directions.axis_names())]
+            known = studio.direction_names
             if not isinstance(gains, dict) or (unknown := sorted(map(str, gains.keys() - set(known)))):
                 wrong = f"no direction {unknown[0][:40]!r}" if isinstance(gains, dict) else "no gains by name"
                 raise UserError(f"there is {wrong}; this model has {', '.join(known) or 'none'}")
+            named = [name for name in known if name not in AXES]
             ordered = {"gains": [gains.get(name, 0) for name in named], "axes": [gains.get(name, 0) for name in AXES]}
         return edit(model, (structure_image, texture_image), amount=alpha, **ordered)
 
@@ -199,9 +199,8 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
             return models.studio(model).replay(text, [parts.read(path) for path in images or []]).image
 
     def models_here() -> Any:
-        """The models that may be chosen, and the names of their directions if they are loaded."""
-        known = models.first.directions
-        return {"models": models.names, "directions": [*known.named, *known.axis_names()] if known else []}
+        """The models that may be chosen, and the directions of the one that the page opens with."""
+        return {"models": models.names, "directions": models.first.direction_names}
 
     picture = gr.Image(visible=False, format="png", label="Result", elem_id="api-result")
     plain = gr.JSON(visible=False, label="JSON")

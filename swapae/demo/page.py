@@ -115,7 +115,7 @@ class Page:
         self.tabs: dict[str, gr.Tab] = {}
         self.gallery = examples()
         chosen = [*PAIRS[0], *MORE]
-        self.opening = dict(zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=True))
+        self.opening = dict(zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=False))
 
     # Handlers
 
@@ -187,7 +187,7 @@ class Page:
             studio, files = self.models.studio(visit.model), visit.files()
         except UserError:
             return [""] * len(AXES)
-        there = studio.directions.axis_names() if studio.directions else []
+        there = studio.direction_names
         plain = studio.glimpse(files, visit.values | {"axes": []}, visit.session)
 
         def strip(name: str) -> str:
@@ -383,7 +383,7 @@ class Page:
         gains = [gr.Slider(value=0, **options) for options in tabs.gain_sliders(studio)]
         explore = gr.Accordion(visible=studio.directions is not None)
         axes = [gr.Slider(value=0, **options) for options in tabs.axis_sliders(studio)]
-        names = tabs.direction_names(studio)
+        names = studio.direction_names
         direction = gr.Dropdown(names, value=names[0] if names else "")
         about = (describe_model(studio), card, tabs.about_directions(studio), explore, direction)
         return *about, *gains, *axes, *[""] * len(AXES), {}, *self.canvases(visit), *self.shown(visit, "model")

@@ -18,7 +18,7 @@ from torch import Tensor
 from swapae import editing
 from swapae.animation import save_animation
 from swapae.codes import Codes
-from swapae.demo.settings import Situation, Values, checked, edits_of
+from swapae.demo.settings import AXES, Situation, Values, checked, edits_of
 from swapae.directions import Directions
 from swapae.edits import Canvas, Desk, Input, Regions
 from swapae.errors import PictureError, UserError
@@ -169,6 +169,14 @@ class Studio:
             while self._held > self.cache_bytes:
                 self._forget(next(iter(self._kept)))
             return kept.photograph
+
+    @property
+    def direction_names(self) -> list[str]:
+        """The model's named directions, then the principal axes among `settings.AXES` that it has."""
+        if self.directions is None:
+            return []
+        there = self.directions.axis_names()
+        return [*self.directions.named, *(name for name in AXES if name in there)]
 
     def leave(self, visit: str) -> None:
         """Forget the photographs that only this visit had."""

@@ -242,7 +242,7 @@ def motion(controls: Controls, studio: Studio) -> None:
         ("Along a direction, both ways", "direction"),
     ]
     others["kind"] = Choice(options, value="edit", label="Film", elem_id="film-kind")
-    names = direction_names(studio)
+    names = studio.direction_names
     with gr.Accordion("Direction", open=False):
         others["direction"] = gr.Dropdown(
             names, value=names[0] if names else "", label="Direction", allow_custom_value=True, elem_id="film-direction"
@@ -292,16 +292,11 @@ def gain_sliders(studio: Studio) -> list[dict[str, Any]]:
 
 def axis_sliders(studio: Studio) -> list[dict[str, Any]]:
     """Label and visibility of every slider of an axis."""
-    there = studio.directions.axis_names() if studio.directions else []
+    there = studio.direction_names
     kinds = {"texture": "Texture", "structure": "Structure, every place alike", "layout": "Structure as a whole"}
     return [
         {"label": f"{kinds[name.rstrip('0123456789')]}: axis {name[-1]}", "visible": name in there} for name in AXES
     ]
-
-
-def direction_names(studio: Studio) -> list[str]:
-    """The directions that a film can go along."""
-    return [*studio.directions.named, *studio.directions.axis_names()] if studio.directions else []
 
 
 def about_directions(studio: Studio) -> str:
