@@ -36,6 +36,13 @@ def thumbnail(image: Image.Image) -> str:
     return jpeg_address(image.resize((THUMBNAIL, THUMBNAIL), box=(left, top, left + side, top + side)), 80)
 
 
+def miniature(image: Image.Image) -> str:
+    """The address of a small picture, whole."""
+    small = image.copy()
+    small.thumbnail((3 * THUMBNAIL, THUMBNAIL))
+    return jpeg_address(small, 80)
+
+
 def canvas_photo(image: Image.Image, grid: tuple[int, int], stride: int) -> dict[str, Any]:
     """A photograph for the canvases of the page.
 

@@ -400,11 +400,7 @@ class Page:
         opening = Visit(self.opening, ([], []), "", {**DEFAULTS, "gains": [], "axes": []}, History())
         result, status, words, downloads, strip, history = self.shown(opening, "opening")
         with gr.Blocks(title="swapae", analytics_enabled=False, delete_cache=DELETE_CACHE) as demo:
-            gr.Markdown(
-                "# swapae\nThe structure of one photograph in the texture of another.",
-                elem_id="title",
-                container=False,
-            )
+            gr.HTML(parts.HEADER, js_on_load=parts.SWITCH_THEME, apply_default_css=False, elem_id="title")
             with gr.Tabs(elem_id="tabs"):
                 for tab in TABS:
                     name, introduction = tabs.INTRODUCTIONS[tab]
@@ -516,7 +512,8 @@ class Page:
         painter, cutter = (controls.others[name] for name in ("painter", "cutter"))
         everything = [*named, *controls.gains, *controls.axes, self.paint, painter, cutter, *shown]
         # While a slider moves one request is under way and the newest position waits; the others are dropped.
-        live = private() | {"trigger_mode": "always_last"}
+        shows = private() | {"show_progress": "minimal", "show_progress_on": self.result}
+        live = shows | {"trigger_mode": "always_last"}
         labelled = [*zip(NAMED, named, strict=True), *((one.label, one) for one in (*controls.gains, *controls.axes))]
         for name, control in labelled:
             label = SETTINGS[name].label if name in SETTINGS else name
@@ -524,11 +521,11 @@ class Page:
         for kind in ("from", "to"):
             controls.others[kind].change(partial(self.moved, "kinds"), visit, shown, **live)
         for button, by in zip(buttons, (-1, 1), strict=False):
-            button.click(partial(self.stepped, by), visit, everything, **private())
-        buttons[2].click(self.reset, visit, everything, **private())
-        self.strip.click(self.picked_step, visit, everything, **private())
+            button.click(partial(self.stepped, by), visit, everything, **shows)
+        buttons[2].click(self.reset, visit, everything, **shows)
+        self.strip.click(self.picked_step, visit, everything, **shows)
         for tab, presets in controls.presets.items():
-            presets.click(self.tried(tab), visit, everything, **private())
+            presets.click(self.tried(tab), visit, everything, **shows)
         note = controls.others["note"]
         painter.click(self.painted, visit, [self.paint, painter, cutter, note, *shown], **live)
         edges = [controls.named[edge] for edge in EDGES]
@@ -540,10 +537,10 @@ class Page:
 
         for role, (view, path, note) in self.slots.items():
             outputs = [path, note, painter, cutter, *shown]
-            again(view.upload(partial(self.chose, role), [view, *visit], [view, *outputs], **private()))
-            again(view.clear(partial(self.removed, role), visit, outputs, **private()))
+            again(view.upload(partial(self.chose, role), [view, *visit], [view, *outputs], **shows))
+            again(view.clear(partial(self.removed, role), visit, outputs, **shows))
         both = [*self.slots["structure"], *self.slots["texture"]]
-        again(pairs.click(self.picked_pair, visit, [*both, painter, cutter, *shown], **private()))
+        again(pairs.click(self.picked_pair, visit, [*both, painter, cutter, *shown], **shows))
         for tab, opened in self.tabs.items():
             opened.select(self.opened(tab), visit, [self.tab, *presets], **private())
         others = controls.others
@@ -561,7 +558,7 @@ class Page:
         told = [others[name] for name in ("device", "card", "directions", "explore", "direction")]
         sliders = [*controls.gains, *controls.axes]
         changed = [*told, *sliders, *controls.strips, self.paint, painter, cutter, *shown]
-        others["model"].input(self.chose_model, visit, changed, **private() | {"show_progress": "minimal"})
+        others["model"].input(self.chose_model, visit, changed, **shows)
 
 
 def private() -> dict[str, Any]:

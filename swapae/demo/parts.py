@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.context import LocalContext
 from PIL import Image
 
-from swapae.demo.addresses import file_address, thumbnail
+from swapae.demo.addresses import file_address, miniature, thumbnail
 from swapae.demo.examples import PAIRS, Example
 from swapae.demo.history import History
 from swapae.demo.studio import Result
@@ -72,6 +72,18 @@ DOWNLOADS = (
     '<div class="row"><button data-save="picture">Download PNG</button>'
     '<button data-save="recipe">Download recipe</button></div>'
 )
+
+
+HEADER = (
+    "<div><h1>swapae</h1><p>The structure of one photograph in the texture of another.</p></div>"
+    '<button id="theme" aria-label="Light or dark">&#9680;</button>'
+)
+SWITCH_THEME = """
+element.querySelector('#theme').addEventListener('click', () => {
+  document.body.classList.toggle('dark');
+  document.body.style.background = 'var(--body-background-fill)';
+});
+"""
 
 
 class WithoutStub(type(gr.Image)):
@@ -232,7 +244,7 @@ def presets_html(words: Sequence[str], pictures: Sequence[Image.Image | None] = 
     buttons = []
     for number, text in enumerate(words):
         picture = pictures[number] if number < len(pictures) else None
-        image = f'<img alt="" src="{thumbnail(picture)}">' if picture else ""
+        image = f'<img alt="" src="{miniature(picture)}">' if picture else ""
         buttons.append(f'<button data-number="{number}">{image}<span>{html.escape(text)}</span></button>')
     return f'<p class="quiet">Try</p><div class="presets">{"".join(buttons)}</div>'
 

@@ -171,6 +171,11 @@ class Studio:
             return kept.photograph
 
     @property
+    def kept(self) -> int:
+        """How many photographs are kept."""
+        return len(self._kept)
+
+    @property
     def direction_names(self) -> list[str]:
         """The model's named directions, then the principal axes among `settings.AXES` that it has."""
         if self.directions is None:
