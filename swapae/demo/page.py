@@ -527,9 +527,11 @@ class Page:
         for tab, presets in controls.presets.items():
             presets.click(self.tried(tab), visit, everything, **shows)
         note = controls.others["note"]
-        painter.click(self.painted, visit, [self.paint, painter, cutter, note, *shown], **live)
+        # What is drawn comes with the event, and of waiting ones Gradio keeps the first one's: let none be dropped.
+        drawn = shows | {"trigger_mode": "multiple"}
+        painter.click(self.painted, visit, [self.paint, painter, cutter, note, *shown], **drawn)
         edges = [controls.named[edge] for edge in EDGES]
-        cutter.click(self.cut, visit, [*edges, controls.others["cutter-note"], *shown], **live)
+        cutter.click(self.cut, visit, [*edges, controls.others["cutter-note"], *shown], **drawn)
         presets = list(controls.presets.values())
 
         def again(event: Any) -> None:
