@@ -175,16 +175,3 @@ def test_a_recipe_replays_to_the_same_bytes(ready, dtype):
 def test_what_a_recipe_cannot_say_has_none(ready, arguments):
     assert ready(*arguments, "-o", "made.png")[0] == 0
     assert Image.open("made.png").text.keys() == {"Software", "Comment", "swapae model"}
-
-
-def test_an_input_from_a_pipe_has_no_recipe(ready, tmp_path):
-    import os
-    import threading
-
-    os.mkfifo("pipe.png")
-    feeding = threading.Thread(target=lambda: Path("pipe.png").write_bytes(Path("a.png").read_bytes()))
-    feeding.start()
-    status, _, error = ready("reconstruct", "pipe.png", "-o", "made.png")
-    feeding.join()
-    assert status == 0, error
-    assert "swapae recipe" not in Image.open("made.png").text

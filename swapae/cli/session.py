@@ -160,15 +160,15 @@ class Session:
     def recipe(self, inputs: Sequence[Path], *edits: Edit) -> Recipe | None:
         """The recipe of edits of photographs, the first of them the one edited, where it makes the same picture.
 
-        None where recipes cannot say it: another size than the model's, more or larger photographs than they take or
-        one from a pipe, which cannot be read again, and numbers beyond those they take.
+        None where recipes cannot say it: another size than the model's, and more or larger photographs, longer names or
+        larger numbers than they take.
         """
-        again = len(inputs) <= MAX_PHOTOGRAPHS and all(path.is_file() for path in inputs)
-        if not again or self.size != self.model.config.image_size or self.options.max_pixels > MAX_PIXELS:
+        larger = len(inputs) > MAX_PHOTOGRAPHS or self.options.max_pixels > MAX_PIXELS
+        if larger or self.size != self.model.config.image_size:
             return None
-        photographs = tuple(RecipeInput(path.name, hashlib.sha256(read_bytes(path)).hexdigest()) for path in inputs)
-        recipe = Recipe(ModelId.of(self.model), photographs, edits, self.options.seed)
         try:
+            photographs = tuple(RecipeInput(path.name, hashlib.sha256(read_bytes(path)).hexdigest()) for path in inputs)
+            recipe = Recipe(ModelId.of(self.model), photographs, edits, self.options.seed)
             return Recipe.from_plain(recipe.to_plain())
         except UserError:
             return None
