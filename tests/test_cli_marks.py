@@ -137,6 +137,17 @@ WITH_RECIPE = [
     ["direction", "apply", "a.png", "--gains", "warm=0.7"],
     ["direction", "apply", "a.png", "--gains", "vivid=0.7", "rose=-0.4", "bright=0.3"],
     ["direction", "apply", "a.png", "--gains", "vivid=0.7", "rose=-0.4", "bright=0.3", "--orthogonal"],
+    [
+        "direction",
+        "apply",
+        "a.png",
+        "--gains",
+        "layout1=0.7",
+        "texture2=-0.4",
+        "warm=0.3",
+        "structure1=1",
+        "--orthogonal",
+    ],
     ["paste", "a.png", "b.jpg", "--box", "0,0,16,24", "--to", "8,8", "--flip", "--feather", 8],
     ["move", "a.png", "--box", "0,0,16,16", "--to", "40,8,24,24"],
 ]
@@ -168,7 +179,6 @@ def test_a_recipe_replays_to_the_same_bytes(ready, dtype):
         ["mix", "a.png", "--textures", "a.png", "b.jpg", "--weights", 2, -1],
         ["translate", "a.png", "--from", "many", "--to", "two"],
         ["paste", "a.png", "b.jpg", "--box", "0,0,16,16", "--to", "8,8", "--texture"],
-        ["direction", "apply", "a.png", "--gains", "texture1=1"],
         ["direction", "apply", "a.png", "--gains", "warm=1", "--mask", "mask.png"],
     ],
 )

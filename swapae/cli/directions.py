@@ -19,7 +19,7 @@ from swapae.directions import Directions
 from swapae.editing import feather as soften
 from swapae.editing import texture_map
 from swapae.editing.masks import fit_mask
-from swapae.edits import Directed, digest_of, direction_step
+from swapae.edits import Directed, digest_of
 from swapae.errors import UserError
 from swapae.images import check_output
 from swapae.making_directions import add_direction, make_directions
@@ -159,10 +159,9 @@ def apply_directions(
     if mask is not None:
         moved = masked(own, moved, soften(session.mask(mask, photograph), feather))
     recipe = None
-    # Axes have other names in recipes, and are added in another order.
-    if mask is None and wanted.keys() <= known.named.keys():
-        digest = digest_of(direction_step(known, wanted, (), orthogonal=orthogonal))
-        recipe = session.recipe([image], Directed(wanted, (), orthogonal, None, 0, digest))
+    if mask is None:
+        digest = digest_of(known, wanted, orthogonal=orthogonal)
+        recipe = session.recipe([image], Directed(wanted, orthogonal, None, 0, digest))
     session.save(session.decode(moved, photograph.size), output, recipe)
 
 
