@@ -244,34 +244,40 @@ class Regions(Edit):
 
 @dataclass(frozen=True)
 class Directed(Edit):
-    """Moved along directions of the model, named ones and numbered axes, all over or inside a mask.
+    """Moved along directions of the model, named ones and principal axes, all over or inside a mask.
 
     Attributes:
-        axes: gains of the first principal axes of textures.
-        orthogonal: named directions only do what those before them do not (`Directions.vectors`).
+        gains: by name, as `Directions.apply` takes them.
+        orthogonal: each does only what those before it do not (`Directions.vectors`).
         digest: of the directions' numbers, so that others of the same names are not taken for them.
     """
 
     name: ClassVar[str] = "directions"
     gains: Mapping[str, float]
-    axes: tuple[float, ...]
     orthogonal: bool
     mask: Mask | None
     radius: int
     digest: str
 
     def _apply(self, canvas: Canvas, desk: Desk) -> Canvas:
-        if desk.directions is None:
+        known = desk.directions
+        if known is None:
             raise UserError("the model has no directions; `swapae direction make` makes them")
-        step = direction_step(desk.directions, self.gains, self.axes, orthogonal=self.orthogonal)
-        if digest_of(step) != self.digest:
+        if digest_of(known, self.gains, orthogonal=self.orthogonal) != self.digest:
             raise UserError("the model's directions are not those that the recipe was made with")
-
-        def edit(own: Tensor) -> Tensor:
-            moved = own + step.view(1, -1, *[1] * (own.dim() - 2)).to(own)
-            return moved if self.mask is None else blend(own, moved, self.mask, canvas, self.radius)
-
-        return canvas.retextured(edit)
+        moved = [
+            known.apply(Codes(canvas.structure, own), self.gains, orthogonal=self.orthogonal) for own in canvas.textures
+        ]
+        structure, textures = moved[0].structure, tuple(codes.texture for codes in moved)
+        if self.mask is not None:
+            grid = tuple(canvas.structure.shape[2:])
+            weight = feather(fit_mask(self.mask.to_tensor(), 1, grid, structure.device), self.radius).to(structure)
+            # Outside the mask both codes stay as they are, bit for bit.
+            structure = torch.lerp(canvas.structure, structure, weight)
+            pairs = zip(canvas.textures, textures, strict=True)
+            maps = [[map_of(Codes(structure, texture)) for texture in pair] for pair in pairs]
+            textures = tuple(torch.lerp(own, other, weight) for own, other in maps)
+        return canvas._replace(structure=structure, textures=textures)
 
 
 @dataclass(frozen=True)
@@ -434,7 +440,6 @@ EDITS: dict[str, type[Edit]] = {
 # What a field may be, whichever edit it is of; one word means one thing.
 PARAMETERS: dict[str, Check] = {
     "amount": amount,
-    "axes": several(amount, 64, 0),
     "box": box,
     "coarse": amount,
     "columns": whole(0, MAX_CELLS),
@@ -499,34 +504,15 @@ def plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def direction_step(
-    directions: Directions, gains: Mapping[str, float], axes: Sequence[float], *, orthogonal: bool = False
-) -> Tensor:
-    """What named gains and numbered axes add to a texture: [T].
+def digest_of(directions: Directions, gains: Mapping[str, float], *, orthogonal: bool) -> str:
+    """Hexadecimal digest of what a gain of 1 adds along each of some directions.
 
     Raises:
-        UserError: an unknown name, or more axes than there are.
+        UserError: an unknown name.
     """
-    if len(axes) > len(directions.texture_axes):
-        raise UserError(f"there are {len(directions.texture_axes)} axes, got gains for {len(axes)}")
-    for name in gains:
-        directions[name]  # no axis by its name: those of structure move something else
-    step = torch.zeros_like(directions.mean_texture)
+    digest = hashlib.sha256()
     for name, (_, vector) in directions.vectors(gains, orthogonal=orthogonal).items():
-        step = step + gains[name] * vector
-    for axis, gain in zip(directions.texture_axes, axes, strict=False):
-        step = step + gain * axis
-    return step
-
-
-def digest_of(step: Tensor) -> str:
-    """Hexadecimal digest of a direction's numbers, rounded so that adding in another order keeps it."""
-    rounded = (step.detach().cpu().double() * 2**12).round().to(torch.int64)
-    return hashlib.sha256(rounded.numpy().tobytes()).hexdigest()[:16]
-
-
-def blend(own: Tensor, moved: Tensor, mask: Mask, canvas: Canvas, radius: int) -> Tensor:
-    """A texture that is `moved` inside a mask and `own`, bit for bit, outside: a map on the canvas's grid."""
-    own, moved = (map_of(Codes(canvas.structure, texture)) for texture in (own, moved))
-    weight = feather(fit_mask(mask.to_tensor(), len(own), tuple(own.shape[2:]), own.device), radius)
-    return torch.lerp(own, moved, weight.to(own.dtype))
+        # Rounded, so that adding up in another order keeps it.
+        rounded = (vector.detach().cpu().double() * 2**12).round().to(torch.int64)
+        digest.update(name.encode() + rounded.numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from swapae.colour import narrow, quantise, to_srgb
 from swapae.decoding import Header, check_size, decode, read_header
@@ -22,6 +22,7 @@ from swapae.errors import PictureError, UserError
 Picture: TypeAlias = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
 
 MAX_PIXELS = 64_000_000
+MAX_ONE_TEXT = 64_000  # characters: a segment of a JPEG has 65,533 bytes
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
     ".apng", ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm", ".pgm",
@@ -258,16 +259,15 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 def save_image(image: Image.Image, path: str | os.PathLike, metadata: Mapping[str, str] | None = None) -> Path:
     """Write an RGB image in the format its suffix names, replacing an older file only once complete.
 
-    PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution. A PNG holds
-    `metadata` as texts (tEXt); the other formats have no place for them.
+    PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution. What becomes of
+    `metadata` is said at `metadata_options`.
 
     Raises:
         UserError: As of `check_output`, or the format cannot hold the picture.
     """
     path = check_output(path)
     format, options = _WRITERS[path.suffix.lower()]
-    if metadata and format == "PNG":
-        options = options | {"pnginfo": png_texts(metadata)}
+    options = options | metadata_options(format, metadata or {})
     with atomic_path(path) as temporary:
         try:
             image.save(temporary, format, **options)
@@ -282,6 +282,40 @@ def png_texts(metadata: Mapping[str, str]) -> PngImagePlugin.PngInfo:
     for key, value in metadata.items():
         texts.add_text(key, value)
     return texts
+
+
+def metadata_options(format: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Options for `PIL.Image.Image.save` that put texts into a file.
+
+    A PNG has them as texts of their names (tEXt). JPEG, WebP and TIFF have EXIF: "Software" of the texts, and as image
+    description `one_text` of all, which is a JPEG's and a GIF's comment too. BMP has no place for any.
+    """
+    if not metadata or format == "BMP":
+        return {}
+    if format == "PNG":
+        return {"pnginfo": png_texts(metadata)}
+    text = one_text(metadata)
+    if format == "GIF":
+        return {"comment": text}
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = text
+    if "Software" in metadata:
+        exif[ExifTags.Base.Software] = metadata["Software"]
+    return {"exif": exif} | ({"comment": text} if format == "JPEG" else {})
+
+
+def one_text(metadata: Mapping[str, str]) -> str:
+    """Texts as lines of one, "Comment" first and the others by name.
+
+    For files with room for a short text, in ASCII: those that it cannot take, of over 64 kB in all, are left out.
+    """
+    lines, room = [], MAX_ONE_TEXT
+    for key, value in sorted(metadata.items(), key=lambda item: item[0] != "Comment"):
+        line = (value if key == "Comment" else f"{key}: {value}").encode("ascii", "replace").decode()
+        if len(line) < room:
+            lines.append(line)
+            room -= len(line) + 1
+    return "\n".join(lines)
 
 
 def list_images(folder: str | os.PathLike, *, recursive: bool = True) -> list[Path]:

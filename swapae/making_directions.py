@@ -1,5 +1,8 @@
 """Make `Directions` from a model's codes of many photographs: principal axes, attributes that are measured, classes.
 
+Principal axes are of textures, of structure codes with every place a sample, and of structure codes as wholes. For the
+last, codes on another grid than a square photograph's of the model's size are resized to that bilinearly.
+
 Photographs are ranked by each attribute of `swapae.attributes`; the mean texture of the highest tenth less that of the
 lowest is its direction. A class has the mean texture of its photographs less that of all others. Every named
 direction is scaled by what it does to decoded pictures: a gain of 1 moves an attribute by its standard deviation over
@@ -16,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from swapae.attributes import ATTRIBUTES, picture_statistics
@@ -26,6 +30,8 @@ from swapae.layers import unit_length
 from swapae.model import SwapAE
 
 TEXTURE_AXES = 16
+LAYOUT_AXES = 8
+LAYOUTS = 4000  # photographs of which axes of whole structure codes are made, at most: the work grows with its cube
 PLACES = 64  # of each photograph's structure code that go into its axes
 FEWEST = 20  # photographs, and a quarter of it in a class
 CALIBRATED_ON = 16  # photographs
@@ -98,12 +104,15 @@ class Measured:
         kept = self.codes[:: -(-len(self.codes) // CALIBRATED_ON)]
         return [Codes(code.structure.to(code.texture), code.texture) for code in kept]
 
-    def directions(self, named: Mapping[str, Direction]) -> Directions:
-        """Means and principal axes of these photographs, with named directions."""
+    def directions(self, model: SwapAE, named: Mapping[str, Direction]) -> Directions:
+        """Means and principal axes of these photographs, with named directions of the model they were encoded by."""
         texture = self.texture
         mean, axes = principal_axes(texture, min(TEXTURE_AXES, len(texture) - 1, texture.shape[1]))
         mean_structure, structure_axes = principal_axes(torch.cat(self.places), self.places[0].shape[1])
-        return Directions(unit_length(mean[None])[0], axes, mean_structure, structure_axes, named)
+        structures = [code.structure for code in self.codes[:: -(-len(self.codes) // LAYOUTS)]]
+        side = model.config.image_size // model.config.stride
+        layouts = layout_axes(structures, side, LAYOUT_AXES)
+        return Directions(unit_length(mean[None])[0], axes, mean_structure, structure_axes, named, layouts)
 
 
 @torch.no_grad()
@@ -135,7 +144,7 @@ def make_directions(model: SwapAE, photographs: Iterable[Tensor], classes: Seque
         vector, share = calibrated(model, sample, vector, score, apart)
         report(name, share)
         named[name] = Direction(vector, f"less like {name}", f"more like {name}")
-    return found.directions(named)
+    return found.directions(model, named)
 
 
 @torch.no_grad()
@@ -186,7 +195,7 @@ def add_direction(
     least, greatest = (attribute.less, attribute.more) if attribute else (f"less {name}", f"more {name}")
     direction = Direction(vector, less or least, more or greatest)
     if directions is None:
-        return found.directions({name: direction})
+        return found.directions(model, {name: direction})
     return dataclasses.replace(directions, named={**directions.named, name: direction})
 
 
@@ -249,8 +258,42 @@ def principal_axes(samples: Tensor, count: int) -> tuple[Tensor, Tensor]:
     mean = samples.mean(0)
     values, vectors = torch.linalg.eigh(torch.cov(samples.T))
     axes = vectors.T.flip(0)[:count] * values.flip(0)[:count].clamp(min=0).sqrt()[:, None]
+    return mean.float(), signed(axes).float()
+
+
+def layout_axes(structures: Sequence[Tensor], side: int, most: int) -> Tensor:
+    """Principal axes of whole structure codes, each a sample (PCA), in float64.
+
+    By the matrix of the samples' inner products, which is small where there are more numbers in a code than codes; one
+    channel is held at a time.
+
+    Args:
+        structures: each [1, K, h, w]; resized bilinearly to `side` x `side`.
+        side: of the axes' grid.
+        most: axes, where the samples have so many.
+
+    Returns:
+        [n, K, side, side], largest first, each as long as the samples' deviation along it, signed as of
+        `principal_axes`; fewer than `most` if the samples, or their numbers, are no more than that.
+    """
+
+    def centred(channel: int) -> Tensor:
+        chosen = (one[:, channel : channel + 1].float() for one in structures)
+        samples = torch.cat([F.interpolate(one, (side, side), mode="bilinear") for one in chosen]).flatten(1).double()
+        return samples - samples.mean(0)
+
+    channels, degrees = structures[0].shape[1], len(structures) - 1
+    products = sum(samples @ samples.T for samples in map(centred, range(channels)))
+    count = min(most, degrees, channels * side**2)
+    weights = torch.linalg.eigh(products)[1].T.flip(0)[:count] / degrees**0.5  # [count, N]
+    axes = torch.cat([weights @ centred(channel) for channel in range(channels)], 1)
+    return signed(axes).float().view(count, channels, side, side)
+
+
+def signed(axes: Tensor) -> Tensor:
+    """Axes [n, C] with signs such that the largest component of each is positive."""
     largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
-    return mean.float(), (axes * largest.sign()).float()
+    return axes * largest.sign()
 
 
 def mean_difference(having: Tensor, lacking: Tensor) -> Tensor:

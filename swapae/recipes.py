@@ -26,7 +26,7 @@ from swapae.images import Picture, atomic_path, fit, load_image
 from swapae.model import DEFAULT_NOISE_SEED, SwapAE
 from swapae.recipe_values import MAX_PHOTOGRAPHS, members, shown, whole
 
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 2 * 1024**2
 MAX_EDITS = 64
 DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import files
+from command_line import assert_one_line, files, pixels
 from PIL import Image
 
 
@@ -13,8 +13,9 @@ def test_directions_are_made_listed_and_applied(run, photographs):
     assert run("direction", "make", "many", "-o", "mine.safetensors", "--classes", "name")[0] == 0
     status, out, _ = run("direction", "list", "--directions", "mine.safetensors")
     lines = [line.split(maxsplit=1) for line in out.splitlines()]
-    names = {"bright", "warm", "vivid", "contrast", "sharp", "rose", "tulip", "texture1", "structure1"}
+    names = {"bright", "warm", "vivid", "contrast", "sharp", "rose", "tulip", "texture1", "structure1", "layout1"}
     assert status == 0 and {name for name, _ in lines} == names
+    assert "layout1 to layout8: principal axes of whole structure codes, largest first" in out
     assert dict(lines)["rose"] == "less like rose ... more like rose"
 
     for name, gains in (("same", ["warm=0"]), ("moved", ["warm=1", "rose=-0.5"])):
@@ -70,6 +71,24 @@ def test_a_direction_inside_a_mask(run, made, two_kinds):
     half.save("mask.png")
     changed = np.abs(made(*apply, "--mask", "mask.png", "--feather", 0) - plain)
     assert changed[:, :40].mean() > 2 * changed[:, 56:].mean()
+
+
+def test_a_layout_axis_all_over_and_inside_a_mask(run, made, photographs):
+    assert run("direction", "make", "many", "-o", "mine.safetensors")[0] == 0
+    shared = ["a.png", "--directions", "mine.safetensors"]
+    apply = ["direction", "apply", *shared, "--gains", "layout1=3"]
+    plain, everywhere = made("reconstruct", "a.png"), made(*apply)  # a grid of 8 x 11 cells, the axis has 8 x 8
+    assert np.abs(everywhere - plain).mean() > 0.5
+    half = Image.new("L", (90, 64))
+    half.paste(255, (0, 0, 40, 64))
+    half.save("mask.png")
+    changed = np.abs(made(*apply, "--mask", "mask.png", "--feather", 0) - plain)
+    assert changed[:, :40].mean() > 2 * changed[:, 56:].mean()
+    assert run("sweep", *shared, "--direction", "layout1", "--from", 0, "--to", 3, "--frames", 2, "-o", "film")[0] == 0
+    assert np.array_equal(pixels("film/0000.png"), plain) and np.array_equal(pixels("film/0001.png"), everywhere)
+    assert_one_line(
+        run("direction", "apply", *shared, "-o", "x.png", "--gains", "layout9=1"), "those of layout go up to layout8"
+    )
 
 
 @pytest.mark.parametrize(

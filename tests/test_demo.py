@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -24,6 +25,7 @@ from swapae import SwapAE, SwapAEConfig, UserError
 from swapae.animation import save_animation
 from swapae.data import is_validation
 from swapae.demo import launch, restyling
+from swapae.demo import studio as studio_module
 from swapae.demo.examples import FOLDER, PAIRS, examples
 from swapae.demo.history import MOST, History, Step
 from swapae.demo.models import EMBEDDED, Models
@@ -34,6 +36,7 @@ from swapae.demo.tabs import PRESETS, preset
 from swapae.demo.words import in_words
 from swapae.directions import Direction, Directions
 from swapae.images import fit, load_image, to_pil
+from swapae.recipes import Recipe
 from swapae.video import open_video
 
 NASTY = Path(__file__).parent / "nasty"
@@ -72,13 +75,21 @@ def tiny_directions(model: SwapAE) -> Directions:
     generator = torch.Generator().manual_seed(0)
     vectors = torch.randn(8, model.config.texture_channels, generator=generator)
     places = torch.randn(model.config.structure_channels, model.config.structure_channels, generator=generator)
-    return Directions(vectors[0], vectors[1:], places[0], places, {"warm": Direction(vectors[1], "cooler", "warmer")})
+    layouts = torch.randn(2, model.config.structure_channels, 16, 16, generator=generator)
+    named = {"warm": Direction(vectors[1], "cooler", "warmer")}
+    return Directions(vectors[0], vectors[1:3], places[0], places[:1], named, layouts)
 
 
 @contextlib.contextmanager
 def served(model: SwapAE, directions: Directions | None = None, allowed: Sequence[str] = ()) -> Iterator[str]:
     """The address of the page for `model`, as `python app.py` launches it."""
-    demo = app.build_demo(model, directions, allowed)
+    with launched(app.build_demo(model, directions, allowed)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def launched(demo: gr.Blocks) -> Iterator[str]:
+    """The address of a page while it is served."""
     _, url, _ = demo.launch(
         server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True, **app.LAUNCH
     )
@@ -252,6 +263,28 @@ def test_extreme_shapes_are_refused_before_they_are_encoded(
     assert not encodings
 
 
+def test_photographs_are_forgotten_with_the_last_visit_that_had_them(
+    model: SwapAE, structure: bytes, texture: bytes, encodings: list[torch.Size], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = Studio(model)
+    for visit in ("one", "two"):
+        studio.photograph(structure, visit)
+    studio.photograph(texture, "one")
+    Models(studio).leave("one")
+    studio.photograph(structure, "two")
+    assert len(encodings) == 2
+    studio.photograph(texture, "two")
+    assert len(encodings) == 3
+    studio.leave("two")
+    assert not studio.kept and studio._held == 0
+    # Who does not say goodbye is forgotten with time.
+    studio.photograph(structure, "three")
+    now = studio_module.time.monotonic()
+    monkeypatch.setattr(studio_module.time, "monotonic", lambda: now + studio_module.KEEP_SECONDS + 1)
+    studio.photograph(texture, "four")
+    assert studio.kept == 1
+
+
 # Examples
 
 
@@ -371,16 +404,19 @@ def test_api_fetches_no_address_for_a_visitor(client: Client, structure: bytes, 
 
 ENDPOINTS = {
     "/swap": "structure_image texture_image alpha keep coarse middle fine path model",
-    "/mix": "structure_image texture_image third_image fourth_image alpha third fourth model",
-    "/regions": "structure_image texture_image third_image fourth_image alpha paint feather model",
+    "/mix": ("structure_image texture_image third_image fourth_image alpha third fourth model more_images more_shares"),
+    "/regions": "structure_image texture_image third_image fourth_image alpha paint feather model more_images",
     "/similar": "structure_image across along likeness model",
     "/directions": "structure_image texture_image alpha gains model",
-    "/translate": "structure_image from_images to_images gain",
+    "/translate": "structure_image from_images to_images gain model",
     "/structure": (
-        "structure_image texture_image third_image fourth_image alpha shape across along piece right down scale flip "
-        "leave wider taller join seam shared model"
+        "structure_image texture_image third_image fourth_image alpha shape left top width height right down "
+        "scale flip leave wider taller join seam shared model more_images"
     ),
-    "/film": "structure_image texture_image third_image fourth_image alpha kind frames rate back format model",
+    "/film": (
+        "structure_image texture_image third_image fourth_image alpha kind frames rate back format model direction "
+        "reach more_images"
+    ),
     "/restyle": "video texture_image alpha model",
     "/replay": "recipe images model",
     "/models": "",
@@ -424,6 +460,7 @@ HALF = {"height": 32, "width": 40, "runs": [255, 20, 0, 20] * 32}
         ("/mix", {"third": 0.5, "fourth": 0.2}, (80, 64)),
         ("/regions", {"paint": {"third": HALF, "protect": HALF}, "alpha": 0}, (80, 64)),
         ("/directions", {"gains": {"warm": 1.5}, "alpha": 0}, (80, 64)),
+        ("/directions", {"gains": {"structure1": 2, "layout2": -1, "texture2": 1}}, (80, 64)),
         ("/structure", {"right": 30, "flip": True, "scale": 150}, (80, 64)),
         ("/structure", {"right": -20, "leave": True, "shape": 0.3}, (80, 64)),
         ("/structure", {"wider": 50}, (120, 64)),
@@ -433,7 +470,7 @@ HALF = {"height": 32, "width": 40, "runs": [255, 20, 0, 20] * 32}
 def test_api_edits_and_every_edit_has_a_recipe(
     client: Client, four: list[dict], upload: object, endpoint: str, settings: dict, size: tuple[int, int]
 ) -> None:
-    photographs = four[: ENDPOINTS[endpoint].count("_image")]
+    photographs = four[: ENDPOINTS[endpoint].count("_image ")]
     settings = {"alpha": 1, **settings}
     result = client.predict(*photographs, **settings, api_name=endpoint)
     with Image.open(result) as image:
@@ -441,6 +478,28 @@ def test_api_edits_and_every_edit_has_a_recipe(
     replayed(client, result, four, upload)
     plain = client.predict(*four[:2], settings["alpha"], api_name="/swap")
     assert Path(plain).read_bytes() != Path(result).read_bytes()
+
+
+def test_api_takes_up_to_eight_photographs(client: Client, upload: object) -> None:
+    eight = [upload(f"{seed}.png", encoded(painted(64, 64, seed))) for seed in range(8)]
+    first, more = eight[:4], eight[4:]
+    shares = [0.1, 0.2, 0.0, 0.3]
+    mixed = client.predict(*first, third=0, more_images=more, more_shares=shares, api_name="/mix")
+    replayed(client, mixed, eight, upload)
+    with Image.open(mixed) as image:
+        recipe = Recipe.from_json(image.text["swapae recipe"])
+    assert recipe.edits[-1].weights == (0.1, 0.2, 0.3) and len(recipe.inputs) == 5
+    panorama = client.predict(
+        *first, join=["texture", "third", "fourth", "fifth", "eighth"], seam=0, more_images=more, api_name="/structure"
+    )
+    with Image.open(panorama) as image:
+        assert image.size == (6 * 64, 64)
+    with pytest.raises(AppError, match="At most 8 photographs at once, got 9"):
+        client.predict(*first, more_images=[*more, more[0]], api_name="/mix")
+    with pytest.raises(AppError, match="Fifth photograph must be a number|further photographs' shares must be"):
+        client.predict(*first, more_images=more, more_shares=[3], api_name="/mix")
+    with pytest.raises(AppError, match="Fifth: give a photograph"):
+        client.predict(*first, more_shares=[1], api_name="/mix")
 
 
 def test_api_translates_between_kinds(client: Client, four: list[dict], upload: object) -> None:
@@ -460,10 +519,18 @@ def test_api_selects_what_is_similar(client: Client, four: list[dict]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "format", "frames", "back"), [("edit", "gif", 6, True), ("textures", "webp", 10, False)]
+    ("kind", "format", "frames", "back", "direction"),
+    [
+        ("edit", "gif", 6, True, ""),
+        ("textures", "webp", 10, False, ""),
+        ("direction", "webp", 12, True, "warm"),
+        ("direction", "webp", 7, False, "layout2"),
+    ],
 )
-def test_api_films(client: Client, four: list[dict], kind: str, format: str, frames: int, back: bool) -> None:
-    settings = {"kind": kind, "format": format, "frames": 3, "back": back}
+def test_api_films(
+    client: Client, four: list[dict], kind: str, format: str, frames: int, back: bool, direction: str
+) -> None:
+    settings = {"kind": kind, "format": format, "frames": 3, "back": back, "direction": direction}
     result = client.predict(*four, **settings, api_name="/film")
     with Image.open(result) as film:
         assert (film.format.lower(), film.n_frames, film.size) == (format, frames, (80, 64))
@@ -544,27 +611,34 @@ def raw_upload(client: Client) -> str:
         ("/swap", {"keep": "all"}, "Keep of the photograph must be one of nothing, luminance, colour, got 'all'."),
         ("/regions", {"alpha": 1, "paint": {"x": 1}}, "Painted regions must be masks by own, texture"),
         ("/regions", {"alpha": 1, "paint": {"own": {"height": 2, "width": 2, "runs": [0, 3]}}}, "runs must be level"),
-        ("/directions", {"alpha": 1, "gains": {"<b>": 1}}, "There is no direction '<b>'; this model has warm."),
+        (
+            "/directions",
+            {"alpha": 1, "gains": {"<b>": 1}},
+            "There is no direction '<b>'; this model has warm, t",
+        ),
         ("/directions", {"alpha": 1, "gains": 3}, "no gains by name"),
         ("/structure", {"right": 100}, "wholly beyond the picture"),
         ("/structure", {"taller": 50, "join": ["third"]}, "only while the picture is not taller"),
         ("/film", {"frames": MAX_FRAMES}, "over 96: take fewer frames"),
         ("/film", {"format": "../x"}, "Format must be one of gif, webp, mp4"),
         ("/film", {"kind": "all"}, "Film must be one of"),
+        ("/film", {"kind": "direction", "direction": "uphill"}, "There is no direction 'uphill'; there are warm"),
+        ("/film", {"kind": "direction", "direction": "warm", "reach": 9}, "As far as must be a number from 0 to 3"),
     ],
 )
 def test_api_refuses_what_cannot_be(
     client: Client, four: list[dict], endpoint: str, settings: dict, message: str
 ) -> None:
     with pytest.raises(AppError) as caught:
-        client.predict(*four[: ENDPOINTS[endpoint].count("_image")], **settings, api_name=endpoint)
+        client.predict(*four[: ENDPOINTS[endpoint].count("_image ")], **settings, api_name=endpoint)
     text = str(caught.value)
     assert message in text and text.endswith(".") and "\n" not in text
 
 
 def test_api_knows_only_allowed_models(client: Client, four: list[dict]) -> None:
     known = client.predict(api_name="/models")
-    assert known == {"models": [EMBEDDED], "directions": ["warm"]}
+    axes = ["texture1", "texture2", "structure1", "layout1", "layout2"]
+    assert known == {"models": [EMBEDDED], "directions": ["warm", *axes]}
     for name in ("someone/else", "/etc", "../weights"):
         with pytest.raises(AppError, match="not in the list of choices"):
             client.predict(*four[:2], model=name, api_name="/swap")

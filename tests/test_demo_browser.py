@@ -12,13 +12,15 @@ import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_demo import NASTY, encoded, painted, served, tiny_directions, tiny_model
+from test_demo import NASTY, encoded, launched, painted, served, tiny_directions, tiny_model
 
 from swapae import SwapAE
 from swapae.animation import save_animation
 from swapae.demo import page as page_module
 from swapae.demo.examples import examples
+from swapae.demo.models import Models
 from swapae.demo.parts import MAX_FILE_SIZE
+from swapae.demo.studio import Studio
 from swapae.images import to_pil
 from swapae.recipes import Recipe
 
@@ -241,14 +243,14 @@ def open_tab(page: Page, name: str) -> None:
     assert page.locator("#controls > .tabbed:visible").count() == 1
 
 
-def paint(page: Page) -> None:
-    """A stroke from the left to the right over the middle of the painter's photograph."""
-    canvas = page.locator("#painter canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.5 * box["height"])
+def drag(page: Page, where: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """The mouse held from one place of an element to another, in shares of its width and height."""
+    element = page.locator(where)
+    element.scroll_into_view_if_needed()
+    box = element.bounding_box()
+    page.mouse.move(box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"])
     page.mouse.down()
-    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    page.mouse.move(box["x"] + end[0] * box["width"], box["y"] + end[1] * box["height"], steps=5)
     page.mouse.up()
 
 
@@ -262,7 +264,7 @@ def test_the_main_action_of_every_tab(page: Page, tmp_path: Path) -> None:
 
     open_tab(page, "Regions")
     page.get_by_label("Fourth photograph's texture").check()
-    paint(page)
+    drag(page, "#painter canvas", (0.2, 0.5), (0.8, 0.5))
     seen = wait_for_another(page, seen)
     expect(page.locator("#status")).to_contain_text("outside what is painted")
     page.locator("#painter canvas").press("ArrowDown")
@@ -277,10 +279,34 @@ def test_the_main_action_of_every_tab(page: Page, tmp_path: Path) -> None:
     open_tab(page, "Directions")
     page.get_by_label("range slider for Warm").press("End")
     seen = wait_for_another(page, seen)
+    page.get_by_role("button", name="Explore: numbered axes").click()
+    for axis in ("texture2", "structure1", "layout2"):
+        pictures = page.locator(f"#strip-{axis} img")
+        expect(pictures).to_have_count(3)
+        assert len({pictures.nth(number).get_attribute("src") for number in range(3)}) == 3
+    expect(page.locator("#axis-texture3")).to_be_hidden()  # of which this model has none
+    page.get_by_label("range slider for Structure as a whole: axis 2").press("End")
+    seen = wait_for_another(page, seen)
 
     open_tab(page, "Structure")
     page.locator("#try-regions button").nth(2).evaluate("button => button.click()")  # what keeps pixels keeps the size
     seen = wait_for_another(page, seen)
+    page.locator("#try-structure button").nth(0).click()
+    expect(page.locator("#status")).to_contain_text("104 x 64 pixels")
+    seen = source(page)
+    page.locator("#try-structure button").nth(2).click()
+    seen = wait_for_another(page, seen)
+    page.get_by_role("button", name="Copy or move a piece").click()
+    drag(page, "#cutter canvas", (0.1, 0.2), (0.6, 0.9))
+    seen = wait_for_another(page, seen)
+    page.get_by_role("button", name="The box in numbers").click()
+    for edge, value in (("left", 10), ("top", 20), ("width", 50), ("height", 70)):
+        shown = float(page.locator(f"#{edge} input[type=number]").input_value())
+        assert abs(shown - value) <= 1, edge
+    for _ in range(4):
+        page.locator("#cutter canvas").press("Shift+ArrowRight")
+    wait_for_another(page, seen)
+    expect(page.locator("#width input[type=number]")).to_have_value("58")
     page.locator("#try-structure button").nth(0).click()
     expect(page.locator("#status")).to_contain_text("104 x 64 pixels")
 
@@ -299,6 +325,10 @@ def test_the_main_action_of_every_tab(page: Page, tmp_path: Path) -> None:
     page.locator("#restyle").click()
     expect(page.locator("#film-problem")).to_contain_text("3 frames; flicker 0.00 of 255 levels")
 
+    page.get_by_label("Along a direction, both ways").check()
+    page.locator("#make-film").click()
+    expect(page.locator("#film-file").get_by_text(".mp4").first).to_be_visible()
+
     page.get_by_role("tab", name="Your model", exact=True).click()
     expect(page.locator("#device")).to_contain_text("million parameters")
     open_tab(page, "About")
@@ -306,6 +336,67 @@ def test_the_main_action_of_every_tab(page: Page, tmp_path: Path) -> None:
 
     page.locator("#reset").click()
     page.wait_for_function("end => [...document.querySelectorAll('#result img')].at(-1).src.endsWith(end)", arg=opening)
+
+
+def test_further_photographs_appear_as_they_are_needed(page: Page, photographs: dict[str, Path]) -> None:
+    opening = source(page)
+    open_tab(page, "Mix")
+    fifth, sixth = page.locator("#share-fifth"), page.locator("#sixth")
+    expect(page.locator("#fifth")).to_be_visible()
+    expect(sixth).to_be_hidden()
+    expect(fifth).to_be_hidden()
+    upload(page, "fifth", photographs["texture"])
+    expect(fifth).to_be_visible()
+    expect(sixth).to_be_visible()
+    page.get_by_label("range slider for Fifth photograph").press("End")
+    seen = wait_for_another(page, opening)
+    open_tab(page, "Regions")
+    page.get_by_label("Fifth photograph's texture").check()
+    expect(page.get_by_label("Sixth photograph's texture")).to_be_hidden()
+    drag(page, "#painter canvas", (0.3, 0.3), (0.7, 0.6))
+    expect(page.locator("#status")).to_contain_text("outside what is painted")
+    open_tab(page, "Structure")
+    page.get_by_label("Fifth photograph").last.check()
+    wait_for_another(page, seen)
+    expect(page.get_by_label("Sixth photograph").last).to_be_hidden()
+
+
+def test_presets_show_this_photograph_with_the_edit_applied(page: Page, photographs: dict[str, Path]) -> None:
+    pictures = page.locator("#try-swap img")
+    expect(pictures).to_have_count(4)
+    shown = [pictures.nth(number).get_attribute("src") for number in range(4)]
+    assert len(set(shown)) == 4
+    upload(page, "structure", photographs["structure"])
+    page.wait_for_function("old => document.querySelector('#try-swap img')?.src !== old", arg=shown[0])
+    open_tab(page, "Structure")
+    expect(page.locator("#try-structure img")).to_have_count(4)
+
+
+def test_light_and_dark(page: Page) -> None:
+    def paper() -> str:
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    light = paper()
+    page.locator("#theme").click()
+    assert paper() != light
+    page.locator("#theme").click()
+    assert paper() == light
+
+
+def test_what_is_kept_of_a_visit_goes_with_it(browser: Browser) -> None:
+    studio = Studio(tiny_model())
+    with launched(page_module.Page(Models(studio)).build()) as url:
+        page = browser.new_page()
+        page.goto(url)
+        expect(page.locator("#result img").last).to_be_visible()
+        page.get_by_label("range slider for Texture strength").press("Home")
+        page.wait_for_function("() => document.querySelectorAll('#history button').length === 2")
+        assert studio.kept
+        page.close()
+        deadline = time.monotonic() + TIMEOUT / 1000
+        while studio.kept and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not studio.kept
 
 
 def test_undo_redo_history_and_downloads(page: Page, photographs: dict[str, Path], tmp_path: Path) -> None:

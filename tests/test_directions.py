@@ -2,8 +2,10 @@ import dataclasses
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -14,6 +16,7 @@ from swapae.errors import UserError
 from swapae.making_directions import (
     add_direction,
     calibrated,
+    layout_axes,
     make_directions,
     mean_difference,
     principal_axes,
@@ -29,7 +32,9 @@ def random(*shape, seed=0):
 def directions(tiny_config):
     channels, places = tiny_config.texture_channels, tiny_config.structure_channels
     named = {"warm": Direction(random(channels, seed=1), "cooler", "warmer")}
-    return Directions(random(channels), random(3, channels), random(places), random(places, places), named)
+    side = tiny_config.image_size // tiny_config.stride
+    layouts = random(2, places, side, side, seed=2)
+    return Directions(random(channels), random(3, channels), random(places), random(places, places), named, layouts)
 
 
 def test_attributes_by_hand():
@@ -57,6 +62,41 @@ def test_principal_axes_of_points_on_known_axes():
         assert axis[axis.abs().argmax()] > 0
     with pytest.raises(ValueError, match="4 samples of 3 numbers have no 4 axes"):
         principal_axes(points, 4)
+
+
+def test_layout_axes_are_the_principal_axes_of_whole_codes():
+    structures = [random(1, 3, 4, 4, seed=seed) for seed in range(7)]
+    axes = layout_axes(structures, 4, 8)
+    # Independently: NumPy's singular values and vectors of the centred samples.
+    samples = np.concatenate([one.numpy() for one in structures]).reshape(7, -1).astype(np.float64)
+    samples -= samples.mean(0)
+    _, values, vectors = np.linalg.svd(samples, full_matrices=False)
+    assert axes.shape == (6, 3, 4, 4)  # seven samples differ in six ways
+    for axis, value, vector in zip(axes.flatten(1).double(), values, vectors, strict=False):
+        assert axis.norm().item() == pytest.approx(value / math.sqrt(6), rel=1e-5)
+        assert abs(axis @ torch.from_numpy(vector)).item() == pytest.approx(axis.norm().item(), rel=1e-5)
+        assert axis[axis.abs().argmax()] > 0
+        # The variance of the samples along an axis is its squared length.
+        along = torch.from_numpy(samples) @ (axis / axis.norm())
+        assert along.var().item() == pytest.approx((axis @ axis).item(), rel=1e-5)
+    assert layout_axes(structures, 4, 2).equal(axes[:2])
+    assert torch.equal(layout_axes([one.half() for one in structures], 4, 1), layout_axes(
+        [one.half().float() for one in structures], 4, 1))  # fmt: skip
+
+
+def test_a_planted_layout_is_found_on_any_grid():
+    planted = torch.zeros(2, 4, 4)
+    planted[0, :2], planted[1, :, 2:] = 1, -0.5  # above in one channel, to the right in another
+    amounts = torch.linspace(-2, 2, 9)
+    mean = random(2, 4, 4, seed=3)
+    noisy = [(mean + amount * planted + 0.01 * random(2, 4, 4, seed=n))[None] for n, amount in enumerate(amounts)]
+    first, second = layout_axes(noisy, 4, 2)
+    torch.testing.assert_close(first, planted * amounts.std(), atol=0.02, rtol=0)
+    assert second.norm() < 0.1
+    # Codes on another grid are brought to this one: constant halves stay, but for the cells at their edge.
+    wide = [F.interpolate(one, (4, 8), mode="nearest") for one in noisy]
+    (found,) = layout_axes(wide, 4, 1)
+    torch.testing.assert_close(found, first, atol=0.02, rtol=0)
 
 
 def test_mean_difference_and_separation():
@@ -120,6 +160,64 @@ def test_orthogonal_directions_do_nothing_twice(directions):
     torch.testing.assert_close(moved.texture[0], codes.texture[0] + warm + 2 * new)
 
 
+def test_layout_axes_are_resized_to_the_picture(directions, tiny_config):
+    structure = random(2, tiny_config.structure_channels, 8, 8, seed=7)
+    codes = Codes(structure, random(2, tiny_config.texture_channels))
+    axis = directions.layout_axes[1]
+    moved = directions.apply(codes, {"layout2": -0.5})
+    torch.testing.assert_close(moved.structure, structure - 0.5 * axis)
+    assert moved.texture is codes.texture
+    # Twice as wide, inner cells are three quarters of the nearer and a quarter of the further one.
+    wide = directions.apply(Codes(torch.zeros(1, *structure.shape[1:3], 16), codes.texture[:1]), {"layout2": 1.0})
+    torch.testing.assert_close(wide.structure[0, :, :, 1], 0.75 * axis[:, :, 0] + 0.25 * axis[:, :, 1])
+    both = directions.apply(codes, {"layout1": 1.0, "structure1": 2.0, "warm": 1.0})
+    expected = structure + directions.layout_axes[0] + 2 * directions.structure_axes[0].view(1, -1, 1, 1)
+    torch.testing.assert_close(both.structure, expected)
+    names = ["texture1", "texture2", "texture3", "structure1", "structure2", "structure3", "structure4"]
+    assert directions.axis_names() == [*names, "layout1", "layout2"]
+    named = dataclasses.replace(directions, named={"layout1": directions["warm"]})  # from before there were layouts
+    assert named.axis("layout1") is None and named.axis_names() == [*names, "layout2"]
+    with pytest.raises(UserError, match="no axis 'layout3'; those of layout go up to layout2"):
+        directions.apply(codes, {"layout3": 1.0})
+
+
+def test_orthogonal_layouts_and_structures(directions):
+    names = ["structure1", "layout1", "structure2", "layout2", "layout1"]
+    plain = {name: vector for name, (_, vector) in directions.vectors(names).items()}
+    assert plain["structure2"].shape == (4,) and plain["layout1"].shape == (4, 8, 8)
+    vectors = {name: vector for name, (_, vector) in directions.vectors(names[:4], orthogonal=True).items()}
+    assert torch.equal(vectors["structure1"], plain["structure1"])  # the first stays as it is
+    # As whole codes, a structure axis the same at every place, they are at right angles.
+    whole = [vector.view(4, *vector.shape[1:] or (1, 1)).expand(4, 8, 8).flatten() for vector in vectors.values()]
+    stacked = torch.stack([vector / vector.norm() for vector in whole])
+    torch.testing.assert_close(stacked @ stacked.T, torch.eye(4), atol=1e-5, rtol=0)
+    # What an orthogonal layout keeps is what the structure axis cannot do.
+    mean = directions.layout_axes[0].mean((1, 2))
+    share = (mean @ plain["structure1"]) / (plain["structure1"] @ plain["structure1"])
+    kept = directions.layout_axes[0] - share * plain["structure1"].view(4, 1, 1)
+    torch.testing.assert_close(vectors["layout1"], kept, atol=1e-5, rtol=1e-5)
+    # A layout that is the same at every place says nothing new after the structure axis that it is.
+    flat = plain["structure1"].view(1, 4, 1, 1).expand(1, 4, 8, 8)
+    known = dataclasses.replace(directions, layout_axes=flat)
+    assert not known.vectors(["structure1", "layout1"], orthogonal=True)["layout1"][1].any()
+
+
+def test_files_without_layouts_have_none(directions, tiny_model, tmp_path):
+    directions.save(tmp_path / FILE, tiny_model)
+    found = Directions.load(tmp_path / FILE, tiny_model)
+    torch.testing.assert_close(found.layout_axes, directions.layout_axes, atol=2e-3, rtol=1e-3)
+    tensors = load_file(tmp_path / FILE)
+    assert tensors.pop("layout_axes").dtype == torch.float16
+    with safe_open(tmp_path / FILE, "pt") as file:
+        save_file(tensors, tmp_path / "old.safetensors", file.metadata())
+    old = Directions.load(tmp_path / "old.safetensors", tiny_model)
+    assert old.layout_axes.shape == (0, 4, 1, 1) and old.axis_names()[-1] == "structure4"
+    with pytest.raises(UserError, match="no axis 'layout1'; those of layout are not in these directions: make them"):
+        old.vectors(["layout1"])
+    old.save(tmp_path / "again.safetensors", tiny_model)
+    assert load_file(tmp_path / "again.safetensors").keys() == tensors.keys()
+
+
 def test_a_file_keeps_them_for_its_model_alone(directions, tiny_model, tmp_path):
     tiny_model.save_pretrained(tmp_path)
     with pytest.raises(UserError, match=f"has no {FILE}"):
@@ -136,7 +234,7 @@ def test_a_file_keeps_them_for_its_model_alone(directions, tiny_model, tmp_path)
         Directions.load(tmp_path / FILE, tiny_model)
 
 
-@pytest.mark.parametrize("damage", ["missing", "shape", "nan", "words", "name", "format", "bytes"])
+@pytest.mark.parametrize("damage", ["missing", "shape", "grid", "nan", "words", "name", "format", "bytes"])
 def test_damaged_files_are_one_line(directions, tiny_model, tmp_path, damage):
     path = tmp_path / FILE
     directions.save(path, tiny_model)
@@ -148,6 +246,8 @@ def test_damaged_files_are_one_line(directions, tiny_model, tmp_path, damage):
             del tensors["mean_texture"]
         case "shape":
             tensors["named.warm"] = torch.zeros(3)
+        case "grid":
+            tensors["layout_axes"] = tensors["layout_axes"][..., :-1].contiguous()
         case "nan":
             tensors["texture_axes"][0, 0] = math.nan
         case "words":
@@ -188,6 +288,9 @@ def test_made_from_photographs(tiny_model):
     made = make_directions(tiny_model, iter(images), kinds)
     assert set(made.named) == {*ATTRIBUTES, "light", "dark"}
     assert made.texture_axes.shape == (16, 32) and made.structure_axes.shape == (4, 4)
+    structures = [tiny_model.encode(image).structure for image in images]
+    assert made.layout_axes.shape == (8, 4, 8, 8)
+    torch.testing.assert_close(made.layout_axes[0], layout_axes(structures, 8, 1)[0], atol=1e-3, rtol=1e-2)
     assert made.mean_texture.norm().item() == pytest.approx(1)
     lengths = made.texture_axes.norm(dim=1)
     assert (lengths.diff() <= 1e-6).all()

@@ -1,6 +1,7 @@
 """Recipes: what they hold, that they replay to the same bits, and that nothing odd gets in."""
 
 import copy
+import dataclasses
 import hashlib
 import io
 import json
@@ -31,8 +32,8 @@ from swapae.edits import (
     Shape,
     Texture,
     Translate,
+    begin,
     digest_of,
-    direction_step,
     edit_from_plain,
 )
 from swapae.errors import UserError
@@ -61,11 +62,14 @@ def directions(tiny_config):
     channels, places = tiny_config.texture_channels, tiny_config.structure_channels
     vectors = torch.randn(4, channels, generator=generator)
     square = torch.randn(places, places, generator=generator)
-    return Directions(vectors[0], vectors[1:], square[0], square, {"warm": Direction(vectors[1], "cooler", "warmer")})
+    named = {"warm": Direction(vectors[1], "cooler", "warmer")}
+    return Directions(
+        vectors[0], vectors[1:], square[0], square, named, torch.randn(2, places, 8, 8, generator=generator)
+    )
 
 
-def directed(directions, gains, axes=(), mask=None):
-    return Directed(gains, tuple(axes), False, mask, 1, digest_of(direction_step(directions, gains, axes)))
+def directed(directions, gains, mask=None, orthogonal=False):
+    return Directed(gains, orthogonal, mask, 1, digest_of(directions, gains, orthogonal=orthogonal))
 
 
 def every_edit(directions):
@@ -74,7 +78,7 @@ def every_edit(directions):
         Texture(1, 0.5, "spherical"),
         Mix(0.5, (1, 2), (0.25, 1.0)),
         Regions((2, 3), (MASK, MASK), 1),
-        directed(directions, {"warm": 0.5}, [0.25], MASK),
+        directed(directions, {"warm": 0.5, "texture1": 0.25, "structure2": -0.5, "layout1": 1.0}, MASK),
         directed(directions, {"warm": -1.0}),
         Translate((1,), (2, 3), 0.5),
         Layers(1, 0.0, 0.5, 1.0),
@@ -133,7 +137,7 @@ def test_codes_outside_a_mask_stay(tiny_model, directions):
         desk = Desk(tiny_model, [read_input(tiny_model, data) for data in FILES], directions)
         own = desk.inputs[0].codes.texture[..., None, None]
         for edit in (Regions((1,), (MASK,), 0), directed(directions, {"warm": 1.0}, mask=MASK)):
-            edit = edit if isinstance(edit, Regions) else Directed(edit.gains, (), False, MASK, 0, edit.digest)
+            edit = edit if isinstance(edit, Regions) else dataclasses.replace(edit, radius=0)
             (texture,) = recipe_of(tiny_model, [edit]).canvas(desk).textures
             same = (texture == own).all(1)
             assert torch.equal(same, GRID[:, 0] == 0)
@@ -166,18 +170,27 @@ def test_another_model_or_a_missing_photograph_is_refused(tiny_model, tiny_confi
 
 def test_directions_can_be_kept_apart(tiny_model, directions):
     both = {**directions.named, "vivid": Direction(directions["warm"].vector + directions.mean_texture, "", "")}
-    directions = Directions(*(getattr(directions, name) for name in ("mean_texture", "texture_axes")),
-                            directions.mean_structure, directions.structure_axes, both)  # fmt: skip
-    gains = {"warm": 0.5, "vivid": 0.5}
-    steps = [direction_step(directions, gains, (), orthogonal=orthogonal) for orthogonal in (False, True)]
-    assert not torch.allclose(*steps)
-    edits = [
-        Directed(gains, (), flag, None, 0, digest_of(step)) for flag, step in zip((False, True), steps, strict=True)
-    ]
+    directions = dataclasses.replace(directions, named=both)
+    edits = [directed(directions, {"warm": 0.5, "vivid": 0.5}, orthogonal=flag) for flag in (False, True)]
+    assert edits[0].digest != edits[1].digest
     pictures = [recipe_of(tiny_model, [edit]).replay(tiny_model, FILES, directions=directions) for edit in edits]
     assert not torch.equal(*pictures)
-    with pytest.raises(UserError, match="no direction 'structure1'"):
-        direction_step(directions, {"structure1": 1.0}, ())
+
+
+@pytest.mark.parametrize("name", ["texture2", "structure1", "layout2"])
+def test_axes_move_their_part_of_the_codes_and_only_inside_a_mask(tiny_model, directions, name):
+    photograph = read_input(tiny_model, FILES[0])
+    desk, canvas = Desk(tiny_model, [photograph], directions), begin(photograph)
+    moved = directed(directions, {name: 1.5}).apply(canvas, desk)
+    part = 0 if name == "texture2" else 1
+    parts = [(moved.textures[0], canvas.textures[0]), (moved.structure, canvas.structure)]
+    assert not torch.allclose(*parts[part]) and torch.equal(*parts[1 - part])
+    masked = directed(directions, {name: 1.5}, MASK).apply(canvas, desk)
+    inside = editing.feather(GRID, 1) > 0
+    texture = canvas.textures[0][..., None, None].expand_as(masked.textures[0])
+    for own, edited in ((canvas.structure, masked.structure), (texture, masked.textures[0])):
+        assert torch.equal(own.masked_fill(inside, 0), edited.masked_fill(inside, 0))
+    assert torch.equal(moved.structure[..., 3, 4], masked.structure[..., 3, 4])
 
 
 def test_other_directions_are_refused(tiny_model, directions):
@@ -215,7 +228,7 @@ def test_shapes_that_differ_are_refused(tiny_model):
 
 
 BAD = {
-    "version": [2, True, None, "1"],
+    "version": [1, True, None, "1"],
     "model": [{}, "x", {"config": "a", "probe": 3}, {"config": "a", "probe": "b", "path": "/etc"}],
     "inputs": [[], {}, [{"name": "a/b", "sha256": "0" * 64}], [{"name": "a", "sha256": "../x"}], [{}] * 17],
     "noise": [-1, 1.5, True, 2**40],
@@ -240,7 +253,7 @@ BAD_EDITS = [
     (Paste(1, Box(0, 0, 1, 1), Box(0, 0, 1, 1), True, 0), "box", [[0, 0, 0, 1], [0, 0, 1], [0, 0, 1, 10**9], "abcd"]),
     (Paste(1, Box(0, 0, 1, 1), Box(0, 0, 1, 1), True, 0), "flip", [0, "yes"]),
     (Outpaint(1, 1), "rows", [-1, 10**6, 1.0]),
-    (Directed({"warm": 1.0}, (), False, None, 0, ""), "gains", [[], {"a" * 50: 1}, {"<b>": 1}, {"warm": float("inf")}]),
+    (Directed({"warm": 1.0}, False, None, 0, ""), "gains", [[], {"a" * 50: 1}, {"<b>": 1}, {"warm": float("inf")}]),
     (Protect(MASK, 0), "radius", [-1, 1000]),
     (
         Protect(MASK, 0),

@@ -19,8 +19,9 @@ from swapae.directions import Directions
 from swapae.editing import feather as soften
 from swapae.editing import texture_map
 from swapae.editing.masks import fit_mask
+from swapae.edits import Directed, digest_of
 from swapae.errors import UserError
-from swapae.images import check_output, save_image
+from swapae.images import check_output
 from swapae.making_directions import add_direction, make_directions
 
 Directory = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
@@ -117,8 +118,13 @@ def list_directions(common: Common = DEFAULTS, directions: Directory = None) -> 
     known = Session(common).directions(directions)
     for name, direction in known.named.items():
         print(f"{name:12} {direction.less} ... {direction.more}")
-    for part, axes in (("texture", known.texture_axes), ("structure", known.structure_axes)):
-        print(f"{part}1 to {part}{len(axes)}: principal axes of {part} codes, largest first")
+    for kind, of, axes in (
+        ("texture", "texture codes", known.texture_axes),
+        ("structure", "structure codes, the same at every place", known.structure_axes),
+        ("layout", "whole structure codes", known.layout_axes),
+    ):
+        if len(axes):
+            print(f"{kind}1 to {kind}{len(axes)}: principal axes of {of}, largest first")
 
 
 def apply_directions(
@@ -152,7 +158,11 @@ def apply_directions(
     moved = known.apply(own, wanted, orthogonal=orthogonal)
     if mask is not None:
         moved = masked(own, moved, soften(session.mask(mask, photograph), feather))
-    save_image(session.decode(moved, photograph.size), output)
+    recipe = None
+    if mask is None:
+        digest = digest_of(known, wanted, orthogonal=orthogonal)
+        recipe = session.recipe([image], Directed(wanted, orthogonal, None, 0, digest))
+    session.save(session.decode(moved, photograph.size), output, recipe)
 
 
 def masked(own: Codes, moved: Codes, mask: Tensor) -> Codes:

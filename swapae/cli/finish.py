@@ -35,6 +35,11 @@ class Finish:
         """Raise UserError for values that cannot be."""
         check_feather(self.feather)
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is kept."""
+        return self.keep == "nothing" and self.protect is None
+
     def picture(self, session: Session, photograph: Fitted, result: Tensor) -> Image.Image:
         """The result [1, 3, H, W], finished and cropped."""
         if self.keep == "luminance":

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from swapae.animation import check_animation_output, save_animation
+from swapae.animation import check_animation_output
 from swapae.cli.checks import check_film, check_strength
 from swapae.cli.directions import Directory
 from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Session, Size, Structure, expand
@@ -54,7 +54,7 @@ def interpolate_textures(
     between = interpolate_spherical if spherical else interpolate
     amounts = eased_amounts(frames, closed=closed) if ease or closed else [n / (frames - 1) for n in range(frames)]
     textures = (between(own.texture, other, amount) for amount in amounts)
-    save_animation(film(session, own, textures, size, frames), output, frames_per_second=fps)
+    session.save_film(film(session, own, textures, size, frames), output, fps)
 
 
 def journey(
@@ -87,7 +87,7 @@ def journey(
     own, size = session.encode(structure or paths[0])
     stops = [session.texture(path) for path in tqdm(paths, desc="encode", unit="picture")]
     frames = legs * steps + (not closed)
-    save_animation(film(session, own, travel(stops, steps, closed=closed), size, frames), output, frames_per_second=fps)
+    session.save_film(film(session, own, travel(stops, steps, closed=closed), size, frames), output, fps)
 
 
 def sweep(
@@ -124,7 +124,7 @@ def sweep(
     gains = (start + (end - start) * amount for amount in eased_amounts(frames, closed=closed))
     moved = (known.apply(own, {direction: gain}) for gain in gains)
     pictures = (session.decode(codes, size) for codes in tqdm(moved, total=frames, unit="frame"))
-    save_animation(pictures, output, frames_per_second=fps)
+    session.save_film(pictures, output, fps)
 
 
 def film(session: Session, own: Codes, textures: Iterable[Tensor], size: Size, frames: int) -> Iterator[Image.Image]:

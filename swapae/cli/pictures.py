@@ -13,7 +13,7 @@ from swapae.cli.checks import check_between
 from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Photographs, Session, expand
 from swapae.codes import Codes
 from swapae.grids import swap_grid
-from swapae.images import check_output, load_image, save_image
+from swapae.images import check_output, load_image
 
 File = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
 
@@ -27,7 +27,7 @@ def reconstruct(image: Photograph, output: Output, common: Common = DEFAULTS) ->
     """
     check_output(output)
     session = Session(common)
-    save_image(session.decode(*session.encode(image)), output)
+    session.save(session.decode(*session.encode(image)), output, session.recipe([image]))
 
 
 def encode(image: Photograph, output: Output, common: Common = DEFAULTS) -> None:
@@ -52,7 +52,7 @@ def decode(codes: File, output: Output, common: Common = DEFAULTS) -> None:
     """
     check_output(output)
     session = Session(common)
-    save_image(session.decode(*session.model.load_codes(codes)), output)
+    session.save(session.decode(*session.model.load_codes(codes)), output)
 
 
 def grid(
@@ -84,4 +84,4 @@ def grid(
 
         results = [[hybrid(row, column) for column in columns] for row in rows]
     inputs = [[load_image(path, max_pixels=common.max_pixels) for path in paths] for paths in (rows, columns)]
-    save_image(swap_grid(*inputs, results, cell), output)
+    session.save(swap_grid(*inputs, results, cell), output)

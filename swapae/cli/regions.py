@@ -64,7 +64,7 @@ def regions(
     hard += [selection(session, own, photograph, point, threshold) for point in points]
     references = [session.texture(path) for path in textures]
     picture, changed = paint_regions(session, photograph, own, references, hard, feather, exact)
-    save_image(to_pil(picture, photograph.size), output)
+    session.save(to_pil(picture, photograph.size), output)
     print(
         f"changed inside: {changed.inside_mean:.1f} on average, {changed.inside_max:.0f} at most; "
         f"outside: {changed.outside_mean:.1f} on average, {changed.outside_max:.0f} at most"

@@ -10,7 +10,7 @@ import tyro
 from swapae.cli.directions import Directory
 from swapae.cli.session import DEFAULTS, Common, Output, Session
 from swapae.edits import Directed
-from swapae.images import check_output, save_image, to_pil
+from swapae.images import check_output, to_pil
 from swapae.recipes import Recipe
 
 RecipeFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RECIPE")]
@@ -34,4 +34,4 @@ def replay(
     needed = directions is not None or any(isinstance(edit, Directed) for edit in read.edits)
     known = session.directions(directions) if needed else None
     picture = read.replay(session.model, inputs, directions=known)
-    save_image(to_pil(picture), output, metadata=read.metadata())
+    session.save(to_pil(picture), output, read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +13,19 @@ import tyro
 from PIL import Image
 from torch import Tensor
 
+from swapae.animation import save_animation
 from swapae.codes import Codes
 from swapae.directions import Directions
 from swapae.editing.masks import fit_mask
 from swapae.editing.structure import mirror
+from swapae.edits import Edit
 from swapae.errors import UserError
 from swapae.hub import EMBEDDED
-from swapae.images import MAX_PIXELS, Fitted, fit, list_images, load_image, to_pil
+from swapae.images import MAX_PIXELS, Fitted, fit, list_images, load_image, save_image, to_pil
 from swapae.model import SwapAE
+from swapae.recipe_values import MAX_PHOTOGRAPHS
+from swapae.recipes import ModelId, Recipe, read_bytes
+from swapae.recipes import Photograph as RecipeInput
 
 Structure = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
 Photograph = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IMAGE")]
@@ -137,6 +143,35 @@ class Session:
     def decode(self, codes: Codes, size: Size | None) -> Image.Image:
         """The picture that codes describe, cropped to `size`."""
         return to_pil(self.generate(codes), size)
+
+    def metadata(self) -> dict[str, str]:
+        """What a picture or a film says of itself: that it was generated, and by which model."""
+        said = Recipe(ModelId.of(self.model), (), ()).metadata()
+        return {key: text for key, text in said.items() if key != "swapae recipe"}
+
+    def save(self, picture: Image.Image, output: Path, recipe: Recipe | None = None) -> None:
+        """Write a generated picture, which says that it is one, and how it was made if that is known."""
+        save_image(picture, output, recipe.metadata() if recipe else self.metadata())
+
+    def save_film(self, frames: Iterable[Image.Image], output: Path, frames_per_second: int) -> None:
+        """Write a film of generated pictures, which says that it is one."""
+        save_animation(frames, output, frames_per_second=frames_per_second, metadata=self.metadata())
+
+    def recipe(self, inputs: Sequence[Path], *edits: Edit) -> Recipe | None:
+        """The recipe of edits of photographs, the first of them the one edited, where it makes the same picture.
+
+        None where recipes cannot say it: another size than the model's, and more or larger photographs, longer names or
+        larger numbers than they take.
+        """
+        larger = len(inputs) > MAX_PHOTOGRAPHS or self.options.max_pixels > MAX_PIXELS
+        if larger or self.size != self.model.config.image_size:
+            return None
+        try:
+            photographs = tuple(RecipeInput(path.name, hashlib.sha256(read_bytes(path)).hexdigest()) for path in inputs)
+            recipe = Recipe(ModelId.of(self.model), photographs, edits, self.options.seed)
+            return Recipe.from_plain(recipe.to_plain())
+        except UserError:
+            return None
 
     def check_result(self, width: int, height: int) -> None:
         """Raise UserError for a result of more pixels than --max-pixels."""

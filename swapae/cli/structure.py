@@ -16,8 +16,9 @@ from swapae.editing import join as join_codes
 from swapae.editing import move as move_structure
 from swapae.editing import outpaint as outpaint_codes
 from swapae.editing import paste as paste_structure
+from swapae.edits import Move, Paste
 from swapae.errors import UserError
-from swapae.images import check_output, load_image, save_image
+from swapae.images import check_output, load_image
 
 Target = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TARGET")]
 Source = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
@@ -68,7 +69,8 @@ def paste(
         mask = paste_structure(blank, full, box_cells, place_cells, radius=radius)
         grid = (pasted.shape[2], pasted.shape[3])
         codes = Codes(pasted, texture_map(own.texture, [other.texture], [mask], grid))
-    save_image(session.decode(codes, size), output)
+    recipe = None if texture else session.recipe([target, source], Paste(1, box_cells, place_cells, flip, radius))
+    session.save(session.decode(codes, size), output, recipe)
 
 
 def move(
@@ -102,8 +104,10 @@ def move(
     place_cells = snap_place(wanted_place, box_cells, size, session)
     if (box_cells.height, box_cells.width) == tuple(own.structure.shape[2:]):
         raise UserError(f"--box {box} is the whole picture of {size[0]}x{size[1]}: leave something to fill the hole")
-    moved = move_structure(own.structure, box_cells, place_cells, flip=flip, radius=round(feather / stride))
-    save_image(session.decode(Codes(moved, own.texture), size), output)
+    radius = round(feather / stride)
+    moved = move_structure(own.structure, box_cells, place_cells, flip=flip, radius=radius)
+    recipe = session.recipe([image], Move(box_cells, place_cells, flip, radius))
+    session.save(session.decode(Codes(moved, own.texture), size), output, recipe)
 
 
 def join(
@@ -143,7 +147,7 @@ def join(
     joined = join_codes(codes, seam=overlap)
     if texture is not None:
         joined = Codes(joined.structure, session.texture(texture))
-    save_image(session.decode(joined, None), output)
+    session.save(session.decode(joined, None), output)
 
 
 def outpaint(
@@ -173,7 +177,7 @@ def outpaint(
     height, width = photograph.shape[2:]
     session.check_result(width + 2 * columns * stride, height + 2 * rows * stride)
     wider = outpaint_codes(session.codes(photograph), rows=rows, columns=columns)
-    save_image(session.decode(wider, None), output)
+    session.save(session.decode(wider, None), output)
 
 
 def parse_box(text: str) -> tuple[int, ...]:

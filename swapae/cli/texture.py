@@ -15,8 +15,10 @@ from swapae.cli.finish import PLAIN, Finishing
 from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Session, Structure, sample
 from swapae.codes import Codes
 from swapae.editing import interpolate, interpolate_spherical, mix_textures, translate
+from swapae.edits import Edit, Layers, Mix, Translate
+from swapae.edits import Texture as TextureEdit
 from swapae.errors import UserError
-from swapae.images import check_output, save_image
+from swapae.images import check_output
 
 Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
 Strength = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
@@ -61,7 +63,13 @@ def swap(
         for group, strength in strengths.items()
     }
     result = session.generate(own, [textures[group] for group in session.model.generator.block_groups])
-    save_image(finish.picture(session, photograph, result), output)
+    edit: Edit = TextureEdit(1, alpha, "spherical" if spherical else "linear")
+    layered = any(strength is not None for strength in strengths.values())
+    if layered:
+        edit = Layers(1, **{group: alpha if strength is None else strength for group, strength in strengths.items()})
+    sayable = finish.plain and not (layered and spherical)
+    recipe = session.recipe([structure, texture], edit) if sayable else None
+    session.save(finish.picture(session, photograph, result), output, recipe)
 
 
 def mix(
@@ -93,7 +101,11 @@ def mix(
     photograph = session.load(structure)
     own = session.codes(photograph.tensor)
     mixed = mix_textures([session.texture(path) for path in textures], weights)
-    save_image(finish.picture(session, photograph, session.generate(Codes(own.structure, mixed))), output)
+    # The first texture as it is, then the others: the same numbers in the same order.
+    rest = Mix(weights[0], tuple(range(2, len(textures) + 1)), weights[1:])
+    recipe = session.recipe([structure, *textures], TextureEdit(1, 1.0, "linear"), rest) if finish.plain else None
+    result = session.generate(Codes(own.structure, mixed))
+    session.save(finish.picture(session, photograph, result), output, recipe)
 
 
 def translate_domain(
@@ -127,7 +139,10 @@ def translate_domain(
     own = session.codes(photograph.tensor)
     domains = [encode_textures(session, paths) for paths in folders]
     moved = Codes(own.structure, translate(own.texture, *domains, gain=gain))
-    save_image(finish.picture(session, photograph, session.generate(moved)), output)
+    first = 1 + len(folders[0])
+    numbers = tuple(range(1, first)), tuple(range(first, first + len(folders[1])))
+    recipe = session.recipe([image, *folders[0], *folders[1]], Translate(*numbers, gain)) if finish.plain else None
+    session.save(finish.picture(session, photograph, session.generate(moved)), output, recipe)
 
 
 def encode_textures(session: Session, paths: list[Path]) -> Tensor:

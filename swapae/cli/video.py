@@ -44,7 +44,7 @@ def restyle_video(
     with (
         open_video(video, max_pixels=common.max_pixels) as opened,
         atomic_path(output) as temporary,
-        mp4_writer(temporary, opened.rate) as write,
+        mp4_writer(temporary, opened.rate, session.metadata()) as write,
     ):
         bar = tqdm(opened.frames, total=opened.count or None, unit="frame")
         # `flicker` draws from all of them by turns, so that `tee` holds one frame.

@@ -14,24 +14,29 @@ import gradio as gr
 from PIL import Image
 
 from swapae.demo import parts
+from swapae.demo.cutter import EDGES
 from swapae.demo.films import Films
 from swapae.demo.models import Models
 from swapae.demo.restyling import restyle_video
-from swapae.demo.settings import ROLES
+from swapae.demo.settings import AXES, ROLES, SETTINGS
 from swapae.demo.tabs import Controls
 from swapae.errors import UserError
+from swapae.recipe_values import several
 
 
 def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], controls: Controls) -> None:
     """Add all of them to the page that is being built."""
 
-    def files_of(paths: Sequence[str | None]) -> dict[str, bytes]:
-        roles = zip(ROLES, paths, strict=False)
+    def files_of(paths: Sequence[str | None], more: list[str] | None = None) -> dict[str, bytes]:
+        given = [*paths, *(more or [])]
+        if len(given) > len(ROLES):
+            raise UserError(f"at most {len(ROLES)} photographs at once, got {len(given)}")
+        roles = zip(ROLES, given, strict=False)
         return {role: parts.read(path, role.capitalize()) for role, path in roles if path}
 
-    def edit(model: str, paths: Sequence[str | None], **values: Any) -> Image.Image:
+    def edit(model: str, paths: Sequence[str | None], more: list[str] | None = None, **values: Any) -> Image.Image:
         with sentences():
-            return models.studio(model).edit(files_of(paths), values).image
+            return models.studio(model).edit(files_of(paths, more), values, parts.session()).image
 
     def swap(
         structure_image: str | None,
@@ -57,10 +62,15 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
         third: float = 0.5,
         fourth: float = 0,
         model: str = "",
+        more_images: list[str] | None = None,
+        more_shares: Any = None,
     ) -> Any:
-        """The textures of several photographs at once."""
+        """The textures of several photographs at once; up to four more, and a list of their shares."""
         photographs = structure_image, texture_image, third_image, fourth_image
-        return edit(model, photographs, amount=alpha, third=third, fourth=fourth)
+        with sentences():
+            shares = several(SETTINGS["third"].check, 4, 0)("The further photographs' shares", more_shares or [])
+        further = dict(zip(ROLES[4:], shares, strict=False))
+        return edit(model, photographs, more_images, amount=alpha, third=third, fourth=fourth, **further)
 
     def regions(
         structure_image: str | None,
@@ -71,10 +81,11 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
         paint: Any,
         feather: int = 1,
         model: str = "",
+        more_images: list[str] | None = None,
     ) -> Any:
         """Each photograph's texture where its mask says; masks by layer, as /similar gives them."""
         photographs = structure_image, texture_image, third_image, fourth_image
-        return edit(model, photographs, amount=alpha, paint=paint, feather=feather)
+        return edit(model, photographs, more_images, amount=alpha, paint=paint, feather=feather)
 
     def similar(
         structure_image: str | None, across: float, along: float, likeness: float = 0.9, model: str = ""
@@ -82,34 +93,38 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
         """The mask of all that is like one point of a photograph: its place from 0 to 1, across and along."""
         with sentences():
             data = parts.read(structure_image, "Structure")
-            return models.studio(model).similar(data, across, along, likeness).to_plain()
+            return models.studio(model).similar(data, across, along, likeness, parts.session()).to_plain()
 
     def directions(
         structure_image: str | None, texture_image: str | None, alpha: float, gains: Any, model: str = ""
     ) -> Any:
-        """A photograph moved along named directions, {name: gain}; /models lists the names."""
+        """A photograph moved along directions and axes, {name: gain}; /models lists the names."""
         with sentences():
             studio = models.studio(model)
-            known = list(studio.directions.named) if studio.directions else []
+            known = studio.direction_names
             if not isinstance(gains, dict) or (unknown := sorted(map(str, gains.keys() - set(known)))):
                 wrong = f"no direction {unknown[0][:40]!r}" if isinstance(gains, dict) else "no gains by name"
                 raise UserError(f"there is {wrong}; this model has {', '.join(known) or 'none'}")
-            ordered = [gains.get(name, 0) for name in known]
-            files = files_of((structure_image, texture_image))
-            return studio.edit(files, {"amount": alpha, "gains": ordered}).image
+            named = [name for name in known if name not in AXES]
+            ordered = {"gains": [gains.get(name, 0) for name in named], "axes": [gains.get(name, 0) for name in AXES]}
+        return edit(model, (structure_image, texture_image), amount=alpha, **ordered)
 
     def translate(
-        structure_image: str | None, from_images: list[str] | None, to_images: list[str] | None, gain: float = 1
+        structure_image: str | None,
+        from_images: list[str] | None,
+        to_images: list[str] | None,
+        gain: float = 1,
+        model: str = "",
     ) -> Any:
         """A photograph moved from the look of some photographs to that of others."""
         with sentences():
             files = files_of((structure_image,))
             for name, paths in (("from", from_images), ("to", to_images)):
                 files |= {f"{name} {number}": parts.read(path) for number, path in enumerate((paths or [])[:8], 1)}
-            return models.first.edit(files, {"amount": 0, "translation": gain}).image
+            return models.studio(model).edit(files, {"amount": 0, "translation": gain}, parts.session()).image
 
     structure_names = (
-        *("shape", "across", "along", "piece", "right", "down", "scale", "flip", "leave"),
+        *("shape", *EDGES, "right", "down", "scale", "flip", "leave"),
         *("wider", "taller", "join", "seam", "shared"),
     )
 
@@ -120,9 +135,10 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
         fourth_image: str | None,
         alpha: float = 1,
         shape: float = 0,
-        across: float = 50,
-        along: float = 50,
-        piece: float = 40,
+        left: float = 30,
+        top: float = 30,
+        width: float = 40,
+        height: float = 40,
         right: float = 0,
         down: float = 0,
         scale: float = 100,
@@ -134,12 +150,13 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
         seam: float = 20,
         shared: float = 1,
         model: str = "",
+        more_images: list[str] | None = None,
     ) -> Any:
         """A piece copied or moved, shapes blended, the picture widened or joined with others."""
         given = locals()
         values = {name: given[name] for name in structure_names} | {"join": join or []}
         photographs = structure_image, texture_image, third_image, fourth_image
-        return edit(model, photographs, amount=alpha, **values)
+        return edit(model, photographs, more_images, amount=alpha, **values)
 
     def film(
         structure_image: str | None,
@@ -153,13 +170,18 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
         back: bool = True,
         format: str = "webp",
         model: str = "",
+        direction: str = "",
+        reach: float = 1,
+        more_images: list[str] | None = None,
     ) -> Any:
-        """A film of the texture coming about ("edit"), or of it travelling through all photographs ("textures")."""
+        """A film of the texture coming about ("edit"), travelling through all photographs ("textures"), or of a
+        direction both ways ("direction")."""
         paths = structure_image, texture_image, third_image, fourth_image
         with sentences():
-            wishes: dict[str, Any] = {"kind": kind, "frames": frames, "rate": rate, "back": back}
+            wishes: dict[str, Any] = {"kind": kind, "direction": direction, "reach": reach}
+            wishes |= {"frames": frames, "rate": rate, "back": back}
             studio, path = models.studio(model), films.new(format)
-            return str(studio.film(files_of(paths), {"amount": alpha}, path, **wishes))
+            return str(studio.film(files_of(paths, more_images), {"amount": alpha}, path, **wishes))
 
     def restyle(video: str | None, texture_image: str | None, alpha: float = 1, model: str = "") -> Any:
         """A video's frames in the texture of a photograph, at their own rate and without sound."""
@@ -177,9 +199,8 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
             return models.studio(model).replay(text, [parts.read(path) for path in images or []]).image
 
     def models_here() -> Any:
-        """The models that may be chosen, and the names of their directions if they are loaded."""
-        known = models.first.directions
-        return {"models": models.names, "directions": list(known.named) if known else []}
+        """The models that may be chosen, and the directions of the one that the page opens with."""
+        return {"models": models.names, "directions": models.first.direction_names}
 
     picture = gr.Image(visible=False, format="png", label="Result", elem_id="api-result")
     plain = gr.JSON(visible=False, label="JSON")
@@ -195,19 +216,22 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
     likeness = parts.Strength(-1, 1, 0.9, visible=False, label="Likeness")
     gain = parts.Strength(-3, 3, 1, visible=False, label="Gain")
 
+    more = parts.Files(None, visible=False, file_count="multiple", label="Further photographs, the fifth to the eighth")
+    shares = gr.JSON(None, visible=False, label="Their shares, a list")
+
     named, others = controls.named, controls.others
-    views = [view for view, _, _ in slots.values()]
+    views = [view for view, _, _ in slots.values()][:4]
     two, model = views[:2], others["model"]
     by_layer = [named[name] for name in ("keep", "coarse", "middle", "fine", "path")]
     endpoint(swap, [*two, named["amount"], *by_layer, model], picture)
-    endpoint(mix, [*views, named["amount"], named["third"], named["fourth"], model], picture)
-    endpoint(regions, [*views, named["amount"], paint, named["feather"], model], picture)
+    endpoint(mix, [*views, named["amount"], named["third"], named["fourth"], model, more, shares], picture)
+    endpoint(regions, [*views, named["amount"], paint, named["feather"], model, more], picture)
     endpoint(similar, [views[0], *point, likeness, model], plain)
     endpoint(directions, [*two, named["amount"], gains, model], picture)
-    endpoint(translate, [views[0], others["from"], others["to"], gain], picture)
-    endpoint(structure, [*views, named["amount"], *(named[name] for name in structure_names), model], picture)
+    endpoint(translate, [views[0], others["from"], others["to"], gain, model], picture)
+    endpoint(structure, [*views, named["amount"], *(named[name] for name in structure_names), model, more], picture)
     wishes = [others[name] for name in ("kind", "frames", "rate", "back", "format")]
-    endpoint(film, [*views, named["amount"], *wishes, model], moving)
+    endpoint(film, [*views, named["amount"], *wishes, model, others["direction"], others["reach"], more], moving)
     endpoint(restyle, [others["video"], views[1], named["amount"], model], moving)
     endpoint(replay, [recipe_file, images, model], picture)
     endpoint(models_here, [], plain, name="models")

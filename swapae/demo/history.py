@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass, field
 from typing import Any
-
-from PIL import Image
 
 MOST = 24
 # Changes of one control within this many seconds are one step: sliders act while they move.
 ONE_STEP = 1.5
-THUMBNAIL = 56
 
 
 @dataclass(frozen=True)
 class Step:
-    """Settings that were shown, which control led there, when, and how it looked (a small JPEG as base64)."""
+    """Settings that were shown, which control led there, when, and how it looked (the address of a small JPEG)."""
 
     values: dict[str, Any]
     control: str
@@ -51,13 +46,3 @@ class History:
     def values(self) -> dict[str, Any] | None:
         """The settings shown; None before the first step."""
         return self.steps[self.position].values if self.steps else None
-
-
-def thumbnail(image: Image.Image) -> str:
-    """A small square JPEG of a picture's middle, as base64."""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    small = image.resize((THUMBNAIL, THUMBNAIL), box=(left, top, left + side, top + side))
-    stream = io.BytesIO()
-    small.save(stream, "JPEG", quality=80)
-    return base64.b64encode(stream.getvalue()).decode()

@@ -59,6 +59,13 @@ class Models:
                 self._loaded.popitem(last=False)
             return self._loaded[name]
 
+    def leave(self, visit: str) -> None:
+        """Forget what only this visit had uploaded."""
+        with self._lock:
+            loaded = [self.first, *self._loaded.values()]
+        for studio in loaded:
+            studio.leave(visit)
+
     def card(self, name: object) -> str:
         """The text of a model's card, or why there is none.
 

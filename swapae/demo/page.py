@@ -17,14 +17,16 @@ import gradio as gr
 from PIL import Image
 
 from swapae.demo import parts, tabs, zerogpu
+from swapae.demo.addresses import canvas_photo, thumbnail
+from swapae.demo.cutter import EDGES, box_of, on_cutter
 from swapae.demo.endpoints import add_endpoints
 from swapae.demo.examples import PAIRS, examples
 from swapae.demo.films import Films
-from swapae.demo.history import History, Step, thumbnail
+from swapae.demo.history import History, Step
 from swapae.demo.models import EMBEDDED, Models
 from swapae.demo.painter import grown, on_canvas
 from swapae.demo.restyling import restyle_video
-from swapae.demo.settings import DEFAULTS, LAYERS, ROLES, SETTINGS
+from swapae.demo.settings import AXES, DEFAULTS, LAYERS, ROLES, SETTINGS
 from swapae.demo.studio import MAX_DOMAIN, Result, Studio
 from swapae.demo.style import TABS, on
 from swapae.errors import UserError
@@ -35,6 +37,8 @@ DELETE_CACHE = (900, 7200)
 MAX_WAITING = 32
 # The page opens with the first pair, and two more photographs for the tabs that take them.
 MORE = (3, 0)
+# How far to either side the pictures of an axis show it.
+GLIMPSE = 2.0
 SHOWN_TAB = "() => { document.getElementById('page').dataset.tab = '%s'; }"
 # Undo and redo by the keys that everybody knows, but where text is typed.
 SHORTCUTS = """
@@ -59,6 +63,7 @@ class Visit(NamedTuple):
         model: the chosen one's name.
         values: all settings, as they came.
         history: of the visitor.
+        session: by which the visitor is known to the server.
     """
 
     paths: dict[str, str]
@@ -66,6 +71,7 @@ class Visit(NamedTuple):
     model: str
     values: dict[str, Any]
     history: History
+    session: str = ""
 
     def files(self) -> dict[str, bytes]:
         """The photographs by role.
@@ -94,7 +100,7 @@ def visit_of(arguments: Sequence[Any]) -> Visit:
     rest = rest[len(NAMED) :]
     values |= {"paint": paint or {}, "gains": rest[: tabs.MAX_DIRECTIONS], "axes": rest[tabs.MAX_DIRECTIONS :]}
     given = {role: path for role, path in zip(ROLES, paths, strict=True) if path}
-    return Visit(given, (source or [], target or []), model, values, history or History())
+    return Visit(given, (source or [], target or []), model, values, history or History(), parts.session())
 
 
 class Page:
@@ -106,9 +112,10 @@ class Page:
 
     def __init__(self, models: Models) -> None:
         self.models, self.films = models, Films()
+        self.tabs: dict[str, gr.Tab] = {}
         self.gallery = examples()
         chosen = [*PAIRS[0], *MORE]
-        self.opening = dict(zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=True))
+        self.opening = dict(zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=False))
 
     # Handlers
 
@@ -117,7 +124,7 @@ class Page:
         if not {"structure", "texture"} <= visit.paths.keys():
             return self.nothing(visit, "Two photographs are needed: upload both, or pick an example.")
         try:
-            result = self.models.studio(visit.model).edit(visit.files(), visit.values)
+            result = self.models.studio(visit.model).edit(visit.files(), visit.values, visit.session)
         except UserError as error:
             return self.nothing(visit, error)
         values = dict(visit.values)
@@ -140,24 +147,73 @@ class Page:
         """Values of `shown` after a control moved."""
         return self.shown(visit_of(arguments), name)
 
-    def canvas(self, visit: Visit) -> Any:
-        """The painter's value: the structure photograph, and what was painted on it."""
+    def canvases(self, visit: Visit) -> tuple:
+        """Values of painter and cutter: the structure photograph, and what was drawn on it."""
         try:
             studio = self.models.studio(visit.model)
-            photograph = studio.photograph(parts.read(visit.paths.get("structure")))
+            photograph = studio.photograph(parts.read(visit.paths.get("structure")), visit.session)
         except UserError:
-            return None
-        grid = photograph.input.codes.structure.shape[2:]
+            return None, None
+        grid = tuple(photograph.input.codes.structure.shape[2:])
         image = to_pil(photograph.input.image, photograph.input.size)
-        return on_canvas(image, (grid[0], grid[1]), studio.model.config.stride, visit.values["paint"])
+        shown = canvas_photo(image, grid, studio.model.config.stride)
+        return on_canvas(shown, grid, visit.values["paint"]), on_cutter(shown, visit.values)
+
+    def thumbnails(self, tab: str, visit: Visit) -> list[str]:
+        """Values of all tabs' presets: what those of one tab make of the photograph, in small."""
+        pictures: list[Image.Image | None] = []
+        if tab in tabs.PRESETS:
+            try:
+                studio, files, grid = self.models.studio(visit.model), visit.files(), self.grid(visit)
+                for number in range(len(tabs.PRESETS[tab])):
+                    values = visit.values | tabs.preset(tab, number, grid)
+                    pictures.append(studio.glimpse(files, values, visit.session))
+            except UserError:
+                pictures = []
+        return [parts.presets_html(tabs.words_of(name), pictures if name == tab else ()) for name in tabs.PRESETS]
+
+    def opened(self, tab: str) -> Callable[..., tuple]:
+        """The handler of a tab that was opened: which it is, and its presets' thumbnails."""
+        return lambda *arguments: (tab, *self.thumbnails(tab, visit_of(arguments)))
+
+    def again(self, tab: str, *arguments: Any) -> list[str]:
+        """Values of all tabs' presets after another photograph."""
+        return self.thumbnails(tab, visit_of(arguments))
+
+    def explored(self, *arguments: Any) -> list[str]:
+        """Values of the strips: what each axis does to the photograph."""
+        visit = visit_of(arguments)
+        try:
+            studio, files = self.models.studio(visit.model), visit.files()
+        except UserError:
+            return [""] * len(AXES)
+        there = studio.direction_names
+        plain = studio.glimpse(files, visit.values | {"axes": []}, visit.session)
+
+        def strip(name: str) -> str:
+            gains = ([gain * (name == axis) for axis in AXES] for gain in (-GLIMPSE, GLIMPSE))
+            less, more = (studio.glimpse(files, visit.values | {"axes": axes}, visit.session) for axes in gains)
+            return parts.strip_html((less, plain, more), GLIMPSE)
+
+        return [strip(name) if name in there else "" for name in AXES]
+
+    def grid(self, visit: Visit) -> tuple[int, int]:
+        """(rows, columns) of the structure photograph.
+
+        Raises:
+            UserError: there is none, or none that can be read.
+        """
+        studio, data = self.models.studio(visit.model), parts.read(visit.paths.get("structure"))
+        rows, columns = studio.photograph(data, visit.session).input.codes.structure.shape[2:]
+        return rows, columns
 
     def set_to(self, values: dict[str, Any], control: str, visit: Visit) -> tuple:
-        """Values of all controls, the painter and `shown`, with other settings."""
+        """Values of all controls, the canvases and `shown`, with other settings."""
         visit = visit._replace(values=visit.values | values)
         gains = spread(visit.values["gains"], tabs.MAX_DIRECTIONS)
-        axes = spread(visit.values["axes"], tabs.MAX_AXES)
+        axes = spread(visit.values["axes"], len(AXES))
         controls = [visit.values[name] for name in NAMED]
-        return (*controls, *gains, *axes, visit.values["paint"], self.canvas(visit), *self.shown(visit, control))
+        return (*controls, *gains, *axes, visit.values["paint"], *self.canvases(visit), *self.shown(visit, control))
 
     def stepped(self, by: int, *arguments: Any) -> tuple:
         """Undo or redo."""
@@ -186,9 +242,7 @@ class Page:
             visit = visit_of(arguments)
             number = number_of(event, len(tabs.PRESETS[tab]))
             try:
-                studio = self.models.studio(visit.model)
-                structure = studio.photograph(parts.read(visit.paths.get("structure"))).input.codes.structure
-                values = tabs.preset(tab, number, (structure.shape[2], structure.shape[3]))
+                values = tabs.preset(tab, number, self.grid(visit))
             except UserError:
                 values = {}
             return self.set_to(values, tabs.PRESETS[tab][number][0], visit)
@@ -196,7 +250,7 @@ class Page:
         return handle
 
     def painted(self, event: gr.EventData, *arguments: Any) -> tuple:
-        """Values of what was painted, the painter, its note and `shown`, after a stroke or a click on a place."""
+        """Values of what was painted, the canvases, a note and `shown`, after a stroke or a click on a place."""
         visit, note = visit_of(arguments), ""
         paint = getattr(event, "paint", None)
         try:
@@ -206,7 +260,16 @@ class Page:
         except UserError as error:
             paint, note = visit.values["paint"], parts.problem(error)
         visit = visit._replace(values=visit.values | {"paint": paint})
-        return paint, self.canvas(visit), note, *self.shown(visit, "painting")
+        return paint, *self.canvases(visit), note, *self.shown(visit, "painting")
+
+    def cut(self, event: gr.EventData, *arguments: Any) -> tuple:
+        """Values of the box's sliders, a note and `shown`, after another box was drawn."""
+        visit, note = visit_of(arguments), ""
+        try:
+            visit = visit._replace(values=visit.values | box_of(event))
+        except UserError as error:
+            note = parts.problem(error)
+        return *(visit.values[edge] for edge in EDGES), note, *self.shown(visit, "box")
 
     def selected(self, event: gr.EventData, visit: Visit) -> dict[str, Any]:
         """What was painted, with all that is like the place clicked on.
@@ -218,52 +281,61 @@ class Page:
         studio, data = self.models.studio(visit.model), parts.read(visit.paths.get("structure"), "Structure")
         if asked[3] not in LAYERS:
             raise UserError("there is no such brush")
-        mask = studio.similar(data, *asked[:3])
+        mask = studio.similar(data, *asked[:3], visit.session)
         return grown(visit.values["paint"], asked[3], mask, (mask.height, mask.width))
 
     def chose(self, role: str, uploaded: str | None, *arguments: Any) -> tuple:
-        """Values of a slot, the painter and `shown` after an upload to it; a bad one leaves things as they were."""
+        """Values of a slot, the canvases and `shown` after an upload to it; a bad one leaves things as they were."""
         visit = visit_of(arguments)
         try:
             # What is shown is a PNG of what was understood: upright, one frame, in a format that browsers know.
-            preview, note = self.models.studio(visit.model).photograph(parts.read(uploaded)).preview, ""
+            preview, note = self.preview(visit, str(uploaded or "")), ""
             visit = visit._replace(paths=visit.paths | {role: str(uploaded)})
         except UserError as error:
             preview, note = None, parts.sentence(error)
             if kept := visit.paths.get(role):
                 with contextlib.suppress(UserError):
-                    preview = self.models.studio(visit.model).photograph(parts.read(kept)).preview
+                    preview = self.preview(visit, kept)
                     note += " The photograph from before is kept."
             note = parts.problem(note)
-        return preview, visit.paths.get(role), note, self.canvas(visit), *self.shown(visit, f"{role} photograph")
+        return preview, visit.paths.get(role), note, *self.canvases(visit), *self.shown(visit, f"{role} photograph")
+
+    def preview(self, visit: Visit, path: str) -> Image.Image:
+        """What is seen of an upload.
+
+        Raises:
+            UserError: no picture that can be read.
+        """
+        return self.models.studio(visit.model).photograph(parts.read(path), visit.session).preview
 
     def removed(self, role: str, *arguments: Any) -> tuple:
-        """Values of a slot's path and note, the painter and `shown`, after its photograph was taken away."""
+        """Values of a slot's path and note, the canvases and `shown`, after its photograph was taken away."""
         visit = visit_of(arguments)
         visit.paths.pop(role, None)
         if role in ("structure", "texture"):
             note = parts.problem(f"Upload a {role} photograph, or pick an example.")
             shown = (None, "", "", gr.HTML(parts.DOWNLOADS, recipe=""), parts.history_html(visit.history))
-            return None, note, self.canvas(visit), *shown, visit.history
-        return None, "", self.canvas(visit), *self.shown(visit, f"{role} photograph")
+            return None, note, *self.canvases(visit), *shown, visit.history
+        return None, "", *self.canvases(visit), *self.shown(visit, f"{role} photograph")
 
     def picked_pair(self, event: gr.EventData, *arguments: Any) -> tuple:
-        """Values of the first two slots, the painter and `shown` after an example was clicked."""
+        """Values of the first two slots, the canvases and `shown` after an example was clicked."""
         visit, pair = visit_of(arguments), PAIRS[number_of(event, len(PAIRS))]
         structure, texture = (str(self.gallery[index].path) for index in pair)
         visit = visit._replace(paths=visit.paths | {"structure": structure, "texture": texture})
         slots = (structure, structure, "", texture, texture, "")
-        return *slots, self.canvas(visit), *self.shown(visit, "example")
+        return *slots, *self.canvases(visit), *self.shown(visit, "example")
 
     def filmed(self, progress: gr.Progress = gr.Progress(), *arguments: Any) -> tuple:  # noqa: B008
         """Values of the film's picture, its video, its file and its note."""
-        *rest, kind, frames, rate, back, suffix = arguments
+        *rest, kind, direction, reach, frames, rate, back, suffix = arguments
         visit = visit_of(rest)
 
         def watched(pictures: Iterator[Image.Image], total: int) -> Iterator[Image.Image]:
             return progress.tqdm(pictures, total=total, desc="Frames", unit="frame")
 
-        path, wishes = self.films.new(suffix), {"kind": kind, "frames": frames, "rate": rate, "back": back}
+        wishes = {"kind": kind, "direction": direction, "reach": reach, "frames": frames, "rate": rate, "back": back}
+        path = self.films.new(suffix)
         try:
             studio = self.models.studio(visit.model)
             studio.film(visit.files(), visit.values, path, **wishes, progress=watched)
@@ -301,7 +373,7 @@ class Page:
             return None, parts.problem(error), "", gr.HTML(parts.DOWNLOADS, recipe="")
 
     def chose_model(self, *arguments: Any) -> tuple:
-        """Values of device, card, direction sliders, painter and `shown` after another model was chosen."""
+        """Values of what depends on the model, the canvases and `shown` after another one was chosen."""
         visit = visit_of(arguments)
         try:
             studio, card = self.models.studio(visit.model), self.models.card(visit.model)
@@ -310,8 +382,15 @@ class Page:
         visit = visit._replace(values=visit.values | {"gains": [], "axes": [], "paint": {}}, history=History())
         gains = [gr.Slider(value=0, **options) for options in tabs.gain_sliders(studio)]
         explore = gr.Accordion(visible=studio.directions is not None)
-        about = (describe_model(studio), card, tabs.about_directions(studio), explore)
-        return *about, *gains, *[0] * tabs.MAX_AXES, {}, self.canvas(visit), *self.shown(visit, "model")
+        axes = [gr.Slider(value=0, **options) for options in tabs.axis_sliders(studio)]
+        names = studio.direction_names
+        direction = gr.Dropdown(names, value=names[0] if names else "")
+        about = (describe_model(studio), card, tabs.about_directions(studio), explore, direction)
+        return *about, *gains, *axes, *[""] * len(AXES), {}, *self.canvases(visit), *self.shown(visit, "model")
+
+    def left(self, request: gr.Request) -> None:
+        """A visitor closed the page."""
+        self.models.leave(request.session_hash or "")
 
     # Components
 
@@ -321,20 +400,17 @@ class Page:
         opening = Visit(self.opening, ([], []), "", {**DEFAULTS, "gains": [], "axes": []}, History())
         result, status, words, downloads, strip, history = self.shown(opening, "opening")
         with gr.Blocks(title="swapae", analytics_enabled=False, delete_cache=DELETE_CACHE) as demo:
-            gr.Markdown(
-                "# swapae\nThe structure of one photograph in the texture of another.",
-                elem_id="title",
-                container=False,
-            )
+            gr.HTML(parts.HEADER, js_on_load=parts.SWITCH_THEME, apply_default_css=False, elem_id="title")
             with gr.Tabs(elem_id="tabs"):
                 for tab in TABS:
                     name, introduction = tabs.INTRODUCTIONS[tab]
                     with gr.Tab(name, id=tab, elem_id=f"tab-{tab}") as opened:
                         gr.HTML(parts.quiet(introduction), apply_default_css=False)
                     opened.select(None, None, None, js=SHOWN_TAB % tab, api_visibility="private")
+                    self.tabs[tab] = opened
             with gr.Row(elem_id="page"):
                 with gr.Column(scale=3, min_width=240, elem_id="inputs"):
-                    self.slots = {role: slot_of(role, file) for role, file in self.opening.items()}
+                    self.slots = {role: slot_of(role, self.opening.get(role)) for role in ROLES}
                     size = studio.model.config.image_size
                     flowers = "This model knows flowers; other photographs come out looser. It works"
                     works = flowers if self.models.opening == EMBEDDED else "This model works"
@@ -389,7 +465,7 @@ class Page:
                 parts.pairs_html(self.gallery), js_on_load=parts.PICK, apply_default_css=False, elem_id="examples"
             )
             gr.HTML(parts.credits_html(self.gallery), apply_default_css=False, elem_id="credits")
-            self.paint, self.history = gr.State({}), gr.State(history)
+            self.paint, self.history, self.tab = gr.State({}), gr.State(history), gr.State(TABS[0])
             self.wire(demo, (undo, redo, reset), pairs, (film, video, film_out))
             replay.click(
                 self.replayed,
@@ -407,7 +483,12 @@ class Page:
                 api_visibility="private",
                 show_progress="hidden",
             )
-            demo.load(lambda: self.canvas(opening), None, self.controls.others["painter"], **private())
+            canvases = [self.controls.others[name] for name in ("painter", "cutter")]
+            demo.load(lambda: self.canvases(opening), None, canvases, **private())
+            demo.load(
+                lambda: self.thumbnails(TABS[0], opening), None, list(self.controls.presets.values()), **private()
+            )
+            demo.unload(self.left)
         return demo.queue(max_size=MAX_WAITING)
 
     @property
@@ -424,10 +505,11 @@ class Page:
         controls, visit = self.controls, self.visit
         shown = [self.result, self.status, self.words, self.downloads, self.strip, self.history]
         named = [controls.named[name] for name in NAMED]
-        painter = controls.others["painter"]
-        everything = [*named, *controls.gains, *controls.axes, self.paint, painter, *shown]
+        painter, cutter = (controls.others[name] for name in ("painter", "cutter"))
+        everything = [*named, *controls.gains, *controls.axes, self.paint, painter, cutter, *shown]
         # While a slider moves one request is under way and the newest position waits; the others are dropped.
-        live = private() | {"trigger_mode": "always_last"}
+        shows = private() | {"show_progress": "minimal", "show_progress_on": self.result}
+        live = shows | {"trigger_mode": "always_last"}
         labelled = [*zip(NAMED, named, strict=True), *((one.label, one) for one in (*controls.gains, *controls.axes))]
         for name, control in labelled:
             label = SETTINGS[name].label if name in SETTINGS else name
@@ -435,20 +517,33 @@ class Page:
         for kind in ("from", "to"):
             controls.others[kind].change(partial(self.moved, "kinds"), visit, shown, **live)
         for button, by in zip(buttons, (-1, 1), strict=False):
-            button.click(partial(self.stepped, by), visit, everything, **private())
-        buttons[2].click(self.reset, visit, everything, **private())
-        self.strip.click(self.picked_step, visit, everything, **private())
+            button.click(partial(self.stepped, by), visit, everything, **shows)
+        buttons[2].click(self.reset, visit, everything, **shows)
+        self.strip.click(self.picked_step, visit, everything, **shows)
         for tab, presets in controls.presets.items():
-            presets.click(self.tried(tab), visit, everything, **private())
+            presets.click(self.tried(tab), visit, everything, **shows)
         note = controls.others["note"]
-        painter.click(self.painted, visit, [self.paint, painter, note, *shown], **live)
+        # What is drawn comes with the event, and of waiting ones Gradio keeps the first one's: let none be dropped.
+        drawn = shows | {"trigger_mode": "multiple"}
+        painter.click(self.painted, visit, [self.paint, painter, cutter, note, *shown], **drawn)
+        edges = [controls.named[edge] for edge in EDGES]
+        cutter.click(self.cut, visit, [*edges, controls.others["cutter-note"], *shown], **drawn)
+        presets = list(controls.presets.values())
+
+        def again(event: Any) -> None:
+            event.then(self.again, [self.tab, *visit], presets, **private())
+
         for role, (view, path, note) in self.slots.items():
-            view.upload(partial(self.chose, role), [view, *visit], [view, path, note, painter, *shown], **private())
-            view.clear(partial(self.removed, role), visit, [path, note, painter, *shown], **private())
+            outputs = [path, note, painter, cutter, *shown]
+            again(view.upload(partial(self.chose, role), [view, *visit], [view, *outputs], **shows))
+            again(view.clear(partial(self.removed, role), visit, outputs, **shows))
         both = [*self.slots["structure"], *self.slots["texture"]]
-        pairs.click(self.picked_pair, visit, [*both, painter, *shown], **private())
+        again(pairs.click(self.picked_pair, visit, [*both, painter, cutter, *shown], **shows))
+        for tab, opened in self.tabs.items():
+            opened.select(self.opened(tab), visit, [self.tab, *presets], **private())
         others = controls.others
-        wishes = [others[name] for name in ("kind", "frames", "rate", "back", "format")]
+        others["explore"].expand(self.explored, visit, controls.strips, **private() | {"show_progress": "full"})
+        wishes = [others[name] for name in ("kind", "direction", "reach", "frames", "rate", "back", "format")]
         others["make"].click(
             self.filmed, [*visit, *wishes], [*film, others["film-note"]], **private() | {"show_progress": "full"}
         )
@@ -458,9 +553,10 @@ class Page:
             [*film, others["film-note"]],
             **private() | {"show_progress": "full"},
         )
-        told = [others[name] for name in ("device", "card", "directions", "explore")]
-        again = [*told, *controls.gains, *controls.axes, self.paint, painter, *shown]
-        others["model"].input(self.chose_model, visit, again, **private() | {"show_progress": "minimal"})
+        told = [others[name] for name in ("device", "card", "directions", "explore", "direction")]
+        sliders = [*controls.gains, *controls.axes]
+        changed = [*told, *sliders, *controls.strips, self.paint, painter, cutter, *shown]
+        others["model"].input(self.chose_model, visit, changed, **shows)
 
 
 def private() -> dict[str, Any]:
@@ -473,11 +569,11 @@ def private() -> dict[str, Any]:
     }
 
 
-def slot_of(role: str, file: str) -> tuple[parts.Photograph, gr.State, gr.HTML]:
-    """A slot; the third and the fourth are there on the tabs that take them."""
+def slot_of(role: str, file: str | None) -> tuple[parts.Photograph, gr.State, gr.HTML]:
+    """A slot; those after the second are there on the tabs that take them, of the empty ones only the first."""
     if role in ("structure", "texture"):
         return parts.slot(role, file, ["slot"])
-    with gr.Column(elem_classes=on("mix", "regions", "structure", "motion")):
+    with gr.Column(elem_classes=[*on("mix", "regions", "structure", "motion"), "further"]):
         return parts.slot(role, file, ["slot"])
 
 

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
+from swapae.demo.settings import FURTHER
 from swapae.recipe_values import MAX_MASK_SIDE, Mask
 
 # Cells of the painter to a side of a structure's cell: edges a little finer than the codes.
 FINENESS = 2
 
+# What each brush is called, and the colour of its tint.
 BRUSHES = {
-    "third": "Third photograph's texture",
-    "fourth": "Fourth photograph's texture",
-    "texture": "Texture photograph's",
-    "own": "The photograph's own texture",
-    "protect": "Keep the photograph itself",
-    "directions": "Directions only here",
+    **{
+        role: (f"{role.capitalize()} photograph's texture", tint)
+        for role, tint in zip(FURTHER, ("#f59e0b", "#3b82f6", "#14b8a6", "#84cc16", "#f43f5e", "#8b5cf6"), strict=True)
+    },
+    "texture": ("Texture photograph's", "#ec4899"),
+    "own": ("The photograph's own texture", "#ffffff"),
+    "protect": ("Keep the photograph itself", "#22c55e"),
+    "directions": ("Directions only here", "#a855f7"),
 }
 TEMPLATE = (
     '<canvas tabindex="0" role="img" aria-label="The photograph to paint on. Arrow keys move the brush, space paints."'
     '></canvas><fieldset class="brushes"><legend>Paint</legend>'
     + "".join(
-        f'<label><input type="radio" name="brush" value="{layer}"{" checked" if layer == "third" else ""}>'
-        f'<i class="tint-{layer}"></i>{words}</label>'
-        for layer, words in BRUSHES.items()
+        f'<label class="brush-{layer}"><input type="radio" name="brush" value="{layer}"'
+        f'{" checked" if layer == "third" else ""}><i style="background: {tint}"></i>{words}</label>'
+        for layer, (words, tint) in BRUSHES.items()
     )
     + '</fieldset><div class="row"><label>Brush <input type="range" name="size" min="0" max="8" value="2"></label>'
     '<label><input type="checkbox" name="erase"> Erase</label></div>'
@@ -38,9 +40,8 @@ TEMPLATE = (
     '<div class="row"><button data-do="invert">Invert</button><button data-do="clear">Clear</button>'
     '<button data-do="clear all">Clear all</button></div>'
 )
+COLOURS = f"const colours = {json.dumps({layer: tint for layer, (_, tint) in BRUSHES.items()})};"
 SCRIPT = """
-const colours = {third: '#f59e0b', fourth: '#3b82f6', texture: '#ec4899', own: '#ffffff', protect: '#22c55e',
-                 directions: '#a855f7'};
 let masks = {}, photo = null, held = false, cursor = null, sent = '';
 const field = (name) => element.querySelector(`[name=${name}]`);
 const layer = () => element.querySelector('[name=brush]:checked').value;
@@ -171,28 +172,23 @@ def painter() -> gr.HTML:
     return gr.HTML(
         None,
         html_template=TEMPLATE,
-        js_on_load=SCRIPT,
+        js_on_load=COLOURS + SCRIPT,
         apply_default_css=False,
         elem_id="painter",
     )
 
 
-def on_canvas(image: Image.Image, grid: tuple[int, int], stride: int, paint: Mapping[str, Any]) -> dict[str, Any]:
+def on_canvas(shown: Mapping[str, Any], grid: tuple[int, int], paint: Mapping[str, Any]) -> dict[str, Any]:
     """The painter's value: a photograph, its grid, and the masks painted on it.
 
     Args:
-        image: the photograph as the model sees it, without padding.
+        shown: the photograph, of `swapae.demo.addresses.canvas_photo`.
         grid: (rows, columns) of its structure.
-        stride: pixels to a cell.
         paint: plain masks by layer; those of another grid are dropped.
     """
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=88)
     rows, columns = fine_grid(grid)
-    share = [image.width / (grid[1] * stride), image.height / (grid[0] * stride)]
-    data = base64.b64encode(stream.getvalue()).decode()
     fitting = {name: mask for name, mask in paint.items() if (mask["height"], mask["width"]) == (rows, columns)}
-    return {"photo": f"data:image/jpeg;base64,{data}", "grid": [rows, columns], "share": share, "paint": fitting}
+    return {**shown, "grid": [rows, columns], "paint": fitting}
 
 
 def fine_grid(grid: tuple[int, int]) -> tuple[int, int]:

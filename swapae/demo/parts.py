@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from abc import ABCMeta
 from collections.abc import Sequence
@@ -10,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
+from PIL import Image
 
+from swapae.demo.addresses import file_address, miniature, thumbnail
 from swapae.demo.examples import PAIRS, Example
 from swapae.demo.history import History
 from swapae.demo.studio import Result
@@ -70,6 +72,18 @@ DOWNLOADS = (
     '<div class="row"><button data-save="picture">Download PNG</button>'
     '<button data-save="recipe">Download recipe</button></div>'
 )
+
+
+HEADER = (
+    "<div><h1>swapae</h1><p>The structure of one photograph in the texture of another.</p></div>"
+    '<button id="theme" aria-label="Light or dark">&#9680;</button>'
+)
+SWITCH_THEME = """
+element.querySelector('#theme').addEventListener('click', () => {
+  document.body.classList.toggle('dark');
+  document.body.style.background = 'var(--body-background-fill)';
+});
+"""
 
 
 class WithoutStub(type(gr.Image)):
@@ -145,6 +159,12 @@ class Choice(gr.Radio, metaclass=WithoutStub):
         return payload
 
 
+def session() -> str:
+    """By which the server knows whose request it is answering; "" where it answers none."""
+    request = LocalContext.request.get(None)
+    return (request.session_hash if request else None) or ""
+
+
 def slot(role: str, file: str | None, classes: list[str]) -> tuple[Photograph, gr.State, gr.HTML]:
     """Where a photograph is dropped: what is seen of it, the path of its file, what is wrong with it."""
     view = Photograph(
@@ -206,7 +226,7 @@ def quiet(text: str) -> str:
 def describe(result: Result) -> str:
     """Size and time as HTML, and what a painted edit changed beyond its regions."""
     width, height = result.image.size
-    text = f"{width} x {height} pixels, decoded in {1000 * result.seconds:.0f} ms"
+    text = f"{width} x {height} pixels, made in {1000 * result.seconds:.0f} ms"
     if result.outside is not None:
         text += f"; outside what is painted, pixels changed by {result.outside:.1f} of 255 levels on average"
     return quiet(text)
@@ -219,25 +239,45 @@ def words_html(result: Result) -> str:
     return f'<ol class="words">{steps}</ol>' if steps else nothing
 
 
+def presets_html(words: Sequence[str], pictures: Sequence[Image.Image | None] = ()) -> str:
+    """A button for each preset, with a thumbnail of what it makes where that is known."""
+    buttons = []
+    for number, text in enumerate(words):
+        picture = pictures[number] if number < len(pictures) else None
+        image = f'<img alt="" src="{miniature(picture)}">' if picture else ""
+        buttons.append(f'<button data-number="{number}">{image}<span>{html.escape(text)}</span></button>')
+    return f'<p class="quiet">Try</p><div class="presets">{"".join(buttons)}</div>'
+
+
+def strip_html(pictures: Sequence[Image.Image | None] = (), gain: float = 0) -> str:
+    """What an axis does to the photograph: pictures at less, none and more of it."""
+    images = [
+        f'<figure><img alt="" src="{thumbnail(picture)}"><figcaption>{words}</figcaption></figure>'
+        for picture, words in zip(pictures, (f"{-gain:g}", "0", f"+{gain:g}"), strict=False)
+        if picture
+    ]
+    return f'<div class="strip">{"".join(images)}</div>' if images else ""
+
+
 def history_html(history: History) -> str:
     """A button for each step; the one shown is marked."""
     buttons = []
     for number, step in enumerate(history.steps):
         shown = ' aria-current="step"' if number == history.position else ""
         name = html.escape(f"Step {number + 1}: {step.control}")
-        picture = f'<img alt="" src="data:image/jpeg;base64,{step.thumbnail}">'
+        picture = f'<img alt="" src="{step.thumbnail}">'
         buttons.append(f'<button data-number="{number}" title="{name}" aria-label="{name}"{shown}>{picture}</button>')
     return f'<div class="steps">{"".join(buttons)}</div>'
 
 
 def pairs_html(gallery: Sequence[Example]) -> str:
     """One button per example pair."""
-    pictures = [base64.b64encode(example.path.read_bytes()).decode() for example in gallery]
+    pictures = [file_address(example.path) for example in gallery]
     buttons = []
     for number, pair in enumerate(PAIRS):
         structure, texture = (gallery[index] for index in pair)
         name = html.escape(f"{structure.subject} in the texture of {texture.subject}")
-        images = "".join(f'<img alt="" src="data:image/jpeg;base64,{pictures[index]}">' for index in pair)
+        images = "".join(f'<img alt="" src="{pictures[index]}">' for index in pair)
         buttons.append(f'<button data-number="{number}" title="{name}" aria-label="{name}">{images}</button>')
     return f'<p class="quiet">Examples: structure, texture</p><div class="pairs">{"".join(buttons)}</div>'
 

@@ -27,18 +27,24 @@ from swapae.edits import (
     Texture,
     Translate,
     digest_of,
-    direction_step,
 )
 from swapae.errors import UserError
 from swapae.recipe_values import Check, Mask, choice, mask, number, several, shown, switch, whole
 
 Values = Mapping[str, Any]
 # The photographs of the page in order; the first is the one that is edited.
-ROLES = ("structure", "texture", "third", "fourth")
+ROLES = ("structure", "texture", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+FURTHER = ROLES[2:]
 # What can be painted: where each photograph's texture goes, what keeps its pixels, where directions work.
-LAYERS = ("own", "texture", "third", "fourth", "protect", "directions")
+SOURCES = {"own": "structure"} | {role: role for role in ROLES[1:]}
+LAYERS = (*SOURCES, "protect", "directions")
 MAX_DIRECTIONS = 12
-MAX_AXES = 6
+# The principal axes that the page has sliders for, by their names in `Directions`.
+AXES = tuple(
+    f"{part}{number}"
+    for part, most in (("texture", 6), ("structure", 4), ("layout", 4))
+    for number in range(1, most + 1)
+)
 
 
 class Setting(NamedTuple):
@@ -68,21 +74,21 @@ SETTINGS: dict[str, Setting] = {
     "fine": Setting("Fine detail and colours", SHARE, 1.0),
     "keep": Setting("Keep of the photograph", choice("nothing", "luminance", "colour"), "nothing"),
     # Mix
-    "third": Setting("Third photograph", SHARE, 0.0),
-    "fourth": Setting("Fourth photograph", SHARE, 0.0),
+    **{role: Setting(f"{role.capitalize()} photograph", SHARE, 0.0) for role in FURTHER},
     # Regions
     "paint": Setting("Painted regions", painted, {}),
     "feather": Setting("Soft edge", whole(0, 8), 1),
     # Directions
     "gains": Setting("Directions", several(number(-3, 3), MAX_DIRECTIONS, 0), []),
-    "axes": Setting("Numbered axes", several(number(-3, 3), MAX_AXES, 0), []),
+    "axes": Setting("Numbered axes", several(number(-3, 3), len(AXES), 0), []),
     "orthogonal": Setting("Keep the directions apart", switch, False),
     "translation": Setting("From the one kind to the other", number(-3, 3), 0.0),
     # Structure
     "shape": Setting("Blend into the texture photograph's shapes", SHARE, 0.0),
-    "across": Setting("Middle of the piece, from the left", PERCENT, 50.0),
-    "along": Setting("Middle of the piece, from the top", PERCENT, 50.0),
-    "piece": Setting("Size of the piece", number(5, 90), 40.0),
+    "left": Setting("Left edge of the piece", PERCENT, 30.0),
+    "top": Setting("Top edge of the piece", PERCENT, 30.0),
+    "width": Setting("Width of the piece", PERCENT, 40.0),
+    "height": Setting("Height of the piece", PERCENT, 40.0),
     "right": Setting("Shift right", number(-100, 100), 0.0),
     "down": Setting("Shift down", number(-100, 100), 0.0),
     "scale": Setting("Scale", number(25, 400), 100.0),
@@ -90,7 +96,7 @@ SETTINGS: dict[str, Setting] = {
     "leave": Setting("Fill where it was", switch, False),
     "wider": Setting("Wider", PERCENT, 0.0),
     "taller": Setting("Taller", PERCENT, 0.0),
-    "join": Setting("Beside it", several(choice(*ROLES[1:]), 3, 0), []),
+    "join": Setting("Beside it", several(choice(*ROLES[1:]), len(ROLES) - 1, 0), []),
     "seam": Setting("Soft seam", number(0, 50), 20.0),
     "shared": Setting("One texture for all", SHARE, 1.0),
 }
@@ -147,8 +153,8 @@ def swapped(values: Values, situation: Situation) -> list[Edit]:
 
 
 def mixed(values: Values, situation: Situation) -> list[Edit]:
-    """Of the tab Mix: what the two leave to 1 stays with the texture so far."""
-    weights = {role: values[role] for role in ("third", "fourth") if values[role]}
+    """Of the tab Mix: what they leave to 1 stays with the texture so far."""
+    weights = {role: values[role] for role in FURTHER if values[role]}
     if not weights:
         return []
     own = max(0.0, 1 - sum(weights.values()))
@@ -157,8 +163,7 @@ def mixed(values: Values, situation: Situation) -> list[Edit]:
 
 def brushed(values: Values, situation: Situation) -> list[Edit]:
     """Of the tab Regions, but for what keeps pixels."""
-    sources = dict(zip(LAYERS, ROLES, strict=False))
-    masks = {sources[layer]: one for layer, one in values["paint"].items() if layer in sources}
+    masks = {SOURCES[layer]: one for layer, one in values["paint"].items() if layer in SOURCES}
     if not masks:
         return []
     numbers = tuple(situation.number(role) for role in masks)
@@ -168,17 +173,17 @@ def brushed(values: Values, situation: Situation) -> list[Edit]:
 def directed(values: Values, situation: Situation) -> list[Edit]:
     """Of the tab Directions."""
     edits: list[Edit] = []
-    axes = values["axes"] if any(values["axes"]) else ()
-    if any(values["gains"]) or axes:
+    if any(values["gains"]) or any(values["axes"]):
         if situation.directions is None:
             raise UserError("this model has no directions yet; `swapae direction make` makes them")
         names = list(situation.directions.named)
         if any(values["gains"][len(names) :]):
             raise UserError(f"this model has {len(names)} directions: {', '.join(names)}")
-        gains = {name: gain for name, gain in zip(names, values["gains"], strict=False) if gain}
+        pairs = [*zip(names, values["gains"], strict=False), *zip(AXES, values["axes"], strict=False)]
+        gains = {name: gain for name, gain in pairs if gain}
         apart, where = values["orthogonal"], values["paint"].get("directions")
-        digest = digest_of(direction_step(situation.directions, gains, axes, orthogonal=apart))
-        edits.append(Directed(gains, axes, apart, where, values["feather"], digest))
+        digest = digest_of(situation.directions, gains, orthogonal=apart)
+        edits.append(Directed(gains, apart, where, values["feather"], digest))
     if values["translation"]:
         edits.append(Translate(*situation.domains(), values["translation"]))
     return edits
@@ -208,10 +213,9 @@ def restructured(values: Values, situation: Situation) -> list[Edit]:
 def piece(values: Values, grid: tuple[int, int]) -> Box:
     """The cells of the piece that is copied."""
     spans = []
-    for cells, middle in zip(grid, (values["along"], values["across"]), strict=True):
-        side = min(cells, max(1, round(cells * values["piece"] / 100)))
-        start = round(cells * middle / 100 - side / 2)
-        spans.append((min(max(start, 0), cells - side), side))
+    for cells, edge, length in zip(grid, ("top", "left"), ("height", "width"), strict=True):
+        start = min(round(cells * values[edge] / 100), cells - 1)
+        spans.append((start, min(max(1, round(cells * values[length] / 100)), cells - start)))
     (top, height), (left, width) = spans
     return Box(top, left, height, width)
 

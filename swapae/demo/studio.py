@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from swapae import editing
 from swapae.animation import save_animation
-from swapae.demo.settings import Situation, Values, checked, edits_of
+from swapae.codes import Codes
+from swapae.demo.settings import AXES, Situation, Values, checked, edits_of
 from swapae.directions import Directions
 from swapae.edits import Canvas, Desk, Input, Regions
 from swapae.errors import PictureError, UserError
@@ -33,7 +35,18 @@ CACHE_BYTES = 256 * 1024**2
 MAX_DOMAIN = 6  # photographs of each kind in a translation
 MAX_FRAMES = 96
 FORMATS = ("gif", "webp", "mp4")
-FILMS = ("edit", "textures")
+FILMS = ("edit", "textures", "direction")
+# What nobody asked for again within this many seconds is no longer kept, whoever had uploaded it.
+KEEP_SECONDS = 3600.0
+
+
+@dataclass
+class Kept:
+    """A photograph that is kept, for which visits, and when it was last asked for (`time.monotonic`)."""
+
+    photograph: Photograph
+    visits: set[str]
+    asked: float
 
 
 class Photograph(NamedTuple):
@@ -78,8 +91,8 @@ class Result(NamedTuple):
 class Cast:
     """The photographs of a recipe, taken in as edits ask for them; the structure photograph is the first."""
 
-    def __init__(self, studio: Studio, files: Mapping[str, bytes | None]) -> None:
-        self.studio, self.files = studio, files
+    def __init__(self, studio: Studio, files: Mapping[str, bytes | None], visit: str) -> None:
+        self.studio, self.files, self.visit = studio, files, visit
         self.taken: dict[str, Photograph] = {}
 
     def number(self, role: str) -> int:
@@ -93,7 +106,7 @@ class Cast:
             if data is None:
                 raise UserError(f"{name}: give a photograph")
             try:
-                self.taken[role] = self.studio.photograph(data)
+                self.taken[role] = self.studio.photograph(data, self.visit)
             except PictureError as error:
                 raise PictureError(f"{name}: {error}") from error
         return list(self.taken).index(role)
@@ -124,44 +137,78 @@ class Studio:
         self.model, self.directions = model, directions
         self.id = ModelId.of(model)
         self.cache_bytes = cache_bytes
-        self._kept: OrderedDict[str, Photograph] = OrderedDict()
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._held = 0
         # Also held while encoding: two threads with the same new photograph must not both do the work.
         self._lock = threading.Lock()
 
-    def photograph(self, data: bytes) -> Photograph:
+    def photograph(self, data: bytes, visit: str = "") -> Photograph:
         """Decode and encode an upload, or find what was kept of the same bytes.
 
         Args:
             data: a file in any format of `swapae.images.load_image`.
+            visit: for which it is kept, until `leave`; "" if for none.
 
         Raises:
             PictureError: a sentence for the visitor, without paths.
         """
         key = hashlib.sha256(data).hexdigest()
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            photograph = Photograph(*self._encode(data), key)
-            if photograph.nbytes <= self.cache_bytes:
-                self._kept[key] = photograph
+            now = time.monotonic()
+            self._drop(lambda kept: now - kept.asked > KEEP_SECONDS)
+            if key not in self._kept:
+                photograph = Photograph(*self._encode(data), key)
+                if photograph.nbytes > self.cache_bytes:
+                    return photograph
+                self._kept[key] = Kept(photograph, set(), now)
                 self._held += photograph.nbytes
+            kept = self._kept[key]
+            self._kept.move_to_end(key)
+            kept.visits |= {visit} if visit else set()
+            kept.asked = now
             while self._held > self.cache_bytes:
-                self._held -= self._kept.popitem(last=False)[1].nbytes
-            return photograph
+                self._forget(next(iter(self._kept)))
+            return kept.photograph
 
-    def edit(self, files: Mapping[str, bytes | None], values: Values) -> Result:
+    @property
+    def kept(self) -> int:
+        """How many photographs are kept."""
+        return len(self._kept)
+
+    @property
+    def direction_names(self) -> list[str]:
+        """The model's named directions, then the principal axes among `settings.AXES` that it has."""
+        if self.directions is None:
+            return []
+        there = self.directions.axis_names()
+        return [*self.directions.named, *(name for name in AXES if name in there)]
+
+    def leave(self, visit: str) -> None:
+        """Forget the photographs that only this visit had."""
+        with self._lock:
+            for kept in self._kept.values():
+                kept.visits.discard(visit)
+            self._drop(lambda kept: not kept.visits)
+
+    def _drop(self, wanted: Callable[[Kept], bool]) -> None:
+        for key in [key for key, kept in self._kept.items() if wanted(kept)]:
+            self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        self._held -= self._kept.pop(key).photograph.nbytes
+
+    def edit(self, files: Mapping[str, bytes | None], values: Values, visit: str = "") -> Result:
         """The picture that photographs and settings make.
 
         Args:
             files: by role (`settings.ROLES`; "from 1", "to 1" and so on for kinds), as `photograph` takes them.
             values: of `settings.SETTINGS`, the defaults for those that are not given.
+            visit: as of `photograph`.
 
         Raises:
             UserError: a sentence that begins with the input or the setting it is about.
         """
-        recipe, desk = self.plan(files, values)
+        recipe, desk = self.plan(files, values, visit)
         start = time.perf_counter()
         with torch.inference_mode():
             picture = recipe.render(desk)
@@ -171,13 +218,22 @@ class Studio:
         before, outside = self._before(desk.inputs[0], image, recipe), self._beyond(recipe, desk, picture)
         return Result(image, before, recipe, seconds, outside)
 
-    def plan(self, files: Mapping[str, bytes | None], values: Values) -> tuple[Recipe, Desk]:
+    def glimpse(self, files: Mapping[str, bytes | None], values: Values, visit: str = "") -> Image.Image | None:
+        """As `edit`, the picture alone; None where it cannot be."""
+        try:
+            recipe, desk = self.plan(files, values, visit)
+            with torch.inference_mode():
+                return to_pil(recipe.render(desk))
+        except UserError:
+            return None
+
+    def plan(self, files: Mapping[str, bytes | None], values: Values, visit: str = "") -> tuple[Recipe, Desk]:
         """The recipe of photographs and settings, and what it needs to be rendered.
 
         Raises:
             UserError: as of `edit`.
         """
-        settings, cast = checked(values), Cast(self, files)
+        settings, cast = checked(values), Cast(self, files, visit)
         cast.number("structure")
         grid = tuple(cast.taken["structure"].input.codes.structure.shape[2:])
         edits = edits_of(settings, Situation(cast.number, grid, self.directions, cast.domains))
@@ -204,18 +260,19 @@ class Studio:
         image.info = recipe.metadata()
         return Result(image, image, recipe, time.perf_counter() - start, None)
 
-    def similar(self, data: bytes, across: Any, along: Any, likeness: Any) -> Mask:
+    def similar(self, data: bytes, across: Any, along: Any, likeness: Any, visit: str = "") -> Mask:
         """The region of a photograph that is like one point of it.
 
         Args:
             data: the photograph's file.
             across, along: the point, from 0 at the left or the top to 1.
             likeness: cosine from which a place belongs to it, -1 to 1.
+            visit: as of `photograph`.
 
         Raises:
             UserError: a sentence about what is wrong.
         """
-        structure = self.photograph(data).input.codes.structure
+        structure = self.photograph(data, visit).input.codes.structure
         point = (number(0, 1)("The point's height", along), number(0, 1)("The point's place across", across))
         cell = tuple(
             min(int(share * cells), cells - 1) for share, cells in zip(point, structure.shape[2:], strict=True)
@@ -230,17 +287,21 @@ class Studio:
         path: Path,
         *,
         kind: str = "edit",
+        direction: str = "",
+        reach: float = 1.0,
         frames: int = 24,
         rate: int = 12,
         back: bool = True,
         progress: Callable[[Iterator[Image.Image], int], Iterator[Image.Image]] = lambda frames, total: frames,
     ) -> Path:
-        """A film of an edit coming about, or of its texture travelling through all photographs.
+        """A film of an edit coming about, of its texture travelling through all photographs, or along a direction.
 
         Args:
             files, values: as in `edit`.
             path: to write, ending in one of FORMATS.
             kind: one of FILMS.
+            direction: of the model, for a film along it: to `reach` of it, back, and as far the other way.
+            reach: gain, 0 to 3.
             frames: from one stop to the next; all in all at most MAX_FRAMES.
             rate: frames per second.
             back: return to the beginning, for films that repeat.
@@ -257,14 +318,29 @@ class Studio:
         recipe, desk = self.plan(files, values)
         with torch.inference_mode():
             canvas = recipe.canvas(desk)
-            stops = self._stops(files, canvas, desk) if kind == "textures" else [undone(canvas, desk), canvas]
+            stops = {
+                "edit": lambda: [undone(canvas, desk), canvas],
+                "textures": lambda: self._through_textures(files, canvas),
+                "direction": lambda: self._along(direction, number(0, 3)("As far as", reach), canvas, closed),
+            }[kind]()
         total = len(stops) * steps if closed else (len(stops) - 1) * steps + 1
         if total > MAX_FRAMES:
             raise UserError(f"the film would have {total} frames, over {MAX_FRAMES}: take fewer frames")
         pictures = self._frames(stops, steps, closed, recipe.noise)
         return save_animation(progress(pictures, total), path, frames_per_second=rate)
 
-    def _stops(self, files: Mapping[str, bytes | None], canvas: Canvas, desk: Desk) -> list[Canvas]:
+    def _along(self, direction: str, reach: float, canvas: Canvas, closed: bool) -> list[Canvas]:
+        if self.directions is None:
+            raise UserError("this model has no directions yet; `swapae direction make` makes them")
+
+        def moved(gain: float) -> Canvas:
+            edited = [self.directions.apply(Codes(canvas.structure, own), {direction: gain}) for own in canvas.textures]
+            return canvas._replace(structure=edited[0].structure, textures=tuple(codes.texture for codes in edited))
+
+        less, more = moved(-reach), moved(reach)
+        return [canvas, more, canvas, less] if closed else [less, canvas, more]
+
+    def _through_textures(self, files: Mapping[str, bytes | None], canvas: Canvas) -> list[Canvas]:
         given = [data for role, data in files.items() if data is not None and " " not in role]
         if len(given) < 2:
             raise UserError("give two photographs or more to travel between")

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from swapae.demo.settings import ROLES
+
 TABS = ("swap", "mix", "regions", "directions", "structure", "motion", "model", "about")
 
 CSS = """
 .gradio-container { max-width: 1360px !important; }
-#title h1 { margin: 0; font-size: 1.5rem; }
-#title p { margin: 0; }
+#title .html-container > div { display: flex; justify-content: space-between; }
+#title h1 { margin: 0; font-size: 1.5rem; font-weight: 700; }
+#theme { align-self: start; font-size: 1.3rem; line-height: 1; padding: 6px 10px; cursor: pointer; border-radius: 8px; }
+/* While a result is made the last one stays, dimmed, beneath a thin line that moves; not if it takes but a moment. */
+#result:has(.wrap.minimal:not(.hide)) img { opacity: 0.55; transition: opacity 0.2s 0.5s; }
+#result .wrap.minimal > * { display: none; }
+#result .wrap.minimal { background: none; padding: 0; }
+#result .wrap.minimal:not(.hide)::after {
+  content: ""; position: absolute; left: 0; bottom: 0; width: 30%; height: 3px; background: var(--color-accent);
+  opacity: 0; animation: working 1.2s 0.5s ease-in-out infinite alternate;
+}
+@keyframes working { from { left: 0; opacity: 1; } to { left: 70%; opacity: 1; } }
 /* The model's pictures are small: fill the frame, whatever the screen. */
 .slot img { width: 100%; height: 100%; object-fit: contain; }
 .problem { margin: 0; color: #b91c1c; font-weight: 600; }
@@ -54,8 +66,16 @@ CSS = """
 #painter input { accent-color: var(--color-accent); }
 .dark #painter { color-scheme: dark; }
 #painter i { width: 14px; height: 14px; border-radius: 4px; border: 1px solid var(--border-color-primary); }
-.tint-third { background: #f59e0b; } .tint-fourth { background: #3b82f6; } .tint-texture { background: #ec4899; }
-.tint-own { background: #fff; } .tint-protect { background: #22c55e; } .tint-directions { background: #a855f7; }
+#cutter canvas { width: 100%; border-radius: 8px; cursor: crosshair; touch-action: none; display: block; }
+.presets button { display: flex; flex-direction: column; align-items: center; gap: 4px; }
+.presets button { flex: 1 1 88px; max-width: 128px; }
+#controls .presets button { padding: 6px; font-size: 0.8rem; line-height: 1.2; }
+.presets img { display: block; max-width: 100%; height: 56px; margin: 0; border-radius: 5px; object-fit: contain; }
+.strip img { display: block; width: 56px; height: 56px; margin: 0; border-radius: 5px; }
+.strip { display: flex; gap: 6px; }
+.strip figure { margin: 0; text-align: center; font-size: 0.75rem; }
+/* Of the further photographs' empty slots only the first is shown. */
+#page .further:not(:has(img)) ~ .further:not(:has(img)) { display: none !important; }
 #card textarea { font-family: ui-monospace, monospace; font-size: 0.8rem; }
 #result { touch-action: pan-y; }
 @media (max-width: 820px) {
@@ -78,6 +98,10 @@ def tab_rules() -> str:
         opened = f'#page[data-tab="{tab}"] .on-{tab}'
         first = f", #page:not([data-tab]) .on-{tab}" if tab == TABS[0] else ""
         rules.append(f"{opened}{first} {{ display: flex !important; }}")
+    # What concerns a photograph that is not there: its share, its brush, its place in a panorama.
+    for number, role in enumerate(ROLES[1:], 1):
+        about = f"#share-{role}, #painter .brush-{role}, #join label:nth-of-type({number})"
+        rules.append(f"#page:not(:has(#{role} img)) :is({about}) {{ display: none !important; }}")
     return "\n".join(rules)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 import torch
 
+from swapae.demo.cutter import EDGES, cutter
 from swapae.demo.examples import examples
 from swapae.demo.painter import fine_grid, painter
-from swapae.demo.parts import PICK, Choice, Files, Strength, quiet
+from swapae.demo.parts import PICK, Choice, Files, Strength, presets_html, quiet
 from swapae.demo.restyling import MAX_VIDEO_FRAMES
-from swapae.demo.settings import MAX_AXES, MAX_DIRECTIONS, ROLES, SETTINGS
+from swapae.demo.settings import AXES, FURTHER, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.demo.studio import FORMATS, MAX_FRAMES, Studio
 from swapae.demo.style import on
 from swapae.recipe_values import Mask
@@ -23,7 +24,7 @@ INTRODUCTIONS = {
     "regions": ("Regions", "Paint where each photograph's texture goes, or what stays as it is."),
     "directions": ("Directions", "Warmer, brighter, more like a tulip: sliders along what the model knows."),
     "structure": ("Structure", "Copy a piece, widen the picture, or lay photographs side by side."),
-    "motion": ("Motion", "A film of the edit, or of the textures of all photographs."),
+    "motion": ("Motion", "A film of the edit, along a direction, or through the textures of all photographs."),
     "model": ("Your model", "Which model makes the pictures."),
     "about": ("About", "What this is, its limits and its licence."),
 }
@@ -50,7 +51,7 @@ PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "structure": [
         ("Wider", {"wider": 60.0}),
         ("Panorama", {"join": ["third", "fourth"]}),
-        ("Copy the middle", {"right": 30.0, "scale": 70.0}),
+        ("A smaller one beside it", {"right": 30.0, "scale": 70.0}),
         ("None", {}),
     ],
 }
@@ -58,11 +59,11 @@ PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
 KINDS = {"from": (6, 7), "to": (4, 5)}
 OF_TAB: dict[str, tuple[str, ...]] = {
     "swap": ("amount", "path", "coarse", "middle", "fine", "keep"),
-    "mix": ("third", "fourth"),
+    "mix": FURTHER,
     "regions": ("paint", "feather"),
     "directions": ("gains", "axes", "orthogonal", "translation"),
     "structure": (
-        *("shape", "across", "along", "piece", "right", "down", "scale", "flip", "leave"),
+        *("shape", "left", "top", "width", "height", "right", "down", "scale", "flip", "leave"),
         *("wider", "taller", "join", "seam", "shared"),
     ),
 }
@@ -75,8 +76,8 @@ pair of them: Park, Zhu, Wang, Lu, Shechtman, Efros, Zhang, "Swapping Autoencode
 was trained at, so results are small. Results are made by a network: they are no evidence of anything. Every PNG says so
 in its metadata, with the model and the recipe.
 
-**Your photographs** stay on the machine that serves this page: files for about two hours, what is kept in memory until
-newer ones need the room.
+**Your photographs** stay on the machine that serves this page: what is kept of them in memory goes when you close the
+page, their files within about two hours.
 
 **Programs** may use all of it: see "API" at the foot of the page. `swapae replay recipe.json` makes a picture anew from
 its recipe and its photographs.
@@ -87,19 +88,29 @@ its recipe and its photographs.
 
 @dataclass
 class Controls:
-    """The components of all tabs: `named` by setting, sliders of directions and axes, and those of one tab alone."""
+    """The components of all tabs.
+
+    Attributes:
+        named: by setting.
+        gains, axes: sliders of named directions and of principal axes.
+        strips: what each axis does, in pictures.
+        presets: by tab.
+        others: those of one tab alone.
+    """
 
     named: dict[str, Any] = field(default_factory=dict)
     gains: list[gr.Slider] = field(default_factory=list)
     axes: list[gr.Slider] = field(default_factory=list)
+    strips: list[gr.HTML] = field(default_factory=list)
     presets: dict[str, gr.HTML] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
 
     def slider(self, name: str, low: float, high: float, step: float, info: str = "") -> None:
         """Add a slider for a setting, at its default."""
         setting = SETTINGS[name]
+        place = f"share-{name}" if name in FURTHER else name  # the photographs' slots have these names
         self.named[name] = Strength(
-            low, high, setting.default, step=step, label=setting.label, info=info or None, elem_id=name
+            low, high, setting.default, step=step, label=setting.label, info=info or None, elem_id=place
         )
 
     def choice(self, name: str, options: list[tuple[str, str]]) -> None:
@@ -111,10 +122,14 @@ class Controls:
         self.named[name] = gr.Checkbox(SETTINGS[name].default, label=SETTINGS[name].label, elem_id=name)
 
     def tries(self, tab: str) -> None:
-        """Add a tab's presets."""
-        buttons = [f'<button data-number="{number}">{words}</button>' for number, (words, _) in enumerate(PRESETS[tab])]
-        text = f'<p class="quiet">Try</p><div class="presets">{"".join(buttons)}</div>'
+        """Add a tab's presets, without their pictures yet."""
+        text = presets_html(words_of(tab))
         self.presets[tab] = gr.HTML(text, js_on_load=PICK, apply_default_css=False, elem_id=f"try-{tab}")
+
+
+def words_of(tab: str) -> list[str]:
+    """What a tab's presets are called."""
+    return [words for words, _ in PRESETS[tab]]
 
 
 def all_controls(studio: Studio, models: list[str]) -> Controls:
@@ -151,9 +166,9 @@ def swap(controls: Controls, studio: Studio) -> None:
 
 def mix(controls: Controls, studio: Studio) -> None:
     """Of the tab Mix."""
-    controls.slider("third", 0, 1, 0.01, "0: not at all; the rest stays as on Swap")
-    controls.slider("fourth", 0, 1, 0.01)
     controls.tries("mix")
+    for role in FURTHER:
+        controls.slider(role, 0, 1, 0.01, "0: not at all; the rest stays as on Swap" if role == FURTHER[0] else "")
 
 
 def regions(controls: Controls, studio: Studio) -> None:
@@ -170,9 +185,12 @@ def directions(controls: Controls, studio: Studio) -> None:
     for number, options in enumerate(gain_sliders(studio)):
         controls.gains.append(Strength(-2, 2, 0, step=0.05, elem_id=f"gain-{number}", **options))
     with gr.Accordion("Explore: numbered axes", open=False, visible=studio.directions is not None) as explore:
-        for number in range(MAX_AXES):
-            label = f"Axis {number + 1}"
-            controls.axes.append(Strength(-3, 3, 0, step=0.05, label=label, elem_id=f"axis-{number}"))
+        gr.HTML(
+            quiet("What varies most among photographs, largest first; 1 is a usual amount."), apply_default_css=False
+        )
+        for name, options in zip(AXES, axis_sliders(studio), strict=True):
+            controls.strips.append(gr.HTML("", apply_default_css=False, elem_id=f"strip-{name}"))
+            controls.axes.append(Strength(-3, 3, 0, step=0.05, elem_id=f"axis-{name}", **options))
         controls.tick("orthogonal")
     controls.others["explore"] = explore
     with gr.Accordion("From one kind of photographs to another", open=studio.directions is None):
@@ -200,14 +218,17 @@ def structure(controls: Controls, studio: Studio) -> None:
         controls.slider("seam", 0, 50, 1, "% of the photograph's width")
         controls.slider("shared", 0, 1, 0.01, "0: each its own, 1: all as the first")
     with gr.Accordion("Copy or move a piece", open=False):
+        gr.HTML(quiet("Drag a box around it, then shift it:"), apply_default_css=False)
+        controls.others["cutter"] = cutter()
+        controls.others["cutter-note"] = gr.HTML("", apply_default_css=False, elem_classes=["note"])
         controls.slider("right", -100, 100, 1, "% of the picture; 0: as it was")
         controls.slider("down", -100, 100, 1, "% of the picture")
         controls.slider("scale", 25, 400, 5, "%")
         controls.tick("flip")
         controls.tick("leave")
-        controls.slider("across", 0, 100, 1, "%")
-        controls.slider("along", 0, 100, 1, "%")
-        controls.slider("piece", 5, 90, 1, "% of the picture")
+        with gr.Accordion("The box in numbers", open=False):
+            for name in EDGES:
+                controls.slider(name, 0, 100, 1, "% of the picture")
     with gr.Accordion("Blend shapes", open=False):
         controls.slider("shape", 0, 1, 0.01, "of photographs of one size")
 
@@ -215,8 +236,18 @@ def structure(controls: Controls, studio: Studio) -> None:
 def motion(controls: Controls, studio: Studio) -> None:
     """Of the tab Motion."""
     others = controls.others
-    options = [("From the photograph to the result", "edit"), ("Through the textures of all photographs", "textures")]
+    options = [
+        ("From the photograph to the result", "edit"),
+        ("Through the textures of all photographs", "textures"),
+        ("Along a direction, both ways", "direction"),
+    ]
     others["kind"] = Choice(options, value="edit", label="Film", elem_id="film-kind")
+    names = studio.direction_names
+    with gr.Accordion("Direction", open=False):
+        others["direction"] = gr.Dropdown(
+            names, value=names[0] if names else "", label="Direction", allow_custom_value=True, elem_id="film-direction"
+        )
+        others["reach"] = Strength(0, 3, 1, step=0.05, label="As far as", info="1 is a clear edit")
     others["frames"] = Strength(2, MAX_FRAMES, 16, step=1, label="Frames", info="from one stop to the next")
     others["rate"] = Strength(1, 30, 12, step=1, label="Frames per second")
     others["back"] = gr.Checkbox(True, label="There and back")
@@ -257,6 +288,15 @@ def gain_sliders(studio: Studio) -> list[dict[str, Any]]:
     ]
     empty = [{"label": f"Direction {number + 1}", "info": None, "visible": False} for number in range(MAX_DIRECTIONS)]
     return options + empty[len(options) :]
+
+
+def axis_sliders(studio: Studio) -> list[dict[str, Any]]:
+    """Label and visibility of every slider of an axis."""
+    there = studio.direction_names
+    kinds = {"texture": "Texture", "structure": "Structure, every place alike", "layout": "Structure as a whole"}
+    return [
+        {"label": f"{kinds[name.rstrip('0123456789')]}: axis {name[-1]}", "visible": name in there} for name in AXES
+    ]
 
 
 def about_directions(studio: Studio) -> str:

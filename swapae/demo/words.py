@@ -42,9 +42,8 @@ def sentence_of(edit: Edit, names: list[str]) -> str:
         case Regions(photographs, _, radius):
             where = ", ".join(names[number] for number in photographs)
             return f"Painted: the texture of {where}, the edge {radius} cells soft."
-        case Directed(gains, axes, apart, mask, _, _):
+        case Directed(gains, apart, mask, _, _):
             moves = [f"{name} {gain:+g}" for name, gain in gains.items()]
-            moves += [f"axis {number} {gain:+g}" for number, gain in enumerate(axes, 1) if gain]
             how = f"{', kept apart' if apart else ''}{', where painted' if mask else ''}"
             return f"Directions: {', '.join(moves)}{how}."
         case Translate(source, target, gain):

@@ -1,0 +1,199 @@
+"""How the page bears its visitors: `python benchmarks/load.py`.
+
+Starts app.py by itself and talks to it over HTTP, as browsers do: each visitor uploads two photographs once, then
+moves the strength and fetches the picture. First one visitor alone (the latency of a slider), then many at once. Every
+picture is compared with the one that the library makes of that visitor's own photographs. Prints a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from swapae import SwapAE
+from swapae.demo.examples import examples
+from swapae.demo.models import EMBEDDED
+from swapae.images import fit, load_image, to_pil
+
+ROOT = Path(__file__).parent.parent
+STRENGTHS = [step / 10 for step in range(11)]
+REST = ["nothing", 1, 1, 1, "linear", EMBEDDED]  # the other parameters of /swap
+
+
+@dataclass
+class Tally:
+    """What visitors met with, over all of them."""
+
+    seconds: list[float] = field(default_factory=list)
+    busy: int = 0
+    errors: list[str] = field(default_factory=list)
+    strangers: int = 0
+
+
+class Visitor:
+    """Two photographs of one's own, uploaded, and the pictures that they must give by strength."""
+
+    def __init__(self, url: str, model: SwapAE, number: int) -> None:
+        self.url = url
+        gallery = examples()
+        files = [varied(gallery[(number + shift) % len(gallery)].path, number) for shift in (0, 3)]
+        config = model.config
+        own, other = (fit(load_image(file), config.image_size, config.stride, config.minimum_side) for file in files)
+        with torch.inference_mode():
+            self.expected = {
+                strength: np.asarray(to_pil(model.swap(own.tensor, other.tensor, alpha=strength), own.size))
+                for strength in STRENGTHS
+            }
+        self.photographs = [{"path": self.upload(file), "meta": {"_type": "gradio.FileData"}} for file in files]
+
+    def upload(self, data: bytes) -> str:
+        """The path of an uploaded file, as the server calls it."""
+        head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        return json.loads(self.ask("/upload", head + data + b"\r\n--x--\r\n", kind))[0]
+
+    def ask(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
+        """The answer to a request."""
+        request = urllib.request.Request(f"{self.url}/gradio_api{path}", body, headers or {})
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return answer.read()
+
+    def move(self, strength: float, tally: Tally) -> None:
+        """Move the slider, fetch the picture and compare it."""
+        start = time.perf_counter()
+        body = json.dumps({"data": [*self.photographs, strength, *REST]}).encode()
+        try:
+            event = json.loads(self.ask("/call/swap", body, {"Content-Type": "application/json"}))["event_id"]
+            answer = self.ask(f"/call/swap/{event}").decode()
+            if "event: complete" not in answer:
+                raise ValueError(answer[:200])
+            path = json.loads(answer.rsplit("data: ", 1)[1])[0]["path"]
+            picture = self.ask(f"/file={path}")
+        except urllib.error.HTTPError as error:
+            if error.code == 503:
+                tally.busy += 1
+            else:
+                tally.errors.append(str(error))
+            return
+        except (OSError, ValueError) as error:
+            tally.errors.append(str(error))
+            return
+        tally.seconds.append(time.perf_counter() - start)
+        with Image.open(io.BytesIO(picture)) as image:
+            tally.strangers += not np.array_equal(np.asarray(image), self.expected[strength])
+
+
+def varied(path: Path, number: int) -> bytes:
+    """A photograph that nobody else has: turned and mirrored by the visitor's number, with a mark of it."""
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB")).copy()
+    pixels = np.rot90(pixels, number % 4)[:, :: -1 if number // 4 % 2 else 1].copy()
+    pixels[:4, : 4 * (number + 1)] = 255
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def memory(process: subprocess.Popen) -> float:
+    """Resident memory of a process in MiB."""
+    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("the page has ended")
+
+
+def wait_for(url: str, process: subprocess.Popen) -> float:
+    """Seconds until the page answers."""
+    start = time.perf_counter()
+    while process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return time.perf_counter() - start
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit("app.py ended by itself; start it by hand to see why")
+
+
+def crowd(visitors: list[Visitor], seconds: float, process: subprocess.Popen) -> tuple[Tally, list[float]]:
+    """All visitors at once for some seconds: what they met with, and the memory of the page once a second."""
+    tally, end = Tally(), time.monotonic() + seconds
+
+    def visit(number: int) -> None:
+        draw = random.Random(number)
+        while time.monotonic() < end:
+            visitors[number].move(draw.choice(STRENGTHS), tally)
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(len(visitors))]
+    for thread in threads:
+        thread.start()
+    held = []
+    while any(thread.is_alive() for thread in threads):
+        held.append(memory(process))
+        time.sleep(1)
+    return tally, held
+
+
+def described(name: str, tally: Tally) -> str:
+    """A row of the table."""
+    times = sorted(1000 * seconds for seconds in tally.seconds)
+    median, late = statistics.median(times), times[int(0.95 * (len(times) - 1))]
+    faults = f"{tally.busy} | {len(tally.errors)} | {tally.strangers}"
+    return f"| {name} | {len(times)} | {median:.0f} | {late:.0f} | {faults} |"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--visitors", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--moves", type=int, default=100, help="of the slider, by the one visitor alone")
+    options = parser.parse_args()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with subprocess.Popen([sys.executable, ROOT / "app.py", "--port", str(port)], stdout=subprocess.DEVNULL) as process:
+        try:
+            started = wait_for(url, process)
+            model = SwapAE.default()
+            visitors = [Visitor(url, model, number) for number in range(options.visitors)]
+            alone = Tally()
+            for number in range(options.moves + 3):
+                visitors[0].move(STRENGTHS[number % len(STRENGTHS)], alone if number >= 3 else Tally())
+            tally, held = crowd(visitors, options.seconds, process)
+        finally:
+            process.terminate()
+    for error in sorted({*alone.errors, *tally.errors})[:5]:
+        print("error:", error, file=sys.stderr)
+    if not alone.seconds or not tally.seconds:
+        raise SystemExit("no picture came at all")
+    print(f"ready after {started:.1f} s\n")
+    print("| visitors | pictures | median ms | 95 % ms | busy | errors | not one's own |")
+    print("|---|---|---|---|---|---|---|")
+    print(described("1", alone))
+    print(described(str(options.visitors), tally))
+    settled = held[len(held) // 4 :]
+    print(
+        f"\nmemory: {settled[0]:.0f} MiB after a quarter of the time, {settled[-1]:.0f} at the end, "
+        f"{min(settled):.0f} to {max(settled):.0f} between ({100 * (max(settled) / min(settled) - 1):.1f} %)"
+    )
+
+
+if __name__ == "__main__":
+    main()

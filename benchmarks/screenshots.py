@@ -1,0 +1,104 @@
+"""Screenshots of every tab of the page, on a desk and on a phone, light and dark:
+
+    PYTHONPATH=. python benchmarks/screenshots.py
+
+Opens the page on the embedded model in Debian's Chromium, does the main action of each tab and writes one sheet per
+width and theme, docs/studio_desktop_light.jpg and so on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import socket
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+import app
+from swapae import SwapAE
+from swapae.demo.models import directions_of
+from swapae.demo.style import TABS
+from swapae.demo.tabs import INTRODUCTIONS
+
+DESK, PHONE = (1360, 940), (390, 844)
+THEMES = ("light", "dark")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+# What to click and press on each tab, so that it shows something of its own.
+ACTIONS: dict[str, list[tuple[str, str]]] = {
+    "mix": [("#try-mix button >> nth=1", "click")],
+    "regions": [("#try-regions button >> nth=0", "click")],
+    "directions": [("#gain-1 input[type=range]", "End")],
+    "structure": [("#try-structure button >> nth=1", "click")],
+    "motion": [("#make-film", "click")],
+}
+
+
+def act(page: Page, tab: str) -> None:
+    """Open a tab and do its main action."""
+    name = INTRODUCTIONS[tab][0]
+    if page.get_by_role("tab", name=name, exact=True).count():
+        page.get_by_role("tab", name=name, exact=True).click()
+    else:  # where there is no room for all of them
+        page.locator("#tabs .overflow-menu > button").click()
+        page.locator("#tabs .overflow-dropdown button", has_text=name).click()
+    for where, what in ACTIONS.get(tab, []):
+        element = page.locator(where)
+        element.click() if what == "click" else element.press(what)
+    page.wait_for_timeout(2500)
+    if tab == "motion":
+        page.locator("#film img").wait_for()
+    page.evaluate("window.scrollTo(0, 0)")
+
+
+def sheet(shots: list[Image.Image], columns: int, width: int) -> Image.Image:
+    """Screenshots beside each other, each `width` pixels wide."""
+    small = [shot.resize((width, round(shot.height * width / shot.width)), Image.Resampling.LANCZOS) for shot in shots]
+    height = max(shot.height for shot in small)
+    rows = -(-len(small) // columns)
+    result = Image.new("RGB", (columns * width + (columns - 1) * 8, rows * height + (rows - 1) * 8), (120, 120, 120))
+    for number, shot in enumerate(small):
+        result.paste(shot, (number % columns * (width + 8), number // columns * (height + 8)))
+    return result
+
+
+def main() -> None:
+    """Write the sheets."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("docs"))
+    parser.add_argument("--single", action="store_true", help="also every screenshot by itself, as PNG")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    model = SwapAE.default()
+    demo = app.build_demo(model, directions_of(model))
+    _, url, _ = demo.launch(
+        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **app.LAUNCH
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        for name, (width, height), columns, small in (("desktop", DESK, 2, 820), ("phone", PHONE, 8, 260)):
+            for theme in THEMES:
+                shots = []
+                page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
+                page.goto(f"{url}?__theme={theme}")
+                page.locator("#result img").last.wait_for()
+                for tab in TABS:
+                    act(page, tab)
+                    shots.append(Image.open(io.BytesIO(page.screenshot(full_page=name == "phone"))).convert("RGB"))
+                    if options.single:
+                        shots[-1].save(options.output / f"{name}_{theme}_{tab}.png")
+                page.close()
+                path = options.output / f"studio_{name}_{theme}.jpg"
+                sheet(shots, columns, small).save(path, quality=80, optimize=True)
+                print(path, path.stat().st_size)
+        browser.close()
+    demo.close()
+
+
+if __name__ == "__main__":
+    main()
