@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 # One process, forked at the first call as the real one is, and kept; what crosses is pickled. No function may be
 # decorated after the launch, nor called before it.
 STAND_IN = """
-import multiprocessing, os
+import contextlib, multiprocessing, os
 import gradio as gr
 
 context = multiprocessing.get_context("fork")
@@ -39,19 +39,21 @@ decorated = []
 def GPU(task, *, duration=None):
     assert not launched and 0 < duration <= 60
 
-    def serve(pipe):
-        while True:
-            arguments = pipe.recv()
-            with open(log, "a") as file:
-                file.write(f"{os.getpid()} {arguments[1]}\\n")
-            pipe.send(task(*arguments))
+    def serve(pipe, other_end):
+        other_end.close()  # so that this process ends with the server's, whatever ends that
+        with contextlib.suppress(EOFError):
+            while True:
+                arguments = pipe.recv()
+                with open(log, "a") as file:
+                    file.write(f"{os.getpid()} {arguments[1]}\\n")
+                pipe.send(task(*arguments))
 
     def call(*arguments):
         global worker
         assert launched or os.environ.get("NO_PAGE"), "called before the launch"
         if worker is None:
             worker, theirs = context.Pipe()
-            context.Process(target=serve, args=(theirs,), daemon=True).start()
+            context.Process(target=serve, args=(theirs, worker), daemon=True).start()
         worker.send(arguments)
         return worker.recv()
 

@@ -144,18 +144,13 @@ class Session:
         """The picture that codes describe, cropped to `size`."""
         return to_pil(self.generate(codes), size)
 
-    def metadata(self) -> dict[str, str]:
-        """What a picture or a film says of itself: that it was generated, and by which model."""
-        said = Recipe(ModelId.of(self.model), (), ()).metadata()
-        return {key: text for key, text in said.items() if key != "swapae recipe"}
-
     def save(self, picture: Image.Image, output: Path, recipe: Recipe | None = None) -> None:
         """Write a generated picture, which says that it is one, and how it was made if that is known."""
-        save_image(picture, output, recipe.metadata() if recipe else self.metadata())
+        save_image(picture, output, (recipe or ModelId.of(self.model)).metadata())
 
     def save_film(self, frames: Iterable[Image.Image], output: Path, frames_per_second: int) -> None:
         """Write a film of generated pictures, which says that it is one."""
-        save_animation(frames, output, frames_per_second=frames_per_second, metadata=self.metadata())
+        save_animation(frames, output, frames_per_second=frames_per_second, metadata=ModelId.of(self.model).metadata())
 
     def recipe(self, inputs: Sequence[Path], *edits: Edit) -> Recipe | None:
         """The recipe of edits of photographs, the first of them the one edited, where it makes the same picture.

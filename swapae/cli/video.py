@@ -17,6 +17,7 @@ from swapae.cli.checks import check_alpha
 from swapae.cli.session import DEFAULTS, Common, Output, Session
 from swapae.editing import flicker, restyle
 from swapae.images import atomic_path, check_output, to_pil
+from swapae.recipes import ModelId
 from swapae.video import open_video
 
 VideoFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="VIDEO")]
@@ -44,7 +45,7 @@ def restyle_video(
     with (
         open_video(video, max_pixels=common.max_pixels) as opened,
         atomic_path(output) as temporary,
-        mp4_writer(temporary, opened.rate, session.metadata()) as write,
+        mp4_writer(temporary, opened.rate, ModelId.of(session.model).metadata()) as write,
     ):
         bar = tqdm(opened.frames, total=opened.count or None, unit="frame")
         # `flicker` draws from all of them by turns, so that `tee` holds one frame.

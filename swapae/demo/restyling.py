@@ -60,7 +60,7 @@ def restyle_video(
         with (
             open_video(video, max_pixels=MAX_FRAME_PIXELS) as opened,
             atomic_path(output) as temporary,
-            mp4_writer(temporary, opened.rate) as write,
+            mp4_writer(temporary, opened.rate, studio.id.metadata()) as write,
         ):
             return write_frames(studio, progress(few(opened), opened.count), other, strength, write)
     except UserError as error:

@@ -327,7 +327,8 @@ class Studio:
         if total > MAX_FRAMES:
             raise UserError(f"the film would have {total} frames, over {MAX_FRAMES}: take fewer frames")
         pictures = self._frames(stops, steps, closed, recipe.noise)
-        return save_animation(progress(pictures, total), path, frames_per_second=rate)
+        frames = progress(pictures, total)
+        return save_animation(frames, path, frames_per_second=rate, metadata=self.id.metadata())
 
     def _along(self, direction: str, reach: float, canvas: Canvas, closed: bool) -> list[Canvas]:
         if self.directions is None:
