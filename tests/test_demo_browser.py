@@ -345,11 +345,11 @@ def test_further_photographs_appear_as_they_are_needed(page: Page, photographs: 
     expect(page.locator("#fifth")).to_be_visible()
     expect(sixth).to_be_hidden()
     expect(fifth).to_be_hidden()
-    upload(page, "fifth", photographs["texture"])
+    upload(page, "fifth", photographs["structure"])  # as high as the examples, so that it can be laid beside them
     expect(fifth).to_be_visible()
     expect(sixth).to_be_visible()
     page.get_by_label("range slider for Fifth photograph").press("End")
-    seen = wait_for_another(page, opening)
+    wait_for_another(page, opening)
     open_tab(page, "Regions")
     page.get_by_label("Fifth photograph's texture").check()
     expect(page.get_by_label("Sixth photograph's texture")).to_be_hidden()
@@ -357,7 +357,7 @@ def test_further_photographs_appear_as_they_are_needed(page: Page, photographs: 
     expect(page.locator("#status")).to_contain_text("outside what is painted")
     open_tab(page, "Structure")
     page.get_by_label("Fifth photograph").last.check()
-    wait_for_another(page, seen)
+    expect(page.locator("#status")).to_contain_text("180 x 64 pixels")
     expect(page.get_by_label("Sixth photograph").last).to_be_hidden()
 
 
