@@ -88,6 +88,7 @@ class Visitor:
         except urllib.error.HTTPError as error:
             if error.code == 503:
                 tally.busy += 1
+                time.sleep(1)  # as a person would, who is told to come back in a moment
             else:
                 tally.errors.append(str(error))
             return
@@ -188,6 +189,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     print(described("1", alone))
     print(described(str(options.visitors), tally))
+    print("\nmemory in MiB, every tenth of the time:", *(f"{value:.0f}" for value in held[:: max(1, len(held) // 10)]))
     settled = held[len(held) // 4 :]
     print(
         f"\nmemory: {settled[0]:.0f} MiB after a quarter of the time, {settled[-1]:.0f} at the end, "

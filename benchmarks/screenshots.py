@@ -81,7 +81,7 @@ def main() -> None:
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
-        for name, (width, height), columns, small in (("desktop", DESK, 2, 820), ("phone", PHONE, 8, 260)):
+        for name, (width, height), columns, small in (("desktop", DESK, 2, 640), ("phone", PHONE, 8, 200)):
             for theme in THEMES:
                 shots = []
                 page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
@@ -94,7 +94,7 @@ def main() -> None:
                         shots[-1].save(options.output / f"{name}_{theme}_{tab}.png")
                 page.close()
                 path = options.output / f"studio_{name}_{theme}.jpg"
-                sheet(shots, columns, small).save(path, quality=80, optimize=True)
+                sheet(shots, columns, small).save(path, quality=72, optimize=True)
                 print(path, path.stat().st_size)
         browser.close()
     demo.close()
