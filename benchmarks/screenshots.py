@@ -44,6 +44,7 @@ def act(page: Page, tab: str) -> None:
     else:  # where there is no room for all of them
         page.locator("#tabs .overflow-menu > button").click()
         page.locator("#tabs .overflow-dropdown button", has_text=name).click()
+    page.locator(f"#on-{tab}").wait_for()
     for where, what in ACTIONS.get(tab, []):
         element = page.locator(where)
         element.click() if what == "click" else element.press(what)
