@@ -1,6 +1,7 @@
 """The networks by whose features sets of images, and single images, are compared; each has the name its figures bear.
 
-Only by Inception's features is a Frechet distance called FID, a kernel distance KID, and that of two single images SIFID.
+Only by Inception's features is a Frechet distance called FID, a kernel distance KID, and that of two single images
+SIFID.
 """
 
 from __future__ import annotations

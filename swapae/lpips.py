@@ -70,7 +70,7 @@ def vgg16() -> nn.Sequential:
 
 
 class Trunk(NamedTuple):
-    """An ImageNet backbone: what people call it, how to build it, which layers LPIPS compares, where its weights are."""
+    """An ImageNet backbone: its name, how to build it, which layers LPIPS compares, where its weights are."""
 
     name: str
     build: Callable[[], nn.Sequential]

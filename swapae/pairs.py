@@ -1,4 +1,4 @@
-"""Lists of pairs of photographs, one for the structure and one for the texture, by which people compare the same hybrids.
+"""Lists of pairs of photographs, structure and texture, by which people compare the same hybrids.
 
 A list names photographs below a folder, each with the SHA-256 of its file, and has a digest of itself.
 """
@@ -126,7 +126,7 @@ def listed_photographs(folder: str | os.PathLike[str], names: str | os.PathLike[
     """Names below a folder and SHA-256 of its photographs, all or those that a text file names, one a line.
 
     Raises:
-        UserError: the folder has no pictures, the file cannot be read or is empty, or it names a picture that is not there.
+        UserError: the folder has no pictures, the file cannot be read or is empty, or it names one that is not there.
     """
     there = {name_below(folder, path): path for path in list_images(folder)}
     if names is not None:

@@ -133,7 +133,7 @@ def describe(
     about = {
         "model": model_name,
         "model's weights, SHA-256": measuring.model_digest[:16],
-        "photographs": f"{len(pairs.photographs)} of {folder.name or folder}",
+        "photographs": f"{len(pairs.photographs)}, folder {folder.resolve().name}",
         "pairs": f"{len(pairs.pairs)}, seed {pairs.seed}",
         "pairs' digest": pairs.digest[:16],
         "pixels a side": measuring.size,
@@ -151,8 +151,8 @@ def notes(measuring: Measuring, pairs: Pairs, folder: Path, channels: int) -> li
     sizes = [header(folder / name, max_pixels=measuring.max_pixels).size for name in pairs.photographs]
     if cut := sum(width != height for width, height in sizes):
         sentences.append(
-            f"{cut} of {len(sizes)} photographs are not square: all were brought to the model's size by the short side, "
-            "and their centre square was taken."
+            f"{cut} of {len(sizes)} photographs are not square: the short side of all was brought to the model's "
+            "size, and their centre square taken."
         )
     if len(sizes) <= channels:
         sentences.append(

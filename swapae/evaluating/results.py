@@ -155,8 +155,8 @@ def set_distances(
         reconstructions: of each of them.
         hybrids: of all pairs.
         structures: of the photographs that gave some hybrid its structure.
-        reference: of other photographs. As Frechet distances grow with fewer pictures, those to the reference are all of
-            sets of as many as there are photographs: hybrids are split, and the mean is taken.
+        reference: of other photographs. As Frechet distances grow with fewer pictures, those to the reference are all
+            of sets of as many as there are photographs: hybrids are split, and the mean is taken.
     """
     figures = {
         "frechet_reconstructions": frechet_distance(reconstructions, photographs),
