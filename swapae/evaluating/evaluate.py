@@ -92,7 +92,7 @@ def evaluate(
     )
     figures |= runtimes(measuring, photographs[0].paths[0])
     return Results(
-        about=describe(measuring, pairs, folder, model_name, references),
+        about=describe(measuring, pairs, folder, model_name, references, processes.count),
         figures=figures,
         errors=errors | more_errors,
         names=figure_names(measuring.networks, bool(references)),
@@ -122,7 +122,7 @@ def collect(store: Store, items: Sequence[Item]) -> list[Measured]:
 
 
 def describe(
-    measuring: Measuring, pairs: Pairs, folder: Path, model_name: str, references: Sequence[Item]
+    measuring: Measuring, pairs: Pairs, folder: Path, model_name: str, references: Sequence[Item], processes: int
 ) -> dict[str, Any]:
     """What the figures are of."""
     networks = measuring.networks
@@ -142,7 +142,8 @@ def describe(
     }
     if references:
         about["reference"] = f"{len(references)} photographs"
-    return about | {"machine": machine(measuring.device), "swapae": release}
+    shared = f", {processes} processes" if processes > 1 else ""
+    return about | {"machine": machine(measuring.device) + shared, "swapae": release}
 
 
 def notes(measuring: Measuring, pairs: Pairs, folder: Path, channels: int) -> list[str]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from swapae.codes import Codes
-from swapae.evaluating.networks import STRUCTURE_LAYER, Networks
+from swapae.evaluating.networks import Networks
 from swapae.feature_networks import Features
 from swapae.images import MAX_PIXELS, fit, load_image
 from swapae.metrics import psnr, sifid, ssim, structure_distance, texture_distance
@@ -98,11 +98,11 @@ class Measuring:
         picture = self.decode(Codes(structure.codes.structure, texture.codes.texture))
         layers = self.networks.layers(picture)
         features = self.networks.features(picture, layers)
-        at = STRUCTURE_LAYER
+        place, own_place, other_place = map(self.networks.structure, (layers, structure.layers, texture.layers))
         figures = {
-            "structure_to_structure_image": structure_distance(layers[at], structure.layers[at]),
-            "structure_to_texture_image": structure_distance(layers[at], texture.layers[at]),
-            "structure_between_images": structure_distance(structure.layers[at], texture.layers[at]),
+            "structure_to_structure_image": structure_distance(place, own_place),
+            "structure_to_texture_image": structure_distance(place, other_place),
+            "structure_between_images": structure_distance(own_place, other_place),
             "texture_to_texture_image": texture_distance(layers, texture.layers),
             "texture_to_structure_image": texture_distance(layers, structure.layers),
             "texture_between_images": texture_distance(structure.layers, texture.layers),

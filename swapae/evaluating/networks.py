@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from swapae.evaluation import STRUCTURE_LAYER
 from swapae.feature_networks import FeatureNetwork, Features, Inception, Trunk, find_inception
 from swapae.lpips import LPIPS, TRUNKS, find_trunk
-
-# Of the layers that LPIPS compares: AlexNet's first at 1/16 of the side, SqueezeNet's last at 1/8. Objects, not edges.
-STRUCTURE_LAYER = 2
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,10 @@ class Networks:
     def layers(self, image: Tensor) -> list[Tensor]:
         """The main backbone's layers of an image [1, 3, H, W]."""
         return self.lpips[self.main].features(image)
+
+    def structure(self, layers: Sequence[Tensor]) -> Tensor:
+        """The layer that structure is measured by, of `layers`."""
+        return layers[STRUCTURE_LAYER]
 
     def features(self, image: Tensor, layers: Sequence[Tensor]) -> Features:
         """What sets are compared by, of an image whose main layers are known."""
