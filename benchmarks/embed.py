@@ -3,9 +3,9 @@
 python benchmarks/embed.py runs/flowers256/4_full_size/latest --data shared/data/flowers256/images
 
 Directions are made of the photographs that were trained on, classes from the first words of the files' names. The
-card's text is docs/flowers256/about.md, its table what `swapae evaluate` measures of the model as it is written here, on
-the photographs kept out of training, with those trained on as the reference. `--evaluation` keeps the figures. LPIPS
-needs its trunks: see SWAPAE_LPIPS_WEIGHTS.
+card's text is docs/flowers256/about.md, its table what `swapae evaluate` measures of the model as it is written here,
+on the photographs kept out of training, with those trained on as the reference. `--evaluation` keeps the figures.
+LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS.
 """
 
 from __future__ import annotations

@@ -213,8 +213,9 @@ def test_bad_input_is_one_line(run, photographs, monkeypatch):
         shutil.copy(f"many/{name}", "few")
     Path("empty").mkdir()
     Path("file").write_text("")
+    too_few = "'few': 9 photographs are too few for distances of sets, which take at least 10"
     cases = [
-        (("evaluate", "--data", "few", "--output", "out"), "'few': 9 photographs are too few for distances of sets, which take at least 10"),
+        (("evaluate", "--data", "few", "--output", "out"), too_few),
         ((*usual, "--reference", "few"), "'few' without the photographs that are evaluated: 0 photographs are too few"),
         (("evaluate", "--data", "empty", "--output", "out"), "there are no pictures in 'empty'"),
         (("evaluate", "--data", "none", "--output", "out"), "'none' is not a folder"),

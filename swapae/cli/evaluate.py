@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from swapae.cli.checks import check_between
-from swapae.cli.session import DEFAULTS, Common, Output, Session
+from swapae.cli.session import DEFAULTS, Common, Output, Session, choose_device
 from swapae.errors import UserError
 from swapae.evaluating import Measuring, Networks, Processes, write_page
 from swapae.evaluating import evaluate as measure
@@ -54,7 +54,7 @@ def evaluate(
         chosen = Pairs.draw(listed_photographs(data, names), count, seed=0)
     others = (reference, listed_photographs(reference)) if reference is not None else None
     make_folder(output)
-    processes = Processes.join()
+    processes = Processes.join(choose_device(common.device))
     session = Session(common)
     size, stride = session.size, session.model.config.stride
     if size == "full" or size % stride:

@@ -31,17 +31,24 @@ class Processes:
         return self.rank == 0
 
     @classmethod
-    def join(cls) -> Processes:
+    def join(cls, device: str) -> Processes:
         """Of a launcher (`accelerate launch -m swapae.cli evaluate ...`), or this one alone.
 
+        Args:
+            device: where to compute; of several GPUs, each process then has one as its current device.
+
         Raises:
-            UserError: a launcher has started several, and accelerate is not installed.
+            UserError: a launcher has started several, and accelerate is not installed or does not find the others.
         """
-        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        started = int(os.environ.get("WORLD_SIZE", "1"))
+        if started == 1:
             return cls()
         try:
             accelerate = importlib.import_module("accelerate")
         except ModuleNotFoundError as error:
             raise UserError(f"several processes need accelerate ({error}): pip install accelerate") from error
-        state = accelerate.PartialState()
+        # On a CPU it has to be told: by the launcher's variables alone, each would take itself for the only one.
+        state = accelerate.PartialState(cpu=device == "cpu")
+        if state.num_processes != started:
+            raise UserError(f"the launcher started {started} processes, but accelerate finds {state.num_processes}")
         return cls(state.process_index, state.num_processes, state.wait_for_everyone)
