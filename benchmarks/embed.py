@@ -3,28 +3,31 @@
 python benchmarks/embed.py runs/flowers256/4_full_size/latest --data shared/data/flowers256/images
 
 Directions are made of the photographs that were trained on, classes from the first words of the files' names. The
-card's text is docs/flowers256/about.md, its table what quality.py measures of the model as it is written here, at its
-size; `--json` keeps the figures. LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS.
+card's text is docs/flowers256/about.md, its table what `swapae evaluate` measures of the model as it is written here,
+on the photographs kept out of training, with those trained on as the reference. `--evaluation` keeps the figures.
+LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
-from quality import NAMES, measure, photographs
 from tqdm import tqdm
 
 from swapae import SwapAE
 from swapae.crops import is_validation
 from swapae.directions import FILE
+from swapae.evaluating import Measuring, Networks, evaluate
 from swapae.hub import EMBEDDED
 from swapae.images import fit, list_images, load_image
 from swapae.making_directions import make_directions
+from swapae.pairs import Pairs, listed_photographs
 
 ABOUT = Path("docs/flowers256/about.md")
+PAIRS = 500
 
 
 def main() -> None:
@@ -33,19 +36,24 @@ def main() -> None:
     parser.add_argument("model", help="folder of the averaged model")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=EMBEDDED)
-    parser.add_argument("--json", type=Path, help="file to write the figures to as well")
+    parser.add_argument("--evaluation", type=Path, help="folder to keep the figures in, and to go on from")
     arguments = parser.parse_args()
     # What is measured, and what directions are made of, are the rounded weights.
     model = SwapAE.from_pretrained(arguments.model, dtype=torch.float16).float()
     config = model.config
-    figures = measure(
-        model, photographs(arguments.data, True, config, config.image_size),
-        photographs(arguments.data, False, config, config.image_size, most=1000),
-    )  # fmt: skip
+    photographs = listed_photographs(arguments.data)
+    kept_out = {name: digest for name, digest in photographs.items() if is_validation(name)}
+    with TemporaryDirectory() as temporary, torch.inference_mode():
+        output = arguments.evaluation or Path(temporary)
+        results = evaluate(
+            Measuring(model, Networks.load()), arguments.data, Pairs.draw(kept_out, PAIRS, seed=0), output,
+            model_name=arguments.model, reference=(arguments.data, photographs),
+        )  # fmt: skip
+        results.save(output)
     card = {
         "title": f"flowers, {config.image_size} pixels",
         "about": ABOUT.read_text().strip(),
-        "metrics": {text: figures[name] for name, text in NAMES.items()},
+        "metrics": results.table(),
         "license": "apache-2.0",
     }
     trained_on = [path for path in list_images(arguments.data) if not is_validation(path)]
@@ -56,8 +64,6 @@ def main() -> None:
     directions = make_directions(model, fitted, [path.name.split("_")[0] for path in trained_on])
     directions.save(arguments.output / FILE, model)
     model.half().save_pretrained(arguments.output, model_card_kwargs=card)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from swapae.lpips import LPIPS
 from swapae.metrics import structure_distance, texture_distance
 from swapae.model import SwapAE
 
-# Among SqueezeNet's seven layers that LPIPS compares, the last at 1/8 of the side: objects, not edges.
+# Of the layers that LPIPS compares, SqueezeNet's last at 1/8 of the side, AlexNet's first at 1/16: objects, not edges.
 STRUCTURE_LAYER = 2
 
 

@@ -70,8 +70,9 @@ def vgg16() -> nn.Sequential:
 
 
 class Trunk(NamedTuple):
-    """An ImageNet backbone: how to build it, which layers LPIPS compares, where its weights are."""
+    """An ImageNet backbone: its name, how to build it, which layers LPIPS compares, where its weights are."""
 
+    name: str
     build: Callable[[], nn.Sequential]
     taps: tuple[int, ...]  # indices of the layers whose outputs are compared, one linear head each
     file: str  # safetensors with torchvision's `features.*` keys and nothing else
@@ -80,18 +81,21 @@ class Trunk(NamedTuple):
 
 TRUNKS = {
     "alex": Trunk(
+        "AlexNet",
         alexnet,
         (1, 4, 7, 9, 11),
         "alexnet_features.safetensors",
         "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     ),
     "squeeze": Trunk(
+        "SqueezeNet",
         squeezenet,
         (1, 4, 7, 9, 10, 11, 12),
         "squeezenet1_1_features.safetensors",
         "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
     ),
     "vgg": Trunk(
+        "VGG-16",
         vgg16,
         (3, 8, 15, 22, 29),
         "vgg16_features.safetensors",
@@ -129,7 +133,7 @@ class LPIPS(nn.Module):
         # Meta tensors draw no random numbers: making a metric must not change what a seeded run does next.
         with torch.device("meta"):
             self.trunk = TRUNKS[net].build()
-        source, tensors = read_trunk(TRUNKS[net], weights)
+        source, tensors = read_trunk(net, weights)
         try:
             self.trunk.load_state_dict(tensors, assign=True)
         except RuntimeError as error:
@@ -192,31 +196,42 @@ def read_heads(net: str, count: int) -> list[Tensor]:
         raise UserError(f"{path} lacks LPIPS's linear head {error}; reinstall the `lpips` package") from error
 
 
-def read_trunk(trunk: Trunk, weights: str | os.PathLike[str] | None) -> tuple[str, dict[str, Tensor]]:
-    """Return where the backbone's weights were found, and the weights by name, as `LPIPS` documents.
+def find_trunk(net: str, weights: str | os.PathLike[str] | None = None) -> Path | None:
+    """The file on this machine with the weights of the backbone `net`, looked for as `LPIPS` documents; None if absent.
 
     A path given explicitly must hold them; the environment's folder is only the first place to look.
     """
-    names = (trunk.file, trunk.url.rpartition("/")[2])
     cache = Path(torch.hub.get_dir(), "checkpoints")
     folders = [cache]
     if weights is not None:
         folders = [Path(weights)]
     elif os.environ.get(WEIGHTS_VARIABLE):
         folders = [Path(os.environ[WEIGHTS_VARIABLE]), cache]
+    candidates = [path for folder in folders for path in (folder, *(folder / name for name in trunk_files(net)))]
+    return next((path for path in candidates if path.is_file()), None)
 
-    candidates = [path for folder in folders for path in (folder, *(folder / name for name in names))]
-    found = next((path for path in candidates if path.is_file()), None)
+
+def trunk_files(net: str) -> tuple[str, str]:
+    """The names under which the weights of a backbone are looked for: ours, and torchvision's."""
+    return TRUNKS[net].file, TRUNKS[net].url.rpartition("/")[2]
+
+
+def read_trunk(net: str, weights: str | os.PathLike[str] | None) -> tuple[str, dict[str, Tensor]]:
+    """Return where the backbone's weights were found, and the weights by name; downloads them last."""
+    trunk = TRUNKS[net]
+    found = find_trunk(net, weights)
     if found is not None:
         tensors = read_tensors(found)
     elif weights is not None:
-        raise UserError(f"LPIPS backbone: {weights} is neither a file nor a folder with {' or '.join(names)}")
+        names = " or ".join(trunk_files(net))
+        raise UserError(f"LPIPS backbone: {weights} is neither a file nor a folder with {names}")
     else:
         try:
             tensors = torch.hub.load_state_dict_from_url(
                 trunk.url, map_location="cpu", check_hash=True, weights_only=True
             )
         except Exception as error:  # no network, no room, a proxy's page instead of the file: all end alike
+            cache = Path(torch.hub.get_dir(), "checkpoints")
             raise UserError(
                 f"LPIPS's backbone weights could not be downloaded from {trunk.url} ({error}). "
                 f"Put that file in {cache}, or {trunk.file} in a folder named by {WEIGHTS_VARIABLE}"

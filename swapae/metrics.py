@@ -118,8 +118,30 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     return ((a.mean(0) - b.mean(0)).square().sum() + first.trace() + second.trace() - 2 * mixed).item()
 
 
+def sifid(a: Tensor, b: Tensor) -> float:
+    """Frechet distance of the local features of two images (Shaham et al. 2019, SinGAN, section 4: SIFID).
+
+    Every place of a feature map is a sample, so that it compares what the images are made of and not where.
+
+    Args:
+        a: features [C, h, w] of one image, of two places or more. The name SIFID is of Inception's, of which the
+            publication says before the second pooling and its code takes the 64 channels before the first
+            (github.com/tamarott/SinGAN/issues/155); by another network it is a "single-image Frechet distance".
+        b: features [C, any, any] of another.
+
+    Returns:
+        0 or more (less only by rounding), 0 for the same mean and covariance.
+
+    Raises:
+        ValueError: fewer than two places.
+    """
+    return frechet_distance(a.flatten(1).T, b.flatten(1).T)
+
+
 def kernel_distance(a: Tensor, b: Tensor) -> float:
     """Squared maximum mean discrepancy of two sets under a cubic kernel, unbiased (Binkowski et al. 2018, KID).
+
+    All samples at once, where the publication takes the mean over random subsets of them: the same on average.
 
     Args:
         a: features of one set, [N, C], N at least 2.
@@ -130,14 +152,15 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
     """
     a, b = samples(a, b)
 
-    def kernel(x: Tensor, y: Tensor) -> Tensor:
-        return (x @ y.T / x.shape[1] + 1) ** 3
+    def total(x: Tensor, y: Tensor) -> Tensor:
+        # In parts: of fifty thousand samples each, all similarities would take 20 GB.
+        return sum((((part @ y.T / x.shape[1] + 1) ** 3).sum() for part in x.split(1024)), torch.zeros(()).to(x))
 
     def among(x: Tensor) -> Tensor:
-        similarities = kernel(x, x)
-        return (similarities.sum() - similarities.trace()) / (len(x) * (len(x) - 1))
+        own = ((x.square().sum(1) / x.shape[1] + 1) ** 3).sum()
+        return (total(x, x) - own) / (len(x) * (len(x) - 1))
 
-    return (among(a) + among(b) - 2 * kernel(a, b).mean()).item()
+    return (among(a) + among(b) - 2 * total(a, b) / (len(a) * len(b))).item()
 
 
 def samples(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

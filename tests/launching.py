@@ -19,7 +19,14 @@ def make_photographs(folder, count=12):
 
 
 def launch(folder, *arguments, processes=1, environment=None):
-    """Train in `folder` with `arguments` after those of PRESET; one thread a process, no network.
+    """Train in `folder` with `arguments` after those of PRESET."""
+    return start(
+        folder, ROOT / "train_accelerate.py", *PRESET, *arguments, processes=processes, environment=environment
+    )
+
+
+def start(folder, *program, processes=1, environment=None):
+    """Run a script, or -m and a module, in `folder`; one thread a process, no network.
 
     The launcher ends with status 1 whatever the script's; without --quiet it adds a traceback of its own.
     """
@@ -41,7 +48,7 @@ def launch(folder, *arguments, processes=1, environment=None):
         str(processes),
     ]
     command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    command += [str(ROOT / "train_accelerate.py"), *PRESET, *arguments]
+    command += map(str, program)
     environment = {**os.environ, **ours, **(environment or {})}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 

@@ -29,13 +29,15 @@ LAYERS = [
         "crops",
         "picture_files",
         "checkpoints",
+        "pairs",
     },
     {"codes", "sources", "space"},
     {"model", "losses", "streams"},
     {"lpips", "data", "data_check", "training", "convert", "directions", "editing"},
-    {"making_directions", "run", "evaluation", "initial", "estimates", "recipe_values"},
+    {"making_directions", "feature_networks", "run", "evaluation", "initial", "estimates", "recipe_values"},
     {"edits"},
     {"recipes"},
+    {"evaluating"},
     {"cli", "demo"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

@@ -1,7 +1,9 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.linalg
 import torch
 
 from swapae.codes import Codes
@@ -13,6 +15,7 @@ from swapae.metrics import (
     kernel_distance,
     psnr,
     self_similarity,
+    sifid,
     ssim,
     structure_distance,
     texture_distance,
@@ -99,6 +102,33 @@ def test_frechet_distance_of_known_gaussians():
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
     with pytest.raises(ValueError, match="2 or more"):
         frechet_distance(a[:1], b)
+
+
+def scipy_frechet(a, b):
+    """Heusel et al. 2017, Eq. 6, with a matrix square root by another method: samples [N, C]."""
+    first, second = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    root = scipy.linalg.sqrtm(first @ second).real
+    return ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(first + second - 2 * root)
+
+
+def test_frechet_distance_and_sifid_are_those_of_scipy():
+    mixing = random(6, 6, seed=3).double()
+    a, b = random(50, 6).double() @ mixing, random(70, 6, seed=1).double() + 0.5
+    assert frechet_distance(a, b) == pytest.approx(scipy_frechet(a.numpy(), b.numpy()), rel=1e-9)
+    maps = random(8, 9, 7), random(8, 5, 12, seed=1).relu()  # places are samples: maps may differ in size
+    places = [one.double().reshape(8, -1).T.numpy() for one in maps]
+    assert sifid(*maps) == pytest.approx(scipy_frechet(*places), rel=1e-9)
+    shuffled = maps[0].flatten(1)[:, torch.randperm(63)].view(8, 7, 9)
+    assert sifid(maps[0], shuffled) == pytest.approx(0, abs=1e-6)
+    with pytest.raises(ValueError, match="2 or more"):
+        sifid(torch.ones(8, 1, 1), maps[0])
+
+
+def test_kernel_distance_in_parts_is_that_of_all_at_once():
+    a, b = random(1500, 3).double(), random(1100, 3, seed=1).double()
+    within_a, within_b, between = ((x @ y.T / 3 + 1) ** 3 for x, y in ((a, a), (b, b), (a, b)))
+    expected = sum((w.sum() - w.trace()) / (len(w) * (len(w) - 1)) for w in (within_a, within_b)) - 2 * between.mean()
+    assert kernel_distance(a, b) == pytest.approx(expected.item(), abs=1e-10)
 
 
 def test_kernel_distance_by_hand_and_unbiased():

@@ -15,6 +15,7 @@ from swapae.arguments import parse_arguments
 from swapae.cli.checkpoints import convert
 from swapae.cli.data import check_data
 from swapae.cli.directions import add_to_directions, apply_directions, list_directions, make_direction, push_directions
+from swapae.cli.evaluate import evaluate, make_pairs
 from swapae.cli.motion import interpolate_textures, journey, sweep
 from swapae.cli.pictures import decode, encode, grid, reconstruct
 from swapae.cli.regions import regions, select_region
@@ -47,9 +48,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "restyle": restyle_video,
     "replay": replay,
     "convert": convert,
+    "evaluate": evaluate,
 }
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "data": ("Training data.", {"check": check_data}),
+    "pairs": ("Lists of pairs of photographs to compare.", {"make": make_pairs}),
     "direction": (
         "Directions in which textures can be edited.",
         {
