@@ -1,0 +1,183 @@
+"""Time and quality of the model's encoder against optimisation, and of its hybrids against other methods'.
+
+    python -m benchmarks.baselines --data FOLDER [--attribution FILE]
+
+FOLDER holds photographs of what the model knows; those that `swapae.crops.is_validation` keeps out of training are
+measured, and the others say where optimisation starts. LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS. The result is
+measured with AlexNet's LPIPS; optimisation makes that of `--trunk` small, as the papers do with VGG's, and stops as
+soon as it is as good as the encoder on the same photograph. `--full N` lets it run to its published number of
+iterations on N photographs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from benchmarks.baselines.colours import ColourTransfer, Unchanged
+from benchmarks.baselines.encoder import Encoder
+from benchmarks.baselines.latents import Im2StyleGAN, Projector, Spread, race
+from benchmarks.baselines.statistics import StatisticsMatching
+from benchmarks.baselines.strotss import Strotss
+from swapae import SwapAE
+from swapae.crops import is_validation
+from swapae.grids import labelled_grid
+from swapae.images import fit, list_images, load_image, save_image, to_pil
+from swapae.lpips import LPIPS
+from swapae.metrics import structure_distance, texture_distance
+
+STARTING = 200  # photographs that say where optimisation starts
+STRUCTURE_LAYER = 2  # of AlexNet's five
+TIMED = 15
+
+
+def timed(call: Callable[..., Tensor], *images: Tensor) -> tuple[Tensor, float]:
+    """What a call gives for images, and the seconds it took."""
+    start = time.perf_counter()
+    result = call(*images)
+    return result, time.perf_counter() - start
+
+
+def embeddings(
+    model: SwapAE, images: Sequence[Tensor], spread: Spread, trunk: LPIPS, alex: LPIPS, full: int
+) -> list[dict[str, Any]]:
+    """A row for the encoder and for each way to optimise."""
+    encoder = Encoder(model)
+    for _ in range(3):
+        encoder.embed(images[0])
+    seconds = statistics.median(timed(encoder.embed, images[0])[1] for _ in range(TIMED))
+    goals = [alex(image, encoder.embed(image)).item() for image in images]
+    rows: list[dict[str, Any]] = [
+        {"method": "encoder", "photographs": len(images), "seconds": seconds, "lpips": statistics.fmean(goals)}
+    ]
+    for make in (Projector, Im2StyleGAN):
+        method = make(model, trunk, spread)
+        races = [
+            race(method, image, alex, goal) for image, goal in zip(tqdm(images, desc=method.name), goals, strict=True)
+        ]
+        # One that never is as good counts with all of its time: the ratio is then at least what is printed.
+        times = [one.seconds or one.total_seconds for one in races]
+        rows.append(
+            {
+                "method": f"{method.name}, until as good",
+                "photographs": len(images),
+                "reached": sum(one.seconds is not None for one in races),
+                "iterations": statistics.median(one.iterations or method.iterations for one in races),
+                "seconds": statistics.median(times),
+                "lpips": statistics.fmean(one.best for one in races),
+                "ratio": statistics.median(times) / seconds,
+            }
+        )
+        if full:
+            races = [race(method, image, alex, -1.0, every=50) for image in tqdm(images[:full], desc=method.name)]
+            times = [one.total_seconds for one in races]
+            rows.append(
+                {
+                    "method": f"{method.name}, to the end",
+                    "photographs": full,
+                    "iterations": method.iterations,
+                    "seconds": statistics.median(times),
+                    "lpips": statistics.fmean(one.best for one in races),
+                    "ratio": statistics.median(times) / seconds,
+                }
+            )
+    return rows
+
+
+def hybrids(
+    methods: Sequence[Any], pairs: Sequence[tuple[Tensor, Tensor]], alex: LPIPS
+) -> tuple[list[dict[str, Any]], list[list[Tensor]]]:
+    """A row for each method, and its pictures."""
+    rows, pictures = [], []
+    for method in methods:
+        made, times, structure, texture = [], [], [], []
+        for own, other in tqdm(pairs, desc=method.name):
+            picture, seconds = timed(method.hybrid, own, other)
+            layers = [alex.features(image) for image in (own, other, picture)]
+            made.append(picture)
+            times.append(seconds)
+            structure.append(structure_distance(layers[2][STRUCTURE_LAYER], layers[0][STRUCTURE_LAYER]).item())
+            texture.append(texture_distance(layers[2], layers[1]).item())
+        rows.append(
+            {
+                "method": method.name,
+                "pairs": len(pairs),
+                "seconds": statistics.median(times),
+                "structure": statistics.fmean(structure),
+                "texture": statistics.fmean(texture),
+            }
+        )
+        pictures.append(made)
+    return rows, pictures
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as Markdown."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for row in rows:
+        cells = [row.get(name, "") for name in names]
+        lines.append(
+            "| " + " | ".join(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells) + " |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", help="folder or owner/name; the embedded one if not given")
+    parser.add_argument("--photographs", type=int, default=50)
+    parser.add_argument("--pairs", type=int, default=6)
+    parser.add_argument("--trunk", choices=("vgg", "squeeze", "alex"), default="vgg", help="what optimisation looks at")
+    parser.add_argument("--full", type=int, default=0, help="photographs on which optimisation runs to its end")
+    parser.add_argument("--json", type=Path, default=Path("benchmarks/results/baselines.json"))
+    parser.add_argument("--sheet", type=Path, default=Path("docs/baselines.jpg"))
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    model = SwapAE.from_pretrained(options.model) if options.model else SwapAE.default()
+    model.requires_grad_(False)
+    config = model.config
+
+    def load(paths: Sequence[Path]) -> list[Tensor]:
+        return [fit(load_image(path), config.image_size, config.stride, config.minimum_side).tensor for path in paths]
+
+    paths = list_images(options.data)
+    kept, trained = ([path for path in paths if is_validation(path) is wanted] for wanted in (True, False))
+    images = load(kept[:: max(1, len(kept) // options.photographs)][: options.photographs])
+    spread = Spread.of(model, load(trained[:: max(1, len(trained) // STARTING)][:STARTING]))
+    trunk, alex = LPIPS(options.trunk), LPIPS("alex")
+
+    pairs = [(images[2 * n], images[2 * n + 1]) for n in range(min(options.pairs, len(images) // 2))]
+    methods = [Encoder(model), Unchanged(), ColourTransfer(), StatisticsMatching(trunk), Strotss(trunk)]
+    made, pictures = hybrids(methods, pairs, alex)
+    cells = [
+        [to_pil(own), to_pil(other), *(to_pil(one[number]) for one in pictures)]
+        for number, (own, other) in enumerate(pairs)
+    ]
+    options.sheet.parent.mkdir(parents=True, exist_ok=True)
+    names = ["structure", "texture", *(method.name for method in methods)]
+    save_image(labelled_grid(cells, [""] * len(cells), names, 160), options.sheet)
+    embedded = embeddings(model, images, spread, trunk, alex, options.full)
+
+    print(f"Embedding, LPIPS (AlexNet); optimised: {options.trunk}\n\n{table(embedded)}\n")
+    print(f"Hybrids: distance in structure to the one image, in texture to the other\n\n{table(made)}")
+    machine = {"torch": torch.__version__, "threads": torch.get_num_threads(), "processor": platform.processor()}
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    record = {"machine": machine, "trunk": options.trunk, "embedding": embedded, "hybrids": made}
+    options.json.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
