@@ -26,7 +26,8 @@ demo: install
 # The browser tests drive Debian's Chromium.
 test: install lint
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
-	$(BIN)/python -m pytest
+# Threads that wait asleep: those that spin make the tests several times slower beside any other busy process.
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest
 
 lint: install
 	$(BIN)/ruff check .
