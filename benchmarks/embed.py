@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=EMBEDDED)
     parser.add_argument("--evaluation", type=Path, help="folder to keep the figures in, and to go on from")
     arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)  # before the long work
     # What is measured, and what directions are made of, are the rounded weights.
     model = SwapAE.from_pretrained(arguments.model, dtype=torch.float16).float()
     config = model.config
