@@ -103,6 +103,11 @@ class Canvas(NamedTuple):
         """With every texture edited alike."""
         return self._replace(textures=tuple(edit(texture) for texture in self.textures))
 
+    def directed(self, known: Directions, gains: Mapping[str, float], *, orthogonal: bool = False) -> Canvas:
+        """Moved along directions, every texture alike; arguments and errors are those of `Directions.apply`."""
+        moved = [known.apply(Codes(self.structure, own), gains, orthogonal=orthogonal) for own in self.textures]
+        return self._replace(structure=moved[0].structure, textures=tuple(codes.texture for codes in moved))
+
     def regrown(self, grow: Callable[[Codes], Codes], model: SwapAE) -> Canvas:
         """With codes on another grid, shown whole.
 
@@ -265,19 +270,16 @@ class Directed(Edit):
             raise UserError("the model has no directions; `swapae direction make` makes them")
         if digest_of(known, self.gains, orthogonal=self.orthogonal) != self.digest:
             raise UserError("the model's directions are not those that the recipe was made with")
-        moved = [
-            known.apply(Codes(canvas.structure, own), self.gains, orthogonal=self.orthogonal) for own in canvas.textures
-        ]
-        structure, textures = moved[0].structure, tuple(codes.texture for codes in moved)
-        if self.mask is not None:
-            grid = tuple(canvas.structure.shape[2:])
-            weight = feather(fit_mask(self.mask.to_tensor(), 1, grid, structure.device), self.radius).to(structure)
-            # Outside the mask both codes stay as they are, bit for bit.
-            structure = torch.lerp(canvas.structure, structure, weight)
-            pairs = zip(canvas.textures, textures, strict=True)
-            maps = [[map_of(Codes(structure, texture)) for texture in pair] for pair in pairs]
-            textures = tuple(torch.lerp(own, other, weight) for own, other in maps)
-        return canvas._replace(structure=structure, textures=textures)
+        moved = canvas.directed(known, self.gains, orthogonal=self.orthogonal)
+        if self.mask is None:
+            return moved
+        own = canvas.structure
+        weight = feather(fit_mask(self.mask.to_tensor(), 1, tuple(own.shape[2:]), own.device), self.radius).to(own)
+        # Outside the mask both codes stay as they are, bit for bit.
+        pairs = zip(canvas.textures, moved.textures, strict=True)
+        maps = [[map_of(Codes(own, texture)) for texture in pair] for pair in pairs]
+        textures = tuple(torch.lerp(before, after, weight) for before, after in maps)
+        return canvas._replace(structure=torch.lerp(own, moved.structure, weight), textures=textures)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Time and quality of the model's encoder against optimisation, and of its hybrids against other methods'.
 
-    python -m benchmarks.baselines --data FOLDER [--attribution FILE]
+    python -m benchmarks.baselines --data FOLDER
 
 FOLDER holds photographs of what the model knows; those that `swapae.crops.is_validation` keeps out of training are
 measured, and the others say where optimisation starts. LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS. The result is
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -31,14 +30,14 @@ from benchmarks.baselines.statistics import StatisticsMatching
 from benchmarks.baselines.strotss import Strotss
 from swapae import SwapAE
 from swapae.crops import is_validation
+from swapae.evaluating.timing import machine, median_milliseconds
+from swapae.evaluation import STRUCTURE_LAYER
 from swapae.grids import labelled_grid
 from swapae.images import fit, list_images, load_image, save_image, to_pil
 from swapae.lpips import LPIPS
 from swapae.metrics import structure_distance, texture_distance
 
 STARTING = 200  # photographs that say where optimisation starts
-STRUCTURE_LAYER = 2  # of AlexNet's five
-TIMED = 15
 
 
 def timed(call: Callable[..., Tensor], *images: Tensor) -> tuple[Tensor, float]:
@@ -53,9 +52,7 @@ def embeddings(
 ) -> list[dict[str, Any]]:
     """A row for the encoder and for each way to optimise."""
     encoder = Encoder(model)
-    for _ in range(3):
-        encoder.embed(images[0])
-    seconds = statistics.median(timed(encoder.embed, images[0])[1] for _ in range(TIMED))
+    seconds = median_milliseconds(lambda: encoder.embed(images[0]), images[0].device) / 1000
     goals = [alex(image, encoder.embed(image)).item() for image in images]
     rows: list[dict[str, Any]] = [
         {"method": "encoder", "photographs": len(images), "seconds": seconds, "lpips": statistics.fmean(goals)}
@@ -173,9 +170,8 @@ def main() -> None:
 
     print(f"Embedding, LPIPS (AlexNet); optimised: {options.trunk}\n\n{table(embedded)}\n")
     print(f"Hybrids: distance in structure to the one image, in texture to the other\n\n{table(made)}")
-    machine = {"torch": torch.__version__, "threads": torch.get_num_threads(), "processor": platform.processor()}
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    record = {"machine": machine, "trunk": options.trunk, "embedding": embedded, "hybrids": made}
+    record = {"machine": machine(images[0].device), "trunk": options.trunk, "embedding": embedded, "hybrids": made}
     options.json.write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,9 @@ from swapae.errors import UserError
 from swapae.hub import EMBEDDED
 from swapae.images import MAX_PIXELS, Fitted, fit, list_images, load_image, save_image, to_pil
 from swapae.model import SwapAE
+from swapae.pairs import file_digest
 from swapae.recipe_values import MAX_PHOTOGRAPHS
-from swapae.recipes import ModelId, Recipe, read_bytes
+from swapae.recipes import ModelId, Recipe
 from swapae.recipes import Photograph as RecipeInput
 
 Structure = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
@@ -162,7 +162,7 @@ class Session:
         if larger or self.size != self.model.config.image_size:
             return None
         try:
-            photographs = tuple(RecipeInput(path.name, hashlib.sha256(read_bytes(path)).hexdigest()) for path in inputs)
+            photographs = tuple(RecipeInput(path.name, file_digest(path)) for path in inputs)
             recipe = Recipe(ModelId.of(self.model), photographs, edits, self.options.seed)
             return Recipe.from_plain(recipe.to_plain())
         except UserError:

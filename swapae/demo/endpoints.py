@@ -14,14 +14,16 @@ import gradio as gr
 from PIL import Image
 
 from swapae.demo import parts
-from swapae.demo.cutter import EDGES
 from swapae.demo.films import Films
 from swapae.demo.models import Models
 from swapae.demo.restyling import restyle_video
 from swapae.demo.settings import AXES, ROLES, SETTINGS
-from swapae.demo.tabs import Controls
+from swapae.demo.tabs import OF_TAB, Controls
 from swapae.errors import UserError
 from swapae.recipe_values import several
+
+# Photographs that have a parameter each; further ones come as a list.
+SINGLE = 4
 
 
 def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], controls: Controls) -> None:
@@ -68,8 +70,10 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
         """The textures of several photographs at once; up to four more, and a list of their shares."""
         photographs = structure_image, texture_image, third_image, fourth_image
         with sentences():
-            shares = several(SETTINGS["third"].check, 4, 0)("The further photographs' shares", more_shares or [])
-        further = dict(zip(ROLES[4:], shares, strict=False))
+            shares = several(SETTINGS["third"].check, len(ROLES) - SINGLE, 0)(
+                "The further photographs' shares", more_shares or []
+            )
+        further = dict(zip(ROLES[SINGLE:], shares, strict=False))
         return edit(model, photographs, more_images, amount=alpha, third=third, fourth=fourth, **further)
 
     def regions(
@@ -123,11 +127,6 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
                 files |= {f"{name} {number}": parts.read(path) for number, path in enumerate((paths or [])[:8], 1)}
             return models.studio(model).edit(files, {"amount": 0, "translation": gain}, parts.session()).image
 
-    structure_names = (
-        *("shape", *EDGES, "right", "down", "scale", "flip", "leave"),
-        *("wider", "taller", "join", "seam", "shared"),
-    )
-
     def structure(
         structure_image: str | None,
         texture_image: str | None,
@@ -154,7 +153,7 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
     ) -> Any:
         """A piece copied or moved, shapes blended, the picture widened or joined with others."""
         given = locals()
-        values = {name: given[name] for name in structure_names} | {"join": join or []}
+        values = {name: given[name] for name in OF_TAB["structure"]} | {"join": join or []}
         photographs = structure_image, texture_image, third_image, fourth_image
         return edit(model, photographs, more_images, amount=alpha, **values)
 
@@ -220,7 +219,7 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
     shares = gr.JSON(None, visible=False, label="Their shares, a list")
 
     named, others = controls.named, controls.others
-    views = [view for view, _, _ in slots.values()][:4]
+    views = [view for view, _, _ in slots.values()][:SINGLE]
     two, model = views[:2], others["model"]
     by_layer = [named[name] for name in ("keep", "coarse", "middle", "fine", "path")]
     endpoint(swap, [*two, named["amount"], *by_layer, model], picture)
@@ -229,7 +228,7 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
     endpoint(similar, [views[0], *point, likeness, model], plain)
     endpoint(directions, [*two, named["amount"], gains, model], picture)
     endpoint(translate, [views[0], others["from"], others["to"], gain, model], picture)
-    endpoint(structure, [*views, named["amount"], *(named[name] for name in structure_names), model, more], picture)
+    endpoint(structure, [*views, named["amount"], *(named[name] for name in OF_TAB["structure"]), model, more], picture)
     wishes = [others[name] for name in ("kind", "frames", "rate", "back", "format")]
     endpoint(film, [*views, named["amount"], *wishes, model, others["direction"], others["reach"], more], moving)
     endpoint(restyle, [others["video"], views[1], named["amount"], model], moving)

@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 from PIL import Image
@@ -27,8 +27,9 @@ from swapae.demo.models import EMBEDDED, Models
 from swapae.demo.painter import grown, on_canvas
 from swapae.demo.restyling import restyle_video
 from swapae.demo.settings import AXES, DEFAULTS, LAYERS, ROLES, SETTINGS
-from swapae.demo.studio import MAX_DOMAIN, Result, Studio
+from swapae.demo.studio import Result, Studio
 from swapae.demo.style import TABS, on
+from swapae.demo.visits import NAMED, Visit, visit_of
 from swapae.errors import UserError
 from swapae.images import to_pil
 
@@ -52,55 +53,6 @@ SHORTCUTS = """
   document.getElementById(name).click();
 })
 """
-
-
-class Visit(NamedTuple):
-    """What every handler is given.
-
-    Attributes:
-        paths: of the photographs by role, of those that are there.
-        kinds: paths of the photographs of the one kind, and of the other.
-        model: the chosen one's name.
-        values: all settings, as they came.
-        history: of the visitor.
-        session: by which the visitor is known to the server.
-    """
-
-    paths: dict[str, str]
-    kinds: tuple[list[str], list[str]]
-    model: str
-    values: dict[str, Any]
-    history: History
-    session: str = ""
-
-    def files(self) -> dict[str, bytes]:
-        """The photographs by role.
-
-        Raises:
-            UserError: one was deleted since.
-        """
-        files = {role: parts.read(path, role.capitalize()) for role, path in self.paths.items()}
-        if self.values["translation"]:
-            for name, paths in zip(("from", "to"), self.kinds, strict=True):
-                # One more than may be, so that too many are refused and not passed over.
-                some = paths[: MAX_DOMAIN + 1]
-                files |= {f"{name} {number}": parts.read(path) for number, path in enumerate(some, 1)}
-        return files
-
-
-# The settings that are one component each.
-NAMED = tuple(name for name in SETTINGS if name not in ("paint", "gains", "axes"))
-
-
-def visit_of(arguments: Sequence[Any]) -> Visit:
-    """What the inputs hold, in the order of `Page.visit`."""
-    paths, rest = arguments[: len(ROLES)], list(arguments[len(ROLES) :])
-    source, target, model, paint, history = (rest.pop(0) for _ in range(5))
-    values = dict(zip(NAMED, rest, strict=False))
-    rest = rest[len(NAMED) :]
-    values |= {"paint": paint or {}, "gains": rest[: tabs.MAX_DIRECTIONS], "axes": rest[tabs.MAX_DIRECTIONS :]}
-    given = {role: path for role, path in zip(ROLES, paths, strict=True) if path}
-    return Visit(given, (source or [], target or []), model, values, history or History(), parts.session())
 
 
 class Page:
@@ -176,7 +128,7 @@ class Page:
         """The handler of a tab that was opened: which it is, and its presets' thumbnails."""
         return lambda *arguments: (tab, *self.thumbnails(tab, visit_of(arguments)))
 
-    def again(self, tab: str, *arguments: Any) -> list[str]:
+    def refreshed(self, tab: str, *arguments: Any) -> list[str]:
         """Values of all tabs' presets after another photograph."""
         return self.thumbnails(tab, visit_of(arguments))
 
@@ -250,7 +202,7 @@ class Page:
         return handle
 
     def painted(self, event: gr.EventData, *arguments: Any) -> tuple:
-        """Values of what was painted, the canvases, a note and `shown`, after a stroke or a click on a place."""
+        """Values of what was painted, the painter, its note and `shown`, after a stroke or a click on a place."""
         visit, note = visit_of(arguments), ""
         paint = getattr(event, "paint", None)
         try:
@@ -260,7 +212,8 @@ class Page:
         except UserError as error:
             paint, note = visit.values["paint"], parts.problem(error)
         visit = visit._replace(values=visit.values | {"paint": paint})
-        return paint, *self.canvases(visit), note, *self.shown(visit, "painting")
+        painter, _ = self.canvases(visit)
+        return paint, painter, note, *self.shown(visit, "painting")
 
     def cut(self, event: gr.EventData, *arguments: Any) -> tuple:
         """Values of the box's sliders, a note and `shown`, after another box was drawn."""
@@ -448,7 +401,7 @@ class Page:
                         )
                     self.strip = gr.HTML(strip, js_on_load=parts.PICK, apply_default_css=False, elem_id="history")
                 with gr.Column(scale=4, min_width=260, elem_id="controls"):
-                    self.controls = tabs.all_controls(studio, self.models.names)
+                    self.controls = tabs.all_controls(studio, self.models.names, self.thumbnails(TABS[0], opening))
             with gr.Accordion("Recipe in words", open=False):
                 self.words = gr.HTML(words, apply_default_css=False, elem_id="words")
             with gr.Accordion("Replay a recipe", open=False):
@@ -485,9 +438,6 @@ class Page:
             )
             canvases = [self.controls.others[name] for name in ("painter", "cutter")]
             demo.load(lambda: self.canvases(opening), None, canvases, **private())
-            demo.load(
-                lambda: self.thumbnails(TABS[0], opening), None, list(self.controls.presets.values()), **private()
-            )
             demo.unload(self.left)
         return demo.queue(max_size=MAX_WAITING)
 
@@ -525,20 +475,20 @@ class Page:
         note = controls.others["note"]
         # What is drawn comes with the event, and of waiting ones Gradio keeps the first one's: let none be dropped.
         drawn = shows | {"trigger_mode": "multiple"}
-        painter.click(self.painted, visit, [self.paint, painter, cutter, note, *shown], **drawn)
+        painter.click(self.painted, visit, [self.paint, painter, note, *shown], **drawn)
         edges = [controls.named[edge] for edge in EDGES]
         cutter.click(self.cut, visit, [*edges, controls.others["cutter-note"], *shown], **drawn)
         presets = list(controls.presets.values())
 
-        def again(event: Any) -> None:
-            event.then(self.again, [self.tab, *visit], presets, **private())
+        def refresh_after(event: Any) -> None:
+            event.then(self.refreshed, [self.tab, *visit], presets, **private())
 
         for role, (view, path, note) in self.slots.items():
             outputs = [path, note, painter, cutter, *shown]
-            again(view.upload(partial(self.chose, role), [view, *visit], [view, *outputs], **shows))
-            again(view.clear(partial(self.removed, role), visit, outputs, **shows))
+            refresh_after(view.upload(partial(self.chose, role), [view, *visit], [view, *outputs], **shows))
+            refresh_after(view.clear(partial(self.removed, role), visit, outputs, **shows))
         both = [*self.slots["structure"], *self.slots["texture"]]
-        again(pairs.click(self.picked_pair, visit, [*both, painter, cutter, *shown], **shows))
+        refresh_after(pairs.click(self.picked_pair, visit, [*both, painter, cutter, *shown], **shows))
         for tab, opened in self.tabs.items():
             opened.select(self.opened(tab), visit, [self.tab, *presets], **private())
         others = controls.others

@@ -239,7 +239,7 @@ def words_html(result: Result) -> str:
     return f'<ol class="words">{steps}</ol>' if steps else nothing
 
 
-def presets_html(words: Sequence[str], pictures: Sequence[Image.Image | None] = ()) -> str:
+def presets_html(words: Sequence[str], pictures: Sequence[Image.Image | None]) -> str:
     """A button for each preset, with a thumbnail of what it makes where that is known."""
     buttons = []
     for number, text in enumerate(words):
@@ -249,7 +249,7 @@ def presets_html(words: Sequence[str], pictures: Sequence[Image.Image | None] = 
     return f'<p class="quiet">Try</p><div class="presets">{"".join(buttons)}</div>'
 
 
-def strip_html(pictures: Sequence[Image.Image | None] = (), gain: float = 0) -> str:
+def strip_html(pictures: Sequence[Image.Image | None], gain: float) -> str:
     """What an axis does to the photograph: pictures at less, none and more of it."""
     images = [
         f'<figure><img alt="" src="{thumbnail(picture)}"><figcaption>{words}</figcaption></figure>'

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from swapae import editing
 from swapae.animation import save_animation
-from swapae.codes import Codes
 from swapae.demo.settings import AXES, Situation, Values, checked, edits_of
 from swapae.directions import Directions
 from swapae.edits import Canvas, Desk, Input, Regions
@@ -333,12 +332,7 @@ class Studio:
     def _along(self, direction: str, reach: float, canvas: Canvas, closed: bool) -> list[Canvas]:
         if self.directions is None:
             raise UserError("this model has no directions yet; `swapae direction make` makes them")
-
-        def moved(gain: float) -> Canvas:
-            edited = [self.directions.apply(Codes(canvas.structure, own), {direction: gain}) for own in canvas.textures]
-            return canvas._replace(structure=edited[0].structure, textures=tuple(codes.texture for codes in edited))
-
-        less, more = moved(-reach), moved(reach)
+        less, more = (canvas.directed(self.directions, {direction: gain}) for gain in (-reach, reach))
         return [canvas, more, canvas, less] if closed else [less, canvas, more]
 
     def _through_textures(self, files: Mapping[str, bytes | None], canvas: Canvas) -> list[Canvas]:

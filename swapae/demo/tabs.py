@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from swapae.demo.cutter import EDGES, cutter
 from swapae.demo.examples import examples
 from swapae.demo.painter import fine_grid, painter
-from swapae.demo.parts import PICK, Choice, Files, Strength, presets_html, quiet
+from swapae.demo.parts import PICK, Choice, Files, Strength, quiet
 from swapae.demo.restyling import MAX_VIDEO_FRAMES
 from swapae.demo.settings import AXES, FURTHER, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.demo.studio import FORMATS, MAX_FRAMES, Studio
@@ -20,7 +21,7 @@ from swapae.recipe_values import Mask
 
 INTRODUCTIONS = {
     "swap": ("Swap", "Move the strength, and drag the handle on the picture to compare."),
-    "mix": ("Mix", "Textures of several photographs at once. Add a third and a fourth."),
+    "mix": ("Mix", "Textures of several photographs at once; an empty slot appears as the last one is filled."),
     "regions": ("Regions", "Paint where each photograph's texture goes, or what stays as it is."),
     "directions": ("Directions", "Warmer, brighter, more like a tulip: sliders along what the model knows."),
     "structure": ("Structure", "Copy a piece, widen the picture, or lay photographs side by side."),
@@ -91,6 +92,7 @@ class Controls:
     """The components of all tabs.
 
     Attributes:
+        thumbnails: what each tab's presets begin with, in the order of PRESETS.
         named: by setting.
         gains, axes: sliders of named directions and of principal axes.
         strips: what each axis does, in pictures.
@@ -98,6 +100,7 @@ class Controls:
         others: those of one tab alone.
     """
 
+    thumbnails: Sequence[str]
     named: dict[str, Any] = field(default_factory=dict)
     gains: list[gr.Slider] = field(default_factory=list)
     axes: list[gr.Slider] = field(default_factory=list)
@@ -122,8 +125,8 @@ class Controls:
         self.named[name] = gr.Checkbox(SETTINGS[name].default, label=SETTINGS[name].label, elem_id=name)
 
     def tries(self, tab: str) -> None:
-        """Add a tab's presets, without their pictures yet."""
-        text = presets_html(words_of(tab))
+        """Add a tab's presets."""
+        text = self.thumbnails[list(PRESETS).index(tab)]
         self.presets[tab] = gr.HTML(text, js_on_load=PICK, apply_default_css=False, elem_id=f"try-{tab}")
 
 
@@ -132,9 +135,9 @@ def words_of(tab: str) -> list[str]:
     return [words for words, _ in PRESETS[tab]]
 
 
-def all_controls(studio: Studio, models: list[str]) -> Controls:
+def all_controls(studio: Studio, models: list[str], thumbnails: Sequence[str]) -> Controls:
     """The controls of every tab, each in a column of its own; to be called inside the controls' column."""
-    controls = Controls()
+    controls = Controls(thumbnails)
     for tab, add in (
         ("swap", swap),
         ("mix", mix),
