@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import gc
+import importlib
 import json
 import logging
 import os
@@ -152,6 +153,9 @@ def train(config: TrainConfig) -> None:
     Without discriminators, all batches are the generator's.
     """
     tracker = choose_tracker(config.tracker)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # DistributedDataParallel imports it. Imported after the processes met, it would hold their group for ever.
+        importlib.import_module("torch._dynamo")
     accelerator = Accelerator(
         mixed_precision=config.mixed_precision,
         dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
@@ -390,6 +394,9 @@ def main() -> int:
     """Read the command line and train; 2 with one line on stderr for bad input."""
     try:
         train(parse())
+        # With the wrapped modules goes the last hold on the group of processes, whose threads end while Python runs:
+        # one that still had a tensor to drop afterwards would abort a process whose work is done.
+        gc.collect()
         return 0
     except UserError as error:
         message = str(error)

@@ -1,5 +1,7 @@
 """Real processes, started by Accelerate's launcher, train as one process does."""
 
+import sys
+
 import datasets
 import lmdb
 import pytest
@@ -91,3 +93,30 @@ def test_a_stream(folder):
     usual = ["--data", "hf:table", "--stream", "--batch-size", "4", "--total-images", "16"]
     two = train(folder, "two", *usual, processes=2)
     assert_identical(two, train(folder, "parts", *usual, "--gradient-accumulation-steps", "2"))
+
+
+AT_EXIT = """
+import atexit, os
+from pathlib import Path
+
+def write_threads():
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    Path(os.environ["THREADS"], os.environ["RANK"]).write_text("\\n".join(names))
+
+if "RANK" in os.environ:
+    atexit.register(write_threads)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are listed in /proc")
+def test_the_group_of_processes_is_gone_before_python_is(folder):
+    """Gloo's threads drop tensors, which needs Python: those still alive when it ends abort the process at times."""
+    (folder / "sitecustomize.py").write_text(AT_EXIT)
+    (folder / "threads").mkdir()
+    environment = {"PYTHONPATH": str(folder), "THREADS": str(folder / "threads")}
+    usual = ["--data", "photos", "--batch-size", "4", "--total-images", "8", "--eval-every-images", "0"]
+    done = launch(folder, "--output", "run", *usual, processes=2, environment=environment)
+    assert done.returncode == 0, done.stderr
+    threads = [(folder / "threads" / rank).read_text() for rank in "01"]
+    assert all("python" in names and "gloo" not in names for names in threads), threads
