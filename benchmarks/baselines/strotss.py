@@ -61,13 +61,18 @@ class Strotss:
         optimiser = torch.optim.RMSprop(levels, lr=rate)
         with torch.no_grad():
             contents, styles = ([image, *self.trunk.features(image)] for image in (content, style))
+            wanted = moments(hypercolumns(styles, random_places(style, 4 * self.places, generator)))
         for _ in range(self.iterations):
             picture = collapsed(levels)
             at, beyond = (random_places(image, self.places, generator) for image in (content, style))
             x = hypercolumns([picture, *self.trunk.features(picture)], at)
             c, s = hypercolumns(contents, at), hypercolumns(styles, beyond)
             colours = [LUMINANCE_AND_CHROMA @ pixels[:3] for pixels in (x, s)]
-            appearance = relaxed_distance(cosine_distances(x, s)) + moments(x, s)
+            appearance = relaxed_distance(cosine_distances(x, s))
+            # Eq. 5.
+            appearance = appearance + sum(
+                (own - other).abs().mean() for own, other in zip(moments(x), wanted, strict=True)
+            )
             # 1 / alpha on colours, so that they count less where content counts more.
             appearance = appearance + relaxed_distance(euclidean_distances(*colours)) / weight
             loss = (weight * self_similarity_loss(x, c) + appearance) / (2 + weight + 1 / weight)
@@ -106,10 +111,9 @@ def relaxed_distance(distances: Tensor) -> Tensor:
     return torch.maximum(distances.amin(1).mean(), distances.amin(0).mean())
 
 
-def moments(a: Tensor, b: Tensor) -> Tensor:
-    """Difference of means and covariances (Eq. 5)."""
-    mean = (a.mean(1) - b.mean(1)).abs().mean()
-    return mean + (torch.cov(a) - torch.cov(b)).abs().mean()
+def moments(columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and covariance over the places of [C, N]: [C], [C, C]."""
+    return columns.mean(1), torch.cov(columns)
 
 
 def self_similarity_loss(a: Tensor, b: Tensor) -> Tensor:
