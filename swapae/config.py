@@ -261,9 +261,9 @@ PRESETS: dict[str, Preset] = {
     "drawings64": Preset(
         SwapAEConfig(
             image_size=64,
-            structure_channels=4,
+            structure_channels=2,
             texture_channels=128,
-            downsamplings=2,
+            downsamplings=3,
             encoder_capacity=0.5,
             generator_capacity=0.25,
         ),
