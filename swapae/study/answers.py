@@ -90,12 +90,8 @@ class Answers:
             raise UserError(f"there is no file {name}: give a file of answers of `swapae study`")
         try:
             with connected(path) as connection:
-                (application,) = connection.execute("PRAGMA application_id").fetchone()
-                found = (
-                    connection.execute("SELECT definition FROM study").fetchone()
-                    if application == APPLICATION
-                    else None
-                )
+                ours = connection.execute("PRAGMA application_id").fetchone() == (APPLICATION,)
+                found = connection.execute("SELECT definition FROM study").fetchone() if ours else None
         except sqlite3.Error as error:
             raise UserError(f"{name} holds no answers of a study ({first_line(error)}): {REMEDY}") from error
         definition = found and Definition.from_json(found[0])

@@ -84,9 +84,7 @@ def screens(size: int, seconds: float, counts: Mapping[Kind, int]) -> str:
     # Two pictures, a pause before each of half the time, and two seconds to answer; a question takes five seconds.
     takes = counts["real"] * (3 * seconds + 2) + 5 * sum(count for kind, count in counts.items() if kind != "real")
     minutes = max(1, round(takes / 60))
-    more = (
-        "<li>Then come questions about three pictures at a time, without a time limit.</li>" if len(counts) > 1 else ""
-    )
+    more = "<li>Then come questions about three pictures at a time, without a time limit.</li>"
     introductions = "".join(
         f'<div data-kind="{kind}" hidden>{text.format(seconds=in_words(seconds))}</div>'
         for kind, text in INTRODUCTIONS.items()
@@ -100,7 +98,7 @@ def screens(size: int, seconds: float, counts: Mapping[Kind, int]) -> str:
     return f"""<section class="screen welcome">
 <h1>Real or made?</h1>
 <p>Thank you for taking part in this study. It asks how pictures made by a computer look to people.</p>
-<ul><li>You see two pictures briefly, one after the other, and say which one is not a photograph.</li>{more}
+<ul><li>You see two pictures briefly, one after the other, and say which one is not a photograph.</li>{more if len(counts) > 1 else ""}
 <li>It takes about {minutes} minute{"s" if minutes > 1 else ""}. You can stop at any time by closing the page, and go on
 later in the same browser.</li>
 <li>Your answers are stored under a random number, without your name, address or anything else about you. Your
@@ -128,13 +126,20 @@ SCRIPT = """
 const find = (selector) => element.querySelector(selector);
 const {remembered_as: name, seconds, questions, answers} = props;
 const memory = (() => {  // what this browser remembers: a random number, and which trial was shown how often
-  try { localStorage.setItem(name + ' test', ''); localStorage.removeItem(name + ' test'); return localStorage; }
-  catch { const kept = {}; return {getItem: (key) => kept[key] ?? null, setItem: (key, value) => { kept[key] = value; }}; }
+  try {
+    localStorage.setItem(name, localStorage.getItem(name) ?? '{}');
+    return localStorage;
+  } catch {
+    const kept = {};
+    return {getItem: (key) => kept[key] ?? null, setItem: (key, value) => { kept[key] = value; }};
+  }
 })();
 const remembered = () => { try { return JSON.parse(memory.getItem(name)) || {}; } catch { return {}; } };
 const remember = (values) => memory.setItem(name, JSON.stringify({...remembered(), ...values}));
-const drawn = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');
-if (!/^[0-9a-f]{32}$/.test(remembered().viewer)) remember({viewer: drawn(), number: -1, showings: 0});
+if (!/^[0-9a-f]{32}$/.test(remembered().viewer)) {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  remember({viewer: bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(''), number: -1, showings: 0});
+}
 const viewer = remembered().viewer;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -254,7 +259,7 @@ const counted = (reply) => {
 (async () => {
   let reply = await turn(null), kind = null;
   const begin = find('.welcome button');
-  if (reply.done) begin.textContent = reply.trial ? `Go on where you stopped, at ${reply.done + 1} of ${reply.total}` : '';
+  if (reply.done) begin.textContent = `Go on where you stopped, at ${reply.done + 1} of ${reply.total}`;
   if (reply.trial) {
     begin.disabled = false;
     await pressed('.welcome button');

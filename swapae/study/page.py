@@ -50,7 +50,7 @@ class Page:
 
         Args:
             request: from a browser and so anything; rightly {"viewer": 32 hexadecimal digits, "answer": None or
-                {"number": of the trial, "chosen": 1 or 2, "exposures": None or two times in ms, "showings": 1 or more}}.
+                {"number": of the trial, "chosen": 1 or 2, "exposures": None or two in ms, "showings": 1 or more}}.
 
         Returns:
             {"total": trials, "done": of them, "trial": None or {"number", "kind", "pictures"}}, after the practice also

@@ -71,15 +71,12 @@ class Report:
         """
         definition, rows = answers.definition, answers.rows()
         if all(row.trial.role == "practice" for row in rows):
-            raise UserError(
-                f"{os.fspath(answers.path)!r} has no answers yet: nobody has answered more than the practice"
-            )
+            raise UserError(f"{os.fspath(answers.path)!r} has no answers yet, but perhaps to the practice")
         left_out = [unfit(row, 1000 * definition.seconds, tolerance) for row in rows]
         verdicts = attention(rows, left_out, checks_passed)
         left_out = [reason or verdicts[row.viewer] for row, reason in zip(rows, left_out, strict=True)]
-        counted = [
-            row for row, reason in zip(rows, left_out, strict=True) if not reason and row.trial.role == "counted"
-        ]
+        fit = [row for row, reason in zip(rows, left_out, strict=True) if not reason]
+        counted = [row for row in fit if row.trial.role == "counted"]
         last = sum(map(sum, definition.plan.counts().values()))
         outcomes = Counter(verdicts.values())
         viewers = {
@@ -136,7 +133,7 @@ class Report:
         checks = sum(row.trial.role == "check" for row in self.rows)
         practice = sum(row.trial.role == "practice" for row in self.rows)
         lines = [
-            "Intervals: 95 %, Wilson's, widened for answers of one viewer being alike (x: how many times the variance).",
+            "Intervals: 95 %, Wilson's; x is by how many times answers of one viewer being alike widen the variance.",
             f"Not among the trials: {practice} answers for practice, {checks} to attention checks.",
         ]
         lines += [f"Left out: {count} answers, {reason}." for reason, count in reasons.items() if reason]
@@ -164,10 +161,8 @@ class Report:
                 kind: {name: plain(rate) for name, rate in rates.items()} for kind, rates in self.preferred.items()
             },
             "pairs": {
-                kind: [
-                    {"first": first, "second": second, **(plain(rate) or {})} for (first, second), rate in all.items()
-                ]
-                for kind, all in self.pairs.items()
+                kind: [{"first": pair[0], "second": pair[1], **(plain(rate) or {})} for pair, rate in rates.items()]
+                for kind, rates in self.pairs.items()
             },
         }
 
@@ -201,11 +196,11 @@ def unfit(row: Row, wanted: float, tolerance: float) -> str:
         return "shown more than once"
     if row.answer.exposures and all(abs(time - wanted) <= tolerance for time in row.answer.exposures):
         return ""
-    return f"a picture was there {tolerance:g} ms too long or too short"
+    return f"a picture was there over {tolerance:g} ms too long or too short"
 
 
 def attention(rows: Sequence[Row], left_out: Sequence[str], checks_passed: float) -> dict[str, str]:
-    """Why the answers of each viewer do not count, "" if they do; by attention checks that were shown as they should."""
+    """Why the answers of each viewer do not count, "" if they do; by the attention checks that were shown rightly."""
     checks: dict[str, list[bool]] = {row.viewer: [] for row in rows}
     for row, reason in zip(rows, left_out, strict=True):
         if row.trial.role == "check" and not reason:
