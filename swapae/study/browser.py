@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from swapae.study.trials import Kind
 
 CSS = """
-.gradio-container { max-width: 900px !important; padding: 0 !important; }
+.gradio-container, .gradio-container .main { max-width: none !important; padding: 0 !important; }
 .html-container { padding: 0 !important; }
 footer { display: none !important; }
-#study { color: var(--body-text-color); font-size: 1.05rem; line-height: 1.55; }
-#study > .screen { padding: 24px 20px; max-width: 680px; margin: 0 auto; }
-#study > .trial { max-width: none; padding: 12px; }
+#study { max-width: 940px; margin: 0 auto; color: var(--body-text-color); font-size: 1.05rem; line-height: 1.55; }
+#study .screen { padding: clamp(20px, 9vh, 110px) 20px 20px; max-width: 660px; margin: 0 auto; }
+#study .trial { max-width: none; padding: clamp(14px, 4vh, 50px) 12px 12px; }
 #study [hidden] { display: none !important; }
 #study h1 { font-size: 1.6rem; font-weight: 700; margin: 0 0 12px; line-height: 1.25; }
 #study p { margin: 0 0 12px; }
@@ -29,11 +29,15 @@ footer { display: none !important; }
 #study button:focus-visible { outline: 3px solid var(--color-accent); outline-offset: 3px; }
 #study button kbd { font: inherit; font-weight: 400; opacity: 0.8; margin-left: 8px; }
 #study .top { display: flex; gap: 14px; align-items: center; margin: 0 auto 12px; max-width: 640px; }
-#study progress { flex: 1; height: 8px; accent-color: var(--color-accent); }
+#study progress { flex: 1; height: 8px; appearance: none; border: 0; border-radius: 4px; overflow: hidden; }
+#study progress, #study progress::-webkit-progress-bar { background: var(--border-color-primary); }
+#study progress::-webkit-progress-value { background: var(--color-accent); }
+#study progress::-moz-progress-bar { background: var(--color-accent); }
 #study .count { font-size: 0.9rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
 #study .stage { display: flex; flex-wrap: wrap; gap: 14px; justify-content: center; align-items: start; }
 #study figure { margin: 0; text-align: center; font-size: 0.9rem; }
 #study figcaption { min-height: 1.6em; }
+#study .reference { margin-right: 24px; }
 #study canvas { display: block; max-width: 92vw; max-height: 60vh; background: #808080; border-radius: 4px; }
 #study .ask { text-align: center; margin-top: 14px; min-height: 150px; }
 #study .question { font-size: 1.15rem; font-weight: 600; max-width: 640px; margin: 0 auto 14px; }
@@ -43,9 +47,11 @@ footer { display: none !important; }
 @media (max-width: 640px) {
   #study .answers button { flex: 1; padding: 16px 8px; }
   #study button kbd { display: none; }
-  #study .beside figure:not(.reference) canvas { max-width: 44vw; }
-  #study .beside figure.reference { flex: 1 0 100%; }
-  #study .beside figure.reference canvas { margin: 0 auto; max-width: 70vw; max-height: 34vh; }
+  #study .stage { gap: 6px 10px; }
+  #study .left canvas, #study .right canvas { max-width: calc(50vw - 20px); max-height: 32vh; }
+  #study .reference { flex: 1 0 100%; margin: 0; }
+  #study .reference canvas { margin: 0 auto; max-height: 32vh; }
+  #study .ask { margin-top: 8px; }
 }
 """
 
@@ -98,7 +104,8 @@ def screens(size: int, seconds: float, counts: Mapping[Kind, int]) -> str:
     return f"""<section class="screen welcome">
 <h1>Real or made?</h1>
 <p>Thank you for taking part in this study. It asks how pictures made by a computer look to people.</p>
-<ul><li>You see two pictures briefly, one after the other, and say which one is not a photograph.</li>{more if len(counts) > 1 else ""}
+<ul><li>You see two pictures briefly, one after the other, and say which one is not a photograph.</li>
+{more if len(counts) > 1 else ""}
 <li>It takes about {minutes} minute{"s" if minutes > 1 else ""}. You can stop at any time by closing the page, and go on
 later in the same browser.</li>
 <li>Your answers are stored under a random number, without your name, address or anything else about you. Your

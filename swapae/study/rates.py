@@ -72,7 +72,8 @@ def wilson(share: float, trials: float, z: float) -> tuple[float, float]:
     shrink = 1 + z * z / trials
     centre = (share + z * z / (2 * trials)) / shrink
     half = z / shrink * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Exactly 0 and 1 where they are, but for rounding.
+    return (centre - half if share > 0 else 0.0), (centre + half if share < 1 else 1.0)
 
 
 def student(freedom: int, probability: float) -> float:
