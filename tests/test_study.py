@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import csv
 import io
@@ -508,14 +509,16 @@ def test_help_of_both(command):
         assert status == 0 and all(word in out for word in words)
 
 
-def test_a_report_needs_no_gradio(tmp_path):
+def test_a_report_needs_no_gradio_and_the_page_says_so(folders, tmp_path):
     filled(tmp_path / "s.sqlite", PLAN, {VIEWERS[0]: attentive()})
-    program = (
-        "import sys; sys.modules['gradio'] = None; sys.argv = ['swapae', 'study', 'report', 's.sqlite']\n"
-        "from swapae.cli import main; sys.exit(main())"
+    program = "import sys; sys.modules['gradio'] = None\nfrom swapae.cli import main; sys.exit(main())"
+    report, page = (
+        subprocess.run([sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True)
+        for arguments in (["study", "report", "s.sqlite"], [*STUDY, "--port", "65535"])
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0 and "| a | 0.0 % |" in done.stdout, done.stderr
+    assert report.returncode == 0 and "| a | 0.0 % |" in report.stdout, report.stderr
+    assert_one_line((page.returncode, page.stdout, page.stderr), "pip install 'swapae[demo]'")
+    assert not Path("study.sqlite").exists()
 
 
 # What browsers send
@@ -549,5 +552,9 @@ def test_what_a_browser_sends_may_be_anything(folders, tmp_path):
     assert again["done"] == 1 and [row.answer.chosen for row in answers.rows()] == [1]
     assert page.turn({"viewer": viewer, "answer": good | {"number": 5}})["done"] == 1
     assert "practice" not in page.turn({"viewer": viewer, "answer": good | {"number": 1}})
+    page.waiting = 64  # of them no more wait for a thread
+    assert asyncio.run(page.bounded()({"viewer": viewer, "answer": None})) == {"busy": True}
+    page.waiting = 63
+    assert asyncio.run(page.bounded()({"viewer": viewer, "answer": None}))["done"] == 2 and page.waiting == 63
     Path(folders["real"], f"secret{plan.order(viewer)[2].item:02d}.png").unlink()
     assert "has gone" in page.turn({"viewer": viewer, "answer": None})["problem"]

@@ -84,7 +84,8 @@ def study(
     stored = Answers.open_or_make(answers, definition)
     counted, checks = (sum(values) for values in zip(*counts.values(), strict=True))
     fewer = f" ({plan.items} pictures allow no more)" if counted < trials else ""
-    print(f"a practice, {counted} trials{fewer} and {checks} attention checks for each viewer", flush=True)
+    print(f"a practice, {counted} trials{fewer} and {checks} attention checks for each viewer")
+    print(f"serving at http://{address[0]}:{address[1]}, answers in {answers}; Ctrl-C ends it", flush=True)
     try:
         serve(stored, pictures, *address)
     except OSError as error:

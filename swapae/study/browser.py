@@ -59,7 +59,8 @@ INTRODUCTIONS: dict[Kind, str] = {
     "real": """<h1>Which one is the fake?</h1>
 <p>You see two pictures, one after the other, for {seconds} each: a photograph, and a picture made by a computer.
 Then say <b>which one was the fake</b>, the first or the second. If you cannot tell, guess.</p>
-<p>Look at the cross in the middle before each picture. First comes one for practice.</p>""",
+<p>Look at the cross in the middle before each picture.
+<span class="beginning">First comes one for practice.</span></p>""",
     "style": """<h1>Which is nearer in style?</h1>
 <p>From now on you see three pictures, for as long as you like: a reference, and two others. Say which of the two has
 <b>the style of the reference</b>: its materials, colours and light. What is where does not matter.</p>""",
@@ -274,6 +275,7 @@ const counted = (reply) => {
   while (reply.trial) {
     if (kind !== reply.trial.kind) {
       kind = reply.trial.kind;
+      find('.beginning').hidden = reply.done > 0;
       for (const text of element.querySelectorAll('[data-kind]')) text.hidden = text.dataset.kind !== kind;
       show('introduction');
       await pressed('.introduction button');

@@ -136,4 +136,4 @@ def serve(answers: Answers, pictures: Pictures, host: str, port: int) -> None:
     Raises:
         OSError: that is not possible at this address.
     """
-    Page(answers, pictures).build().launch(server_name=host, server_port=port, **LAUNCH)
+    Page(answers, pictures).build().launch(server_name=host, server_port=port, quiet=True, **LAUNCH)

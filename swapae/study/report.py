@@ -71,7 +71,7 @@ class Report:
         """
         definition, rows = answers.definition, answers.rows()
         if all(row.trial.role == "practice" for row in rows):
-            raise UserError(f"{os.fspath(answers.path)!r} has no answers yet, but perhaps to the practice")
+            raise UserError(f"{os.fspath(answers.path)!r} has no answers yet, or only to the practice trial")
         left_out = [unfit(row, 1000 * definition.seconds, tolerance) for row in rows]
         verdicts = attention(rows, left_out, checks_passed)
         left_out = [reason or verdicts[row.viewer] for row, reason in zip(rows, left_out, strict=True)]
