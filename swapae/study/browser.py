@@ -10,7 +10,7 @@ CSS = """
 .gradio-container, .gradio-container .main { max-width: none !important; padding: 0 !important; }
 .html-container { padding: 0 !important; }
 footer { display: none !important; }
-#study { max-width: 940px; margin: 0 auto; color: var(--body-text-color); font-size: 1.05rem; line-height: 1.55; }
+#study { color: var(--body-text-color); font-size: 1.05rem; line-height: 1.55; }
 #study .screen { padding: clamp(20px, 9vh, 110px) 20px 20px; max-width: 660px; margin: 0 auto; }
 #study .trial { max-width: none; padding: clamp(14px, 4vh, 50px) 12px 12px; }
 #study [hidden] { display: none !important; }
@@ -38,7 +38,9 @@ footer { display: none !important; }
 #study figure { margin: 0; text-align: center; font-size: 0.9rem; }
 #study figcaption { min-height: 1.6em; }
 #study .reference { margin-right: 24px; }
-#study canvas { display: block; max-width: 92vw; max-height: 60vh; background: #808080; border-radius: 4px; }
+/* A picture's own pixels where the screen has room; always square, and as large as the one it is compared with. */
+#study canvas { display: block; width: min(var(--side), 90vw, 60vh); background: #808080; border-radius: 4px; }
+#study .beside canvas { width: min(var(--side), 29vw, 60vh); }
 #study .ask { text-align: center; margin-top: 14px; min-height: 150px; }
 #study .question { font-size: 1.15rem; font-weight: 600; max-width: 640px; margin: 0 auto 14px; }
 #study .answers { display: flex; gap: 16px; justify-content: center; }
@@ -48,10 +50,17 @@ footer { display: none !important; }
   #study .answers button { flex: 1; padding: 16px 8px; }
   #study button kbd { display: none; }
   #study .stage { gap: 6px 10px; }
-  #study .left canvas, #study .right canvas { max-width: calc(50vw - 20px); max-height: 32vh; }
+  #study .left canvas, #study .right canvas { width: min(var(--side), 50vw - 20px, 30vh); }
   #study .reference { flex: 1 0 100%; margin: 0; }
-  #study .reference canvas { margin: 0 auto; max-height: 32vh; }
+  #study .reference canvas { margin: 0 auto; width: min(var(--side), 70vw, 30vh); }
   #study .ask { margin-top: 8px; }
+}
+@media (max-height: 480px) {
+  #study .trial { padding-top: 6px; }
+  #study .top, #study .question { margin-bottom: 6px; }
+  #study .ask { margin-top: 4px; min-height: 0; }
+  #study canvas { width: min(var(--side), 90vw, 50vh); }
+  #study .beside canvas { width: min(var(--side), 29vw, 42vh); }
 }
 """
 
@@ -97,7 +106,7 @@ def screens(size: int, seconds: float, counts: Mapping[Kind, int]) -> str:
         for kind, text in INTRODUCTIONS.items()
         if kind in counts
     )
-    canvas = f'<canvas width="{size}" height="{size}" style="width: {size}px"></canvas>'
+    canvas = f'<canvas width="{size}" height="{size}" style="--side: {size}px"></canvas>'
     figures = "".join(
         f'<figure class="{name}" hidden>{canvas}<figcaption>{caption}</figcaption></figure>'
         for name, caption in (("reference", "Reference"), ("left", "Left"), ("right", "Right"))
