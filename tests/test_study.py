@@ -208,9 +208,10 @@ def test_writers_killed_in_the_middle_lose_nothing_that_was_acknowledged(tmp_pat
     for round in range(3):
         viewers = {viewer + str(round): log for viewer, log in logs.items()}
         writers = [fork.Process(target=write_for_ever, args=(path, *pair)) for pair in viewers.items()]
-        for writer in writers:
+        for log, writer in zip(viewers.values(), writers, strict=True):
+            log.touch()
             writer.start()
-        while not all(log.exists() and log.read_text().count("\n") > 9 for log in viewers.values()):
+        while sum(log.read_text().count("\n") for log in viewers.values()) < 30:
             assert all(writer.is_alive() for writer in writers)
             time.sleep(0.005)
         for writer in writers:

@@ -105,6 +105,7 @@ ROBOT = """
   };
   setInterval(() => {
     const asking = document.querySelector('#study .asking');
+    if (!kept('go', false)) return;
     const on = [...document.querySelectorAll('#study [data-do=on]')].find((b) => b.offsetParent && !b.disabled);
     if (on) return on.click();
     if (!asking || asking.hidden || !seen.length) return;
@@ -270,6 +271,10 @@ def test_the_report_gives_back_what_viewers_did_through_a_killed_server(browser:
             pages.append(watched(context, server.url, strangers, complaints))
         for page in pages:
             page.goto(server.url)
+        for page in pages:
+            expect(page.locator("#study .welcome button")).to_be_enabled(timeout=TIMEOUT)
+        for page in pages:  # all at once
+            page.evaluate("localStorage.setItem('go', 'true')")
 
         def stored() -> int:
             return len(Answers.open(answers).rows())
@@ -283,7 +288,7 @@ def test_the_report_gives_back_what_viewers_did_through_a_killed_server(browser:
                 assert kept[one["viewer"], entry["number"]] == entry["chosen"]
         with sqlite3.connect(answers) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        expect(pages[0].locator("#study .problem")).to_contain_text("trying again", timeout=TIMEOUT)
+        wait_for(pages[0], lambda: any(page.get_by_text("trying again").is_visible() for page in pages))
         server.start()
 
         for page in pages[:-1]:
