@@ -6,6 +6,7 @@ sets is a FID or a KID only by the features of the Inception network, and is to 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -95,6 +96,40 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     covariance = local_mean(a * b) - mean_a * mean_b
     luminance = (2 * mean_a * mean_b + stable_mean) / (mean_a**2 + mean_b**2 + stable_mean)
     return (luminance * (2 * covariance + stable_variance) / (variances + stable_variance)).mean((1, 2, 3))
+
+
+def local_difference(a: Tensor, b: Tensor) -> Tensor:
+    """How far two images differ at each place in colours and in the strength of detail.
+
+    For an image beside the one that it should be, where it is left open at which pixel a pattern begins: means are
+    local, under a Gaussian of a sixteenth of the side, and of detail in two bands only the local strength counts.
+
+    Args:
+        a: images [B, 3, H, W] in [-1, 1].
+        b: others of the same size.
+
+    Returns:
+        [B, 2, H, W] in [0, 2]: absolute difference of the local means, and of the local root mean squares of the
+        bands, each the mean of its channels.
+    """
+    reach = min(a.shape[2:]) / 16
+    means, strengths = [], []
+    for images in (a, b):
+        fine, middle = blurred(images, reach / 4), blurred(images, reach / 2)
+        bands = torch.cat([images - fine, fine - middle], 1)
+        means.append(blurred(images, reach))
+        strengths.append(blurred(bands.square(), reach).sqrt())
+    return torch.stack([(one - other).abs().mean(1) for one, other in (means, strengths)], 1)
+
+
+def blurred(images: Tensor, deviation: float) -> Tensor:
+    """Images [B, C, H, W] under a Gaussian of a deviation in pixels, mirrored at the border."""
+    radius = math.ceil(3 * deviation)
+    line = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
+    line = torch.exp(-(line / deviation).square() / 2)
+    kernel = (line / line.sum()).view(1, 1, 1, -1)
+    flat = F.pad(images.flatten(0, 1)[:, None], [radius] * 4, mode="reflect")
+    return F.conv2d(F.conv2d(flat, kernel), kernel.transpose(2, 3))[:, 0].view(images.shape)
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:

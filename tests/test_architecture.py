@@ -15,7 +15,19 @@ PACKAGE = ROOT / "swapae"
 # A module may import those in lines above its own.
 LAYERS = [
     {"errors", "precision", "second_order"},
-    {"config", "colour", "grids", "arguments", "draws", "augment", "metrics", "recolour", "attributes", "tracking"},
+    {
+        "config",
+        "colour",
+        "grids",
+        "arguments",
+        "draws",
+        "augment",
+        "metrics",
+        "recolour",
+        "attributes",
+        "tracking",
+        "synthetic",
+    },
     {"decoding", "layers"},
     {"images"},
     {

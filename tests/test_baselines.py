@@ -6,7 +6,7 @@ import torch
 from benchmarks.baselines.colours import ColourTransfer, Unchanged, transport
 from benchmarks.baselines.encoder import Encoder
 from benchmarks.baselines.latents import Im2StyleGAN, Projector, Spread, race
-from benchmarks.baselines.strotss import collapsed, pyramid, relaxed_distance
+from benchmarks.baselines.strotss import collapsed, hypercolumns, pyramid, random_places, relaxed_distance
 
 
 def random_images(count, seed=0):
@@ -31,6 +31,17 @@ def test_the_relaxed_distance_is_the_worse_direction():
     assert relaxed_distance(distances).item() == pytest.approx(4 / 3)  # of the columns: 0, 0 and 4
 
 
+def test_hypercolumns_are_those_of_the_interpolated_layers():
+    (image,) = random_images(1)
+    layers = [image, image[:, :2, ::4, ::4]]
+    places = random_places(image, 10**6, torch.Generator().manual_seed(0))
+    found = hypercolumns(layers, places)
+    everywhere = [torch.nn.functional.interpolate(layer, (32, 32), mode="bilinear") for layer in layers]
+    pixels = ((places[0, 0] + 1) / 2 * 32 - 0.5).round().long()
+    assert len(pixels.unique(dim=0)) == 32 * 32
+    torch.testing.assert_close(found, torch.cat(everywhere, 1)[0, :, pixels[:, 1], pixels[:, 0]], atol=1e-5, rtol=0)
+
+
 def test_a_pyramid_gives_its_image_back():
     (image,) = random_images(1)
     torch.testing.assert_close(collapsed(pyramid(image)), image)
@@ -49,10 +60,10 @@ def test_optimisation_approaches_the_photograph_and_stops_where_it_is_told(tiny_
     start = race(method(tiny_model, distance, spread, 1), target, distance, 0.0, every=1)
     end = race(method(tiny_model, distance, spread, 40), target, distance, 0.0, every=10)
     assert start.seconds is None and end.seconds is None
-    assert end.best < 0.7 * start.best
-    goal = (start.best + end.best) / 2
+    assert end.measured < 0.7 * start.measured
+    goal = (start.measured + end.measured) / 2
     stopped = race(method(tiny_model, distance, spread, 40), target, distance, goal, every=1)
-    assert stopped.best <= goal and 1 < stopped.iterations < 40 and stopped.seconds > 0
+    assert stopped.measured <= goal and 1 < stopped.iterations < 40 and stopped.seconds > 0
 
 
 def test_swapped_codes_make_a_hybrid(tiny_model):

@@ -129,7 +129,7 @@ class Projector(Im2StyleGAN):
         self, model: SwapAE, distance: Callable[[Tensor, Tensor], Tensor], spread: Spread, iterations: int = 1000
     ) -> None:
         super().__init__(model, distance, spread, iterations)
-        self.generator = torch.Generator().manual_seed(0)
+        self.generator = torch.Generator()
 
     def rate(self, iteration: int) -> float:
         """0.1 at most."""
@@ -138,7 +138,9 @@ class Projector(Im2StyleGAN):
         return 0.1 * fall * min(1.0, done / 0.05)
 
     def shaken(self, texture: Tensor, iteration: int) -> Tensor:
-        """With noise of a twentieth of the spread, fading as the square of what is left."""
+        """With noise of a twentieth of the spread, fading as the square of what is left; the same for every image."""
+        if iteration == 0:
+            self.generator.manual_seed(0)
         strength = 0.05 * max(0.0, 1 - iteration / self.iterations / 0.75) ** 2
         # The spread of whole codes, as the paper has it: over all channels together.
         return texture + strength * math.sqrt(texture.shape[1]) * torch.randn(texture.shape, generator=self.generator)
@@ -149,12 +151,20 @@ class Projector(Im2StyleGAN):
 
 
 class Reached(NamedTuple):
-    """A search watched from outside: iterations and seconds until it was as good as wanted, None if it never was."""
+    """A search watched from outside.
+
+    Attributes:
+        iterations, seconds: until it was as good as wanted, None if it never was.
+        total_seconds: that it ran.
+        picture: the last that was measured, [1, 3, H, W].
+        measured: what the measure says of it.
+    """
 
     iterations: int | None
     seconds: float | None
-    best: float
     total_seconds: float
+    picture: Tensor
+    measured: float
 
 
 def race(
@@ -169,21 +179,21 @@ def race(
         goal: wanted.
         every: so many iterations it is measured.
     """
-    start, paused, best = time.perf_counter(), 0.0, math.inf
-    reached: tuple[int, float] | None = None
+    start, paused = time.perf_counter(), 0.0
+    seen: list[tuple[int, float, Tensor, float]] = []
 
     def watch(iteration: int, codes: Codes) -> bool:
-        nonlocal paused, best, reached
+        nonlocal paused
         if iteration % every and iteration != method.iterations:
             return False
         stopped = time.perf_counter()
         with torch.inference_mode():
-            best = min(best, measure(image, method.decode(codes)).item())
-        if best <= goal:
-            reached = iteration, stopped - start - paused
+            picture = method.decode(codes)
+            seen[:] = [(iteration, stopped - start - paused, picture, measure(image, picture).item())]
         paused += time.perf_counter() - stopped
-        return reached is not None
+        return seen[0][3] <= goal
 
     method.find(image, watch)
-    total = time.perf_counter() - start - paused
-    return Reached(*(reached or (None, None)), best, total)
+    iteration, seconds, picture, measured = seen[0]
+    reached = measured <= goal
+    return Reached(iteration if reached else None, seconds if reached else None, seconds, picture, measured)

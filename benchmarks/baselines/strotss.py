@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -58,15 +60,19 @@ class Strotss:
         levels = [level.requires_grad_(True) for level in pyramid(start)]
         optimiser = torch.optim.RMSprop(levels, lr=rate)
         with torch.no_grad():
-            contents, styles = (hypercolumns(self.trunk, image) for image in (content, style))
+            contents, styles = ([image, *self.trunk.features(image)] for image in (content, style))
+            wanted = moments(hypercolumns(styles, random_places(style, 4 * self.places, generator)))
         for _ in range(self.iterations):
             picture = collapsed(levels)
-            columns = hypercolumns(self.trunk, picture)
-            at = torch.randperm(columns.shape[1], generator=generator)[: self.places]
-            beyond = torch.randperm(styles.shape[1], generator=generator)[: self.places]
-            x, c, s = columns[:, at], contents[:, at], styles[:, beyond]
+            at, beyond = (random_places(image, self.places, generator) for image in (content, style))
+            x = hypercolumns([picture, *self.trunk.features(picture)], at)
+            c, s = hypercolumns(contents, at), hypercolumns(styles, beyond)
             colours = [LUMINANCE_AND_CHROMA @ pixels[:3] for pixels in (x, s)]
-            appearance = relaxed_distance(cosine_distances(x, s)) + moments(x, s)
+            appearance = relaxed_distance(cosine_distances(x, s))
+            # Eq. 5.
+            appearance = appearance + sum(
+                (own - other).abs().mean() for own, other in zip(moments(x), wanted, strict=True)
+            )
             # 1 / alpha on colours, so that they count less where content counts more.
             appearance = appearance + relaxed_distance(euclidean_distances(*colours)) / weight
             loss = (weight * self_similarity_loss(x, c) + appearance) / (2 + weight + 1 / weight)
@@ -76,13 +82,18 @@ class Strotss:
         return collapsed(levels).detach()
 
 
-def hypercolumns(trunk: LPIPS, image: Tensor) -> Tensor:
-    """Pixels and all layers' features at every second pixel: [1, 3, H, W] -> [C, N]."""
-    size = [max(1, side // 2) for side in image.shape[2:]]
-    layers = [image, *trunk.features(image)]
-    return torch.cat([F.interpolate(layer, size, mode="bilinear", align_corners=False) for layer in layers], 1)[
-        0
-    ].flatten(1)
+def random_places(image: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Up to `count` of the centres of all squares of two by two pixels, [1, 1, N, 2], x and y in [-1, 1]."""
+    rows, columns = (side // 2 for side in image.shape[2:])
+    chosen = torch.randperm(rows * columns, generator=generator)[:count]
+    places = torch.stack([chosen % columns, chosen // columns], 1) + 0.5
+    return (2 * places / torch.tensor([columns, rows]) - 1).view(1, 1, -1, 2)
+
+
+def hypercolumns(layers: Sequence[Tensor], places: Tensor) -> Tensor:
+    """All layers at places, bilinearly: each [1, c, h, w], [1, 1, N, 2] -> [C, N]."""
+    columns = [F.grid_sample(layer, places, padding_mode="border", align_corners=False) for layer in layers]
+    return torch.cat(columns, 1).flatten(2)[0]
 
 
 def cosine_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -100,10 +111,9 @@ def relaxed_distance(distances: Tensor) -> Tensor:
     return torch.maximum(distances.amin(1).mean(), distances.amin(0).mean())
 
 
-def moments(a: Tensor, b: Tensor) -> Tensor:
-    """Difference of means and covariances (Eq. 5)."""
-    mean = (a.mean(1) - b.mean(1)).abs().mean()
-    return mean + (torch.cov(a) - torch.cov(b)).abs().mean()
+def moments(columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and covariance over the places of [C, N]: [C], [C, C]."""
+    return columns.mean(1), torch.cov(columns)
 
 
 def self_similarity_loss(a: Tensor, b: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import tyro
 
 from swapae.arguments import parse_arguments
 from swapae.cli.checkpoints import convert
-from swapae.cli.data import check_data
+from swapae.cli.data import check_data, draw_data
 from swapae.cli.directions import add_to_directions, apply_directions, list_directions, make_direction, push_directions
 from swapae.cli.evaluate import evaluate, make_pairs
 from swapae.cli.motion import interpolate_textures, journey, sweep
@@ -52,7 +52,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
 }
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
-    "data": ("Training data.", {"check": check_data}),
+    "data": ("Training data.", {"check": check_data, "draw": draw_data}),
     "pairs": ("Lists of pairs of photographs to compare.", {"make": make_pairs}),
     "direction": (
         "Directions in which textures can be edited.",

@@ -1,20 +1,23 @@
-"""`swapae data check`: training pictures."""
+"""`swapae data check` and `swapae data draw`: training pictures."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import tyro
+from tqdm import tqdm
 
 from swapae.cli.checks import check_between
 from swapae.data_check import check, check_clean_folder, describe, write_clean
 from swapae.errors import UserError
-from swapae.images import atomic_path, check_output
+from swapae.images import atomic_path, check_output, save_image, to_pil
 from swapae.sources import StreamSource, open_source
+from swapae.synthetic import draw, random_layout, random_texture
 
 
 def check_data(
@@ -59,3 +62,42 @@ def check_data(
                 "interrupted; the copies so far are whole, and the same command goes on from there"
             ) from None
         print(f"clean copy: {written} pictures in {str(write)!r}")
+
+
+def draw_data(
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")],
+    count: int = 4000,
+    size: int = 64,
+    seed: int = 0,
+) -> None:
+    """Draw training pictures whose structure and texture are known apart: shapes of one material on another.
+
+    Beside the pictures, drawings.jsonl says of each what it was drawn from, so that `swapae.synthetic.draw` makes it
+    again, or the correct hybrid of any two.
+
+    Args:
+        folder: to make; it must not exist or be empty.
+        count: pictures.
+        size: of their sides, in pixels.
+        seed: of the first picture; each further one has the next.
+    """
+    check_between("count", count, 2, 1_000_000)
+    check_between("size", size, 16, 1024)
+    check_between("seed", seed, 0, 10**9)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{str(folder)!r} is there and not an empty folder: name a new one")
+    if not folder.absolute().parent.is_dir():
+        raise UserError(f"there is no folder {str(folder.absolute().parent)!r} to make {folder.name!r} in")
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.absolute().parent) as temporary:
+        made = Path(temporary, "drawings")
+        made.mkdir()
+        lines = []
+        for number in tqdm(range(seed, seed + count), unit="picture", disable=None):
+            layout, texture = random_layout(number), random_texture(number)
+            name = f"{number:07}.png"
+            save_image(to_pil(draw(layout, texture, size, number)), made / name)
+            lines.append({"picture": name, "seed": number, "layout": dataclasses.asdict(layout)})
+            lines[-1]["texture"] = dataclasses.asdict(texture)
+        (made / "drawings.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        made.replace(folder)
+    print(f"{count} pictures of {size} x {size} in {str(folder)!r}")
