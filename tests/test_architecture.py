@@ -49,7 +49,7 @@ LAYERS = [
     {"making_directions", "feature_networks", "run", "evaluation", "initial", "estimates", "recipe_values"},
     {"edits"},
     {"recipes"},
-    {"evaluating"},
+    {"evaluating", "study"},
     {"cli", "demo"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

@@ -22,6 +22,7 @@ from swapae.cli.regions import regions, select_region
 from swapae.cli.replay import replay
 from swapae.cli.space import push_space
 from swapae.cli.structure import join, move, outpaint, paste
+from swapae.cli.study import report, study
 from swapae.cli.texture import mix, swap, translate_domain
 from swapae.cli.video import restyle_video
 from swapae.errors import UserError
@@ -64,7 +65,10 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         },
     ),
     "space": ("The page as a Hugging Face Space.", {"push": push_space}),
+    "study": ("Human studies of hybrids.", {"serve": study, "report": report}),
 }
+# Of these groups the command may be left out: `swapae study --real ...` is `swapae study serve --real ...`.
+LEFT_OUT = {"study": "serve"}
 
 
 def main() -> int:
@@ -123,9 +127,13 @@ def parse() -> Callable[[], None]:
         ]
         return choose
 
+    words = sys.argv[1:]
+    if words and words[0] in LEFT_OUT and (len(words) == 1 or words[1].startswith("-")):
+        words.insert(1, LEFT_OUT[words[0]])
     return tyro.extras.subcommand_cli_from_dict(
         {name: deferred(function) for name, function in COMMANDS.items()}
         | {name: group(*described) for name, described in GROUPS.items()},
+        args=words,
         prog="swapae",
         description="The structure of one photograph in the texture of another, in one forward pass.",
     )
