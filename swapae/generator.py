@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from swapae.config import SwapAEConfig
 from swapae.layers import ConvLayer, EqualLinear, ModulatedConv, ToRGB, residual, unit_length
 
+HEAD_BLOCKS = 2  # at the structure's resolution
+
 
 class StructureModulation(nn.Module):
     """Scales and shifts the structure code by the texture, before any convolution."""
@@ -62,7 +64,7 @@ class Generator(nn.Module):
         widths += [config.generator_channels(level) for level in range(config.downsamplings)]
         self.structure_modulation = StructureModulation(config.structure_channels, texture)
         self.blocks = nn.ModuleList(
-            GeneratorBlock(widths[i], widths[i + 1], texture, upsample=i >= 2) for i in range(len(widths) - 1)
+            GeneratorBlock(widths[i], widths[i + 1], texture, upsample=i >= HEAD_BLOCKS) for i in range(len(widths) - 1)
         )
         self.to_rgb = ToRGB(widths[-1], texture)
 
@@ -81,23 +83,29 @@ class Generator(nn.Module):
         groups = ["middle" if block.upsample else "coarse" for block in self.blocks]
         return [*groups[:-1], "fine"]
 
-    def forward(self, structure: Tensor, texture: Tensor | Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
-        """structure [B, K, h, w], texture [B, T] or a map [B, T, any, any] -> image [B, 3, H, W].
+    def forward(self, structure: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
+        """structure [B, K, h, w] -> image [B, 3, H, W].
 
         Args:
-            texture: one for all layers, or one per block; then the structure's modulation takes the first
-                and the RGB layer the last.
+            textures: one per block, each as `unit_texture` gives it; the structure's modulation takes the first, the
+                RGB layer the last.
             noises: one map [1 or B, 1, *noise_sides] per modulated 3x3 convolution, or None for zero noise.
         """
-        structure = unit_length(structure)
-        if isinstance(texture, Tensor):
-            textures = [unit_texture(texture)] * len(self.blocks)
-        else:
-            textures = [unit_texture(one) for one in texture]
-        x = self.structure_modulation(structure, textures[0])
-        for i, block in enumerate(self.blocks):
-            x = block(x, textures[i], (None, None) if noises is None else noises[2 * i : 2 * i + 2])
-        return self.to_rgb(x, textures[-1])
+        return self.tail(self.head(structure, textures, noises), textures, noises)
+
+    def head(self, structure: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
+        """What the blocks at the structure's own resolution make of it: [B, K, h, w] -> [B, C, h, w]."""
+        x = self.structure_modulation(unit_length(structure), textures[0])
+        return self._run(range(HEAD_BLOCKS), x, textures, noises)
+
+    def tail(self, x: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
+        """The up-sampling blocks and RGB: [B, C, h, w], which may be overwritten -> image [B, 3, H, W]."""
+        return self.to_rgb(self._run(range(HEAD_BLOCKS, len(self.blocks)), x, textures, noises), textures[-1])
+
+    def _run(self, blocks: range, x: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
+        for i in blocks:
+            x = self.blocks[i](x, textures[i], (None, None) if noises is None else noises[2 * i : 2 * i + 2])
+        return x
 
 
 def unit_texture(texture: Tensor) -> Tensor:

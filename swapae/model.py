@@ -20,7 +20,7 @@ from swapae import hub
 from swapae.codes import Codes, load_codes, save_codes
 from swapae.config import SwapAEConfig
 from swapae.encoder import Encoder
-from swapae.generator import Generator
+from swapae.generator import Generator, unit_texture
 
 Noise = Literal["zero", "random"] | int | Sequence[Tensor]
 DEFAULT_NOISE_SEED = 0
@@ -58,14 +58,7 @@ class SwapAE(
         Raises:
             ValueError: another shape.
         """
-        stride, minimum = self.config.stride, self.config.minimum_side
-        if images.dim() != 4 or images.shape[1] != 3:
-            raise ValueError(f"expected images [B, 3, H, W], got {list(images.shape)}")
-        if any(side % stride or side < minimum for side in images.shape[2:]):
-            raise ValueError(
-                f"sides must be multiples of {stride} and at least {minimum} pixels, got {list(images.shape[2:])}; "
-                "swapae.images.fit resizes and pads"
-            )
+        self.check_images(images)
         return Codes(*self.encoder(images.contiguous(memory_format=torch.channels_last)))
 
     def decode(
@@ -92,23 +85,7 @@ class SwapAE(
         Raises:
             ValueError: codes or noise of another shape.
         """
-        structure, texture = codes
-        batch = structure.shape[0]
-        if structure.dim() != 4 or structure.shape[1] != self.config.structure_channels:
-            raise ValueError(
-                f"expected structure [B, {self.config.structure_channels}, h, w], got {list(structure.shape)}"
-            )
-        blocks = len(self.generator.blocks)
-        if block_textures is not None and len(block_textures) != blocks:
-            raise ValueError(f"expected a texture for each of {blocks} blocks, got {len(block_textures)}")
-        for one in (texture,) if block_textures is None else block_textures:
-            if one.dim() not in (2, 4) or one.shape[:2] != (batch, self.config.texture_channels):
-                raise ValueError(
-                    f"expected texture [{batch}, {self.config.texture_channels}] or a map of it, got {list(one.shape)}"
-                )
-        structure = structure.contiguous(memory_format=torch.channels_last)
-        textures = texture if block_textures is None else block_textures
-        return self.generator(structure, textures, self._noise_maps(structure, noise))
+        return self.generator(*self.prepare(codes, noise, block_textures))
 
     def swap(
         self,
@@ -218,6 +195,43 @@ class SwapAE(
         data = ModelCardData(**{**self._hub_mixin_info.model_card_data.to_dict(), **metadata})
         parameters = sum(p.numel() for p in self.parameters())
         return hub.model_card(data, self.config, parameters, metrics or {}, title, about)
+
+    def check_images(self, images: Tensor) -> None:
+        """Raise ValueError for images that `encode` does not take."""
+        stride, minimum = self.config.stride, self.config.minimum_side
+        if images.dim() != 4 or images.shape[1] != 3:
+            raise ValueError(f"expected images [B, 3, H, W], got {list(images.shape)}")
+        if any(side % stride or side < minimum for side in images.shape[2:]):
+            raise ValueError(
+                f"sides must be multiples of {stride} and at least {minimum} pixels, got {list(images.shape[2:])}; "
+                "swapae.images.fit resizes and pads"
+            )
+
+    def prepare(
+        self, codes: Codes, noise: Noise, block_textures: Sequence[Tensor] | None
+    ) -> tuple[Tensor, list[Tensor], list[Tensor] | None]:
+        """Checked, what the generator takes: structure, a texture per block, and noise maps.
+
+        Raises:
+            ValueError: as of `decode`.
+        """
+        structure, texture = codes
+        batch = structure.shape[0]
+        if structure.dim() != 4 or structure.shape[1] != self.config.structure_channels:
+            raise ValueError(
+                f"expected structure [B, {self.config.structure_channels}, h, w], got {list(structure.shape)}"
+            )
+        blocks = len(self.generator.blocks)
+        if block_textures is not None and len(block_textures) != blocks:
+            raise ValueError(f"expected a texture for each of {blocks} blocks, got {len(block_textures)}")
+        for one in (texture,) if block_textures is None else block_textures:
+            if one.dim() not in (2, 4) or one.shape[:2] != (batch, self.config.texture_channels):
+                raise ValueError(
+                    f"expected texture [{batch}, {self.config.texture_channels}] or a map of it, got {list(one.shape)}"
+                )
+        structure = structure.contiguous(memory_format=torch.channels_last)
+        textures = [texture] * blocks if block_textures is None else block_textures
+        return structure, [unit_texture(one) for one in textures], self._noise_maps(structure, noise)
 
     def _noise_maps(self, structure: Tensor, noise: Noise) -> list[Tensor] | None:
         """One map [1 or B, 1, *sides] per noisy layer, or None for zero noise."""

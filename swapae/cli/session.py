@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,9 @@ import torch
 import tyro
 from PIL import Image
 from torch import Tensor
+from tqdm import tqdm
 
+from swapae import tiling
 from swapae.animation import save_animation
 from swapae.codes import Codes
 from swapae.directions import Directions
@@ -47,6 +50,8 @@ class Options:
         device: where to compute; auto takes a GPU if there is one.
         dtype: precision; the half ones are faster on GPUs, and less exact.
         max_pixels: refuse pictures with more pixels than this, before decoding them, and larger results.
+        tile: compute in tiles with sides of this many pixels, which gives the same result in less memory; auto where a
+            whole picture would take more than 2 GiB, no for never.
     """
 
     model: Annotated[str | None, tyro.conf.arg(metavar="REPO_OR_FOLDER")] = None
@@ -55,6 +60,7 @@ class Options:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     max_pixels: int = MAX_PIXELS
+    tile: Annotated[str, tyro.conf.arg(metavar="auto|N|no")] = "auto"
 
 
 Common = Annotated[Options, tyro.conf.OmitArgPrefixes]
@@ -74,6 +80,7 @@ class Session:
         )
         self.options = options
         self.size = parse_size(options.size, self.model.config.image_size)
+        check_tile(options.tile)
         self.device, self.dtype = device, dtype
 
     # ------------------------------------------------------------ in
@@ -116,7 +123,17 @@ class Session:
 
     def codes(self, images: Tensor) -> Codes:
         """Codes of images [1, 3, H, W] as `load` gives them."""
-        return self.model.encode(images.to(self.dtype))
+        images = images.to(self.dtype)
+        tile = self.tile(*images.shape[2:])
+        if tile is None:
+            return self.model.encode(images)
+        return tiling.encode(self.model, images, tile, partial(tqdm, desc="encode", unit="tile"))
+
+    def tile(self, height: int, width: int) -> int | None:
+        """Side of the tiles for a picture, None for whole."""
+        if self.options.tile == "auto":
+            return tiling.suggested_tile(self.model.config, height, width)
+        return None if self.options.tile == "no" else int(self.options.tile)
 
     def mask(self, path: Path, fitted: Fitted) -> Tensor:
         """A grey picture of any size as a mask [1, 1, H, W] on a fitted picture: black and transparent 0, white 1."""
@@ -138,7 +155,12 @@ class Session:
     def generate(self, codes: Codes, textures: Sequence[Tensor] | None = None) -> Tensor:
         """The images that codes describe, [1, 3, H, W] in [-1, 1] and float32; `textures`: one per block instead."""
         codes = Codes(*(code.to(self.device, self.dtype) for code in codes))
-        return self.model.decode(codes, noise=self.options.seed, block_textures=textures).float().clamp(-1, 1)
+        stride, how = self.model.config.stride, {"noise": self.options.seed, "block_textures": textures}
+        tile = self.tile(*(stride * side for side in codes.structure.shape[2:]))
+        if tile is None:
+            return self.model.decode(codes, **how).float().clamp(-1, 1)
+        track = partial(tqdm, desc="decode", unit="tile")
+        return tiling.decode(self.model, codes, tile, track, **how).float().clamp_(-1, 1)
 
     def decode(self, codes: Codes, size: Size | None) -> Image.Image:
         """The picture that codes describe, cropped to `size`."""
@@ -189,6 +211,12 @@ def choose_device(name: str) -> str:
     if not available[name]:
         raise UserError(f"PyTorch finds no {name} device on this machine: use --device auto or cpu")
     return name
+
+
+def check_tile(text: str) -> None:
+    """Raise UserError for a value of --tile that is none."""
+    if text not in ("auto", "no") and not (text.isdecimal() and int(text) > 0):
+        raise UserError(f"--tile must be auto, no, or a number of pixels, got {text!r}")
 
 
 def parse_size(text: str | None, default: int) -> int | Literal["full"]:

@@ -1,0 +1,165 @@
+"""Pictures of any size in bounded memory: encode and decode in tiles, exactly.
+
+The result is that of the whole picture, without seams. Every tile is computed with a halo as wide as convolutions carry
+anything, which is then cut off, and the texture's mean is taken over all tiles together. Where a tile ends at the
+picture's border so does its halo, and is padded as the whole picture would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from swapae.codes import Codes
+from swapae.config import MINIMUM_CELLS, TEXTURE_DOWNSAMPLINGS, SwapAEConfig
+from swapae.generator import HEAD_BLOCKS
+from swapae.layers import unit_length
+from swapae.model import DEFAULT_NOISE_SEED, Noise, SwapAE
+
+# Each residual block of the encoder reaches three of its own pixels far; all together, under three cells.
+ENCODER_HALO = 3
+# Each up-sampling block of the generator reaches two of its input's pixels beyond what is asked of it, and halves that:
+# two cells for one block, three for any number, for 2 + 3 / 2 rounds to 3.
+GENERATOR_HALO = 3
+# The texture branch has an output for every fourth cell, which looks at seven.
+TEXTURE_STEP = 2**TEXTURE_DOWNSAMPLINGS
+# Bytes that decoding may take beside its result: of a whole picture before it is tiled, and of a tile.
+WHOLE_BYTES, TILE_BYTES = 2 * 1024**3, 1024**3
+# Maps of the last block that are alive at a time, measured.
+LIVE_MAPS = 3.5
+
+Track = Callable[[Sequence["Tile"]], Iterable["Tile"]]  # such as tqdm
+
+
+class Span(NamedTuple):
+    """Cells of one dimension that a tile gives, and those that it is computed from: all half open."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+class Tile(NamedTuple):
+    """A tile's rows and columns, in cells of the structure grid."""
+
+    rows: Span
+    columns: Span
+
+
+def suggested_tile(config: SwapAEConfig, height: int, width: int) -> int | None:
+    """Side in pixels of the tiles that a picture of `height` x `width` pixels should be decoded in; None for whole.
+
+    By an estimate of what the generator's last block takes in float32.
+    """
+    bytes_per_pixel = 4 * LIVE_MAPS * config.generator_channels(config.downsamplings - 1)
+    if height * width * bytes_per_pixel <= WHOLE_BYTES:
+        return None
+    cells = int((TILE_BYTES / bytes_per_pixel) ** 0.5) // config.stride - 2 * GENERATOR_HALO
+    return max(1, cells // TEXTURE_STEP) * TEXTURE_STEP * config.stride
+
+
+@torch.no_grad()
+def encode(model: SwapAE, images: Tensor, tile: int, track: Track = iter) -> Codes:
+    """As `model.encode`, in tiles.
+
+    Args:
+        model: in evaluation mode; nothing here has a gradient.
+        images: [B, 3, H, W] in [-1, 1], sides as `model.encode` wants them.
+        tile: side of the tiles in pixels; rounded up to whole steps of the texture branch.
+        track: is given the tiles and gives them back, to show progress.
+
+    Raises:
+        ValueError: images of another shape.
+    """
+    model.check_images(images)
+    encoder, stride = model.encoder, model.config.stride
+    height, width = (side // stride for side in images.shape[2:])
+    structure = images.new_empty(len(images), model.config.structure_channels, height, width)
+    total: Tensor | float = 0.0
+    count = 0
+    # The last outputs of a tile look at three cells of the next one.
+    for rows, columns in track(tiles(height, width, tile_cells(tile, stride), ENCODER_HALO, beyond=TEXTURE_STEP - 1)):
+        part = images[..., rows.first * stride : rows.last * stride, columns.first * stride : columns.last * stride]
+        features = encoder.trunk(encoder.from_rgb(part.contiguous(memory_format=torch.channels_last)))
+        features = features[..., rows.start - rows.first :, columns.start - columns.first :]
+        own = features[..., : rows.stop - rows.start, : columns.stop - columns.start]
+        structure[..., rows.start : rows.stop, columns.start : columns.stop] = encoder.to_structure(own)
+        seen = features[..., : rows.stop - rows.start + 3, : columns.stop - columns.start + 3]
+        if min(seen.shape[2:]) >= MINIMUM_CELLS:
+            pooled = encoder.texture_convs(seen)
+            total = total + pooled.sum((2, 3), dtype=torch.float64)
+            count += pooled.shape[2] * pooled.shape[3]
+    texture = encoder.to_texture((total / count).to(images.dtype))
+    return Codes(unit_length(structure), unit_length(texture))
+
+
+@torch.no_grad()
+def decode(
+    model: SwapAE,
+    codes: Codes,
+    tile: int,
+    track: Track = iter,
+    *,
+    noise: Noise = DEFAULT_NOISE_SEED,
+    block_textures: Sequence[Tensor] | None = None,
+) -> Tensor:
+    """As `model.decode`, in tiles.
+
+    The two blocks at the structure's own resolution are computed whole: they take about as much as the result does.
+
+    Args:
+        model: in evaluation mode; nothing here has a gradient.
+        codes: as `model.decode` takes them; a map of textures must have the structure's grid.
+        tile: side of the tiles in pixels, rounded up to whole cells.
+        track: is given the tiles and gives them back, to show progress.
+        noise, block_textures: as in `model.decode`.
+
+    Raises:
+        ValueError: codes, textures or noise of another shape, or a map of textures on another grid.
+    """
+    structure, textures, noises = model.prepare(codes, noise, block_textures)
+    grid = structure.shape[2:]
+    if any(one.shape[2:] not in ((1, 1), grid) for one in textures):
+        raise ValueError(f"in tiles, maps of textures must have the structure's grid of {list(grid)} cells")
+    generator, stride = model.generator, model.config.stride
+    head = generator.head(structure, textures, noises)
+    images = structure.new_empty(len(structure), 3, *(side * stride for side in grid))
+    for rows, columns in track(tiles(*grid, tile_cells(tile, stride), GENERATOR_HALO)):
+
+        def cut(x: Tensor, rows: Span = rows, columns: Span = columns) -> Tensor:
+            scale = x.shape[2] // grid[0]
+            part = x[..., scale * rows.first : scale * rows.last, scale * columns.first : scale * columns.last]
+            return part.clone(memory_format=torch.channels_last)
+
+        made = generator.tail(
+            cut(head),
+            [one if one.shape[2:] == (1, 1) else cut(one) for one in textures],
+            None if noises is None else [*noises[: 2 * HEAD_BLOCKS], *map(cut, noises[2 * HEAD_BLOCKS :])],
+        )
+        top, left = (stride * (span.start - span.first) for span in (rows, columns))
+        bottom, right = (stride * (span.stop - span.first) for span in (rows, columns))
+        images[..., stride * rows.start : stride * rows.stop, stride * columns.start : stride * columns.stop] = made[
+            ..., top:bottom, left:right
+        ]
+    return images
+
+
+def tile_cells(tile: int, stride: int) -> int:
+    """A side in pixels as cells, rounded up to whole steps of the texture branch."""
+    return max(1, -(-tile // (TEXTURE_STEP * stride))) * TEXTURE_STEP
+
+
+def tiles(height: int, width: int, side: int, halo: int, beyond: int = 0) -> list[Tile]:
+    """Tiles of `side` cells that cover a grid, each computed from `halo` cells around, and `beyond` more after it."""
+    rows, columns = (
+        [
+            Span(start, min(start + side, length), max(0, start - halo), min(start + side + halo + beyond, length))
+            for start in range(0, length, side)
+        ]
+        for length in (height, width)
+    )
+    return [Tile(row, column) for row in rows for column in columns]
