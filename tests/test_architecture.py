@@ -51,6 +51,7 @@ LAYERS = [
     {"recipes"},
     {"evaluating", "study"},
     {"cli", "demo"},
+    {"batch"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 
