@@ -1,6 +1,6 @@
 """Hybrids beside the correct ones, of drawings whose structure and texture are known apart.
 
-    python benchmarks/known_truth.py --model paper=runs/drawings/paper ... --json FILE --sheet FILE.png
+    python -m benchmarks.known_truth --model paper=runs/drawings/paper ... --json FILE --sheet FILE.png
 
 Errors are mean absolute differences to the true hybrid of its local colours and of its local strength of detail (see
 `swapae.metrics.local_difference`), half the mean over the shapes and half that over the ground, whatever their areas;
