@@ -1,8 +1,8 @@
 """Encoder and generator as graphs that run without this package: ONNX, or the .pt2 of `torch.export`.
 
 Two graphs, so that a photograph is encoded once and decoded in any texture: `encoder` takes images to structure and
-texture, `decoder` structure and texture to images. Batch, height and width are free. Noise is zero, since a graph has no
-seed.
+texture, `decoder` structure and texture to images. Batch, height and width are free. Noise is zero, since a graph has
+no seed.
 """
 
 from __future__ import annotations
@@ -337,5 +337,3 @@ def relative_difference(value: Tensor, wanted: Tensor) -> float:
         return float("inf")
     low, high = wanted.aminmax()
     return ((value - wanted).abs().max() / (high - low)).item()
-
-

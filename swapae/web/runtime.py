@@ -54,7 +54,7 @@ def check_runtime(folder: Path) -> None:
 
 
 def fetch_runtime(folder: Path) -> None:
-    """Download the package by npm, of whose registry npm's own settings tell, and unpack into a new folder what is used.
+    """Download the package by npm, whose settings name the registry, and unpack what is used into a new folder.
 
     Raises:
         UserError: npm is not installed, or fails.
@@ -62,7 +62,9 @@ def fetch_runtime(folder: Path) -> None:
     remedy = f"unpack the npm package {PACKAGE} {VERSION} yourself and give its folder as --runtime"
     npm = shutil.which("npm")
     if npm is None:
-        raise UserError(f"the page needs {PACKAGE}, which npm downloads, and npm is not installed: install it, or {remedy}")
+        raise UserError(
+            f"the page needs {PACKAGE}, which npm downloads, and npm is not installed: install it, or {remedy}"
+        )
     with TemporaryDirectory() as temporary:
         command = [npm, "pack", "--silent", "--pack-destination", temporary, f"{PACKAGE}@{VERSION}"]
         try:

@@ -9,7 +9,7 @@ let page, worker, threads = 1, nextId = 0, ready = false;
 const waiting = new Map();  // answers by the number of the question
 const shown = {};  // by role: the photograph as the model sees it, {pixels, width, height}
 const latest = {structure: 0, texture: 0};  // by role: the choice that counts, of those still under way
-let busy = false, again = false, encoding = 0, hybrid;
+let busy = false, again = false, hybrid;
 
 function ask(work, transfer = []) {
   return new Promise((resolve, reject) => {
@@ -66,7 +66,7 @@ async function choose(role, blob, name) {
   const mine = ++latest[role], problem = get(`${role}-problem`);
   problem.textContent = '';
   mark(role, name);
-  encoding++;
+  get('status').textContent = `Encoding the ${role} photograph`;
   try {
     const {data, width, height} = await read(await blob);
     if (mine !== latest[role]) return;
@@ -78,11 +78,11 @@ async function choose(role, blob, name) {
   } catch (error) {
     if (mine !== latest[role]) return;
     mark(role, shown[role]?.name);
-    problem.textContent = error instanceof Refused ? `${error.message}${shown[role] ? ' The one from before is kept.' : ''}`
-      : `It cannot be encoded (${error.message}): try a smaller one.`;
+    const kept = shown[role] ? ' The one from before is kept.' : '';
+    problem.textContent = error instanceof Refused ? error.message + kept
+      : `It cannot be encoded (${error.message}): try a smaller one.${kept}`;
+    if (hybrid) report();
     return;
-  } finally {
-    encoding--;
   }
   update();
 }
@@ -119,6 +119,7 @@ async function update() {
     try {
       hybrid = await ask({do: 'decode', alpha: Number(get('alpha').value)});
       paint(get('result'), hybrid);
+      get('failure').textContent = '';
       report();
     } catch (error) {
       fail(`The hybrid cannot be made (${error.message}): try smaller photographs, or load the page again.`);
@@ -198,6 +199,7 @@ function listen() {
 function fill() {
   get('licence').textContent = page.licence ?? 'licence not stated';
   get('runtime').textContent = page.runtime;
+  get('card').hidden = !page.card;
   for (const role of ROLES)
     for (const {file, subject, author} of page.examples) {
       const button = document.createElement('button'), image = document.createElement('img');

@@ -4,16 +4,19 @@
 // {progress: 0..1} while loading. Codes stay here, so that moving the slider costs one decoding.
 import * as ort from './runtime/ort.wasm.min.mjs';
 
-let page, encoder, decoder;
+let page, encoder, decoder, last = Promise.resolve();
 const codes = {};  // by role: {structure, texture, width, height}
 
-self.onmessage = async ({data}) => {
-  try {
-    const [answer, transfer] = await WORK[data.do](data);
-    postMessage({id: data.id, ...answer}, transfer);
-  } catch (error) {
-    postMessage({id: data.id, problem: String(error?.message ?? error)});
-  }
+// One after the other, in the order in which they were asked.
+self.onmessage = ({data}) => {
+  last = last.then(async () => {
+    try {
+      const [answer, transfer] = await WORK[data.do](data);
+      postMessage({id: data.id, ...answer}, transfer);
+    } catch (error) {
+      postMessage({id: data.id, problem: String(error?.message ?? error)});
+    }
+  });
 };
 
 const WORK = {
