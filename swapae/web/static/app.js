@@ -119,6 +119,7 @@ async function update() {
     try {
       hybrid = await ask({do: 'decode', alpha: Number(get('alpha').value)});
       paint(get('result'), hybrid);
+      get('picture').style.setProperty('--ratio', hybrid.width / hybrid.height);
       get('failure').textContent = '';
       report();
     } catch (error) {
@@ -132,7 +133,7 @@ function report() {
   const encoded = ROLES.map((role) => `${role} ${Math.round(shown[role].milliseconds)} ms`).join(', ');
   const many = threads === 1 ? 'one thread' : `${threads} threads`;
   get('status').textContent = `${hybrid.width} x ${hybrid.height} pixels; decoded in ${Math.round(hybrid.milliseconds)} ms `
-    + `(encoded before: ${encoded}), ${many}`;
+    + `(encoded: ${encoded}), ${many}`;
   get('output').dataset.alpha = hybrid.alpha;
   for (const id of ['download', 'exchange']) get(id).disabled = false;
 }
