@@ -52,6 +52,7 @@ INFORMATION_FILE = "export.json"
 CARD_FILE = "MODEL_CARD.md"
 # A graph may differ from the model by this share of the range of values, which is far below what can be seen.
 TOLERANCE = 1e-4
+REMEDY = "use the versions of torch and of the ONNX packages that constraints.txt names"
 NAMES = {"encoder": (("images",), ("structure", "texture")), "decoder": (("structure", "texture"), ("images",))}
 
 
@@ -270,7 +271,13 @@ def write_onnx(program: ExportedProgram, name: str, path: Path) -> Run:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter about itself
         onnx_program = torch.onnx.export(
-            program, input_names=inputs, output_names=outputs, opset_version=OPSET, external_data=False, verbose=False
+            program,
+            input_names=inputs,
+            output_names=outputs,
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
         )
     onnx_program.save(path, external_data=False)
     options = onnxruntime.SessionOptions()
@@ -315,17 +322,22 @@ def compare(model: SwapAE, runs: Mapping[str, Run], cells: int) -> dict[str, flo
             edited = Codes(*(code * 3 for code in codes))
             wanted = {**codes._asdict(), "images": model.decode(edited, noise="zero")}
             inputs = images.clone(), Codes(*(code.clone() for code in edited))
-            made = dict(zip(NAMES["encoder"][1], runs["encoder"](images=inputs[0]), strict=True))
-            (made["images"],) = runs["decoder"](**inputs[1]._asdict())
+            try:
+                made = dict(zip(NAMES["encoder"][1], runs["encoder"](images=inputs[0]), strict=True))
+                (made["images"],) = runs["decoder"](**inputs[1]._asdict())
+            except Exception as error:  # of whatever runs the graph
+                raise UserError(
+                    f"the exported graph takes no {batch} x {sides[1]}x{sides[0]} pixels ({first_line(error):.200}), so "
+                    f"nothing was written: {REMEDY}"
+                ) from error
             if not all(map(torch.equal, (inputs[0], *inputs[1]), (images, *edited))):
-                raise UserError("the exported graph overwrites its inputs, which is a fault of this version of torch")
+                raise UserError(f"the exported graph overwrites its inputs, so nothing was written: {REMEDY}")
             for name, value in wanted.items():
                 difference = relative_difference(made[name], value)
                 if not difference <= TOLERANCE:  # put so that NaN fails too
                     raise UserError(
                         f"the exported graph's {name} differ from the model's by {difference:.1e} of their range at "
-                        f"{sides[1]}x{sides[0]} pixels, more than {TOLERANCE:.0e}, so nothing was written: use the "
-                        "versions of torch and of the ONNX packages that constraints.txt names"
+                        f"{sides[1]}x{sides[0]} pixels, more than {TOLERANCE:.0e}, so nothing was written: {REMEDY}"
                     )
                 differences[name] = max(difference, differences.get(name, 0.0))
     return differences

@@ -102,6 +102,7 @@ def shapes(stride: int, cells: int, most: int) -> list[tuple[int, int, int]]:
     return [(batch, stride * height, stride * width) for height, width in sides for batch in (1, 3)]
 
 
+@pytest.mark.slow
 def test_onnx_is_the_model_at_every_size_and_batch(tiny: tuple[SwapAE, Path], onnx_folder: Path) -> None:
     model, _ = tiny
     compare(model, session(onnx_folder / "encoder.onnx"), session(onnx_folder / "decoder.onnx"), shapes(8, 7, 30))
@@ -111,6 +112,7 @@ def test_onnx_is_the_model_at_every_size_and_batch(tiny: tuple[SwapAE, Path], on
         assert largest(made, model.decode(model.encode(images), noise=0)) > 0.01  # noise would have been seen
 
 
+@pytest.mark.slow
 def test_pt2_is_the_model_at_every_size_and_batch(tiny: tuple[SwapAE, Path], torch_folder: Path) -> None:
     model, _ = tiny
     encoder, decoder = (torch.export.load(torch_folder / f"{name}.pt2").module() for name in ("encoder", "decoder"))
@@ -118,6 +120,7 @@ def test_pt2_is_the_model_at_every_size_and_batch(tiny: tuple[SwapAE, Path], tor
     compare(model, lambda images: encoder(images), lambda structure, texture: [decoder(structure, texture)], sizes)
 
 
+@pytest.mark.slow
 def test_the_embedded_model_in_half_the_bytes_is_the_model_too(web_page: Path) -> None:
     folder = web_page / "model"
     compare(
@@ -137,6 +140,7 @@ def test_the_embedded_model_in_half_the_bytes_is_the_model_too(web_page: Path) -
     assert stored == {onnx.TensorProto.FLOAT16}
 
 
+@pytest.mark.slow
 def test_what_lies_beside_the_graphs(tiny: tuple[SwapAE, Path], onnx_folder: Path, torch_folder: Path) -> None:
     model, source = tiny
     for folder, suffix, minimum in ((onnx_folder, ".onnx", 56), (torch_folder, ".pt2", 88)):
@@ -157,17 +161,7 @@ def test_what_lies_beside_the_graphs(tiny: tuple[SwapAE, Path], onnx_folder: Pat
     assert [value.name for value in onnx.load(onnx_folder / "encoder.onnx").graph.output] == ["structure", "texture"]
 
 
-def test_the_files_need_no_swapae(torch_folder: Path) -> None:
-    program = (
-        "import sys, torch\n"
-        "graph = torch.export.load(sys.argv[1]).module()\n"
-        "print(graph(torch.zeros(1, 4, 11, 12), torch.ones(1, 32)).shape, 'swapae' in sys.modules)"
-    )
-    command = [sys.executable, "-c", program, str(torch_folder / "decoder.pt2")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "torch.Size([1, 3, 88, 96]) False"
-
-
+@pytest.mark.slow
 def test_the_python_block_of_the_documentation_runs(web_page: Path, tmp_path: Path, monkeypatch) -> None:
     (block,) = re.findall(r"```python\n(import numpy.*?)```", (ROOT / "docs/deploying.md").read_text(), re.S)
     shutil.copytree(web_page / "model", tmp_path / "flowers")
@@ -193,17 +187,35 @@ def test_a_hub_model_is_known_by_its_commit(tiny: tuple[SwapAE, Path], tmp_path:
     assert Source.load(str(snapshot)).card is None
 
 
-def test_graphs_that_differ_are_not_kept(run, monkeypatch, tmp_path: Path) -> None:
-    def spoilt(*_: object) -> dict[str, torch.export.ExportedProgram]:
-        model = SwapAE.from_pretrained("model")
-        model.generator.to_rgb.bias.data += 0.01
-        return programs(model.to(memory_format=torch.contiguous_format))
-
-    programs = export.programs
-    monkeypatch.setattr(export, "programs", spoilt)
+@pytest.mark.slow
+def test_graphs_that_differ_are_not_kept(run, torch_folder: Path, monkeypatch, tmp_path: Path) -> None:
+    others = {name: torch.export.load(torch_folder / f"{name}.pt2") for name in ("encoder", "decoder")}
+    monkeypatch.setattr(export, "programs", lambda _: others)
     before = sorted(tmp_path.iterdir())
-    assert_one_line(run("export", "out", "--format", "torch"), "images differ from the model's by")
+    assert_one_line(run("export", "out", "--format", "torch"), "structure differ from the model's by")
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_graphs_that_refuse_or_overwrite_what_they_are_given_are_not_kept(
+    run, torch_folder: Path, monkeypatch, tmp_path: Path
+) -> None:
+    def refuse(**_: Tensor) -> tuple[Tensor, ...]:
+        raise AssertionError("Guard failed:\nimages.size()[2] == 184")
+
+    def overwrite(images: Tensor) -> tuple[Tensor, ...]:
+        return (
+            SwapAE.from_pretrained("model").encode(images.clone())._replace(structure=images.zero_()[:, :4, ::8, ::8])
+        )
+
+    decoder = torch.export.load(torch_folder / "decoder.pt2").module()
+    monkeypatch.setattr(export, "programs", lambda _: {"encoder": None, "decoder": None})
+    before = sorted(tmp_path.iterdir())
+    for encoder, part in ((refuse, "(Guard failed:), so nothing was written"), (overwrite, "overwrites its inputs")):
+        graphs = iter((encoder, lambda structure, texture: (decoder(structure, texture),)))
+        monkeypatch.setattr(export, "write_torch", lambda program, path, graphs=graphs: next(graphs))
+        assert_one_line(run("export", "out", "--format", "torch"), part)
+        assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
