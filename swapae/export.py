@@ -316,6 +316,7 @@ def compare(model: SwapAE, runs: Mapping[str, Run], cells: int) -> dict[str, flo
     for height, width in ((cells, cells), (cells + 1, 2 * cells - 1)):
         for batch in (1, 3):
             sides = (config.stride * height, config.stride * width)
+            where = f"{batch} x {sides[1]}x{sides[0]} pixels"
             images = torch.rand(batch, 3, *sides, generator=generator) * 2 - 1
             codes = model.encode(images)
             # Of no unit length, which the decoder has to see to.
@@ -327,8 +328,7 @@ def compare(model: SwapAE, runs: Mapping[str, Run], cells: int) -> dict[str, flo
                 (made["images"],) = runs["decoder"](**inputs[1]._asdict())
             except Exception as error:  # of whatever runs the graph
                 raise UserError(
-                    f"the exported graph takes no {batch} x {sides[1]}x{sides[0]} pixels ({first_line(error):.200}), so "
-                    f"nothing was written: {REMEDY}"
+                    f"the exported graph refuses {where} ({first_line(error):.200}), so nothing was written: {REMEDY}"
                 ) from error
             if not all(map(torch.equal, (inputs[0], *inputs[1]), (images, *edited))):
                 raise UserError(f"the exported graph overwrites its inputs, so nothing was written: {REMEDY}")
@@ -337,7 +337,7 @@ def compare(model: SwapAE, runs: Mapping[str, Run], cells: int) -> dict[str, flo
                 if not difference <= TOLERANCE:  # put so that NaN fails too
                     raise UserError(
                         f"the exported graph's {name} differ from the model's by {difference:.1e} of their range at "
-                        f"{sides[1]}x{sides[0]} pixels, more than {TOLERANCE:.0e}, so nothing was written: {REMEDY}"
+                        f"{where}, more than {TOLERANCE:.0e}, so nothing was written: {REMEDY}"
                     )
                 differences[name] = max(difference, differences.get(name, 0.0))
     return differences
