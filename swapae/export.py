@@ -42,7 +42,7 @@ Format = Literal["onnx", "torch"]
 Run = Callable[..., tuple[Tensor, ...]]  # a graph: inputs by their names -> outputs in order
 
 SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "torch": ".pt2"}
-# Of the operators' version that every ONNX Runtime of the last years knows, the browsers' too.
+# Version of the operators; every ONNX Runtime of the last years knows it, the browsers' too.
 OPSET = 18
 # The least that `torch.export` is told: with fewer cells the texture's last map is one cell wide, a size of which it
 # makes a special case, and the graph then refuses all others. An ONNX file holds no such refusals.
@@ -140,7 +140,7 @@ def export_model(source: Source, folder: Path, format: Format, *, half: bool = F
 
     Args:
         half: store weights in float16, at half the size; computed in float32 all the same. Exact for a model whose
-            files are float16, as the embedded one's.
+            files are float16, as the embedded one's; another's weights are rounded, and compared as they then are.
 
     Returns:
         Of each output, the largest difference from the model as a share of the range of its values.
