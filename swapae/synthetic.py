@@ -90,7 +90,7 @@ def random_texture(seed: int) -> Texture:
 def random_material(chance: random.Random) -> Material:
     """A colour and a lighter or darker one of a similar hue."""
     hue, saturation, value = chance.random(), chance.uniform(0.2, 0.9), chance.uniform(0.3, 0.95)
-    other = value - 0.35 if value > 0.6 else value + 0.35
+    other = value - 0.18 if value > 0.6 else value + 0.18
     accent = colorsys.hsv_to_rgb((hue + chance.uniform(-0.05, 0.05)) % 1, saturation, other)
     return Material(
         colorsys.hsv_to_rgb(hue, saturation, value),

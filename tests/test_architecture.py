@@ -53,6 +53,7 @@ LAYERS = [
     {"demo"},
     {"web"},
     {"cli"},
+    {"batch"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 

@@ -15,6 +15,7 @@ from swapae.arguments import parse_arguments
 from swapae.cli.checkpoints import convert
 from swapae.cli.data import check_data, draw_data
 from swapae.cli.directions import add_to_directions, apply_directions, list_directions, make_direction, push_directions
+from swapae.cli.embed import embed
 from swapae.cli.evaluate import evaluate, make_pairs
 from swapae.cli.export import export
 from swapae.cli.motion import interpolate_textures, journey, sweep
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "outpaint": outpaint,
     "reconstruct": reconstruct,
     "encode": encode,
+    "embed": embed,
     "decode": decode,
     "grid": grid,
     "interpolate": interpolate_textures,

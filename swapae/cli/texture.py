@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import tyro
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
 from swapae.cli.checks import check_alpha, check_strength
 from swapae.cli.finish import PLAIN, Finishing
-from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Session, Structure, sample
+from swapae.cli.many import Job, check_folder, is_many, make_all, open_folder, pictures, result_path
+from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Session, Structure, choose_device, sample
 from swapae.codes import Codes
 from swapae.editing import interpolate, interpolate_spherical, mix_textures, translate
 from swapae.edits import Edit, Layers, Mix, Translate
 from swapae.edits import Texture as TextureEdit
 from swapae.errors import UserError
-from swapae.images import check_output
+from swapae.evaluating import Processes
+from swapae.images import Fitted, check_output
+from swapae.pairs import Pairs, file_digest
 
 Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
 Strength = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 MOST_PER_DOMAIN = 4000
+TEXTURES_KEPT = 10_000  # of a batch, not to be encoded again
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """How much of the other's texture, in each group of layers."""
+
+    alpha: float
+    spherical: bool
+    groups: dict[str, float | None]
+
+    def check(self) -> None:
+        """Raise UserError for values that cannot be."""
+        check_alpha(self.alpha)
+        given = [value for value in self.groups.values() if value is not None]
+        check_strength("coarse, --middle and --fine", *given)
+
+    def generate(self, session: Session, own: Codes, other: Tensor) -> Tensor:
+        """The hybrid [1, 3, H, W] of codes and another texture [1, T]."""
+        between = interpolate_spherical if self.spherical else interpolate
+        textures = {
+            group: between(own.texture, other, self.alpha if strength is None else strength)
+            for group, strength in self.groups.items()
+        }
+        return session.generate(own, [textures[group] for group in session.model.generator.block_groups])
+
+    @property
+    def edit(self) -> Edit | None:
+        """For a recipe; None if none can say it."""
+        if all(strength is None for strength in self.groups.values()):
+            return TextureEdit(1, self.alpha, "spherical" if self.spherical else "linear")
+        strengths = {group: self.alpha if value is None else value for group, value in self.groups.items()}
+        return None if self.spherical else Layers(1, **strengths)
 
 
 def swap(
@@ -36,40 +76,100 @@ def swap(
     coarse: Strength = None,
     middle: Strength = None,
     fine: Strength = None,
+    pairs: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    every: bool = False,
 ) -> None:
-    """Picture with the structure of one photograph in the texture of another.
+    """Picture with the structure of one photograph in the texture of another, or many of them.
+
+    STRUCTURE and TEXTURE may be folders or patterns such as 'photos/*.jpg'; OUT is then a folder, in which a stopped
+    run goes on. `accelerate launch -m swapae.batch swap ...` shares the work among several GPUs.
 
     Args:
         structure: photograph that gives shapes and layout; the result has its aspect.
         texture: photograph that gives colours and materials.
-        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
         alpha: 0 keeps the structure photograph's own texture, 1 takes the other's.
         spherical: go between the textures along the sphere they lie on, rather than straight.
         coarse: alpha of the first layers, which decide on coarse shapes; --alpha if not given.
         middle: alpha of the layers between.
         fine: alpha of the last layers, which decide on fine detail and colours.
+        pairs: list of `swapae pairs make` with the pairs to swap; STRUCTURE and TEXTURE are the folder it is of.
+        every: of two folders, every structure in every texture; else the first in the first, and so on.
     """
-    check_output(output)
-    strengths = {"coarse": coarse, "middle": middle, "fine": fine}
-    check_alpha(alpha)
-    check_strength("coarse, --middle and --fine", *(value for value in strengths.values() if value is not None))
+    strengths = Strengths(alpha, spherical, {"coarse": coarse, "middle": middle, "fine": fine})
+    strengths.check()
     finish.check()
+    many = pairs is not None or is_many(structure) or is_many(texture)
+    if many:
+        check_folder(output)
+        jobs = swap_jobs(structure, texture, output, pairs, every)
+    else:
+        check_output(output)
+        jobs = [Job((structure, texture), output)]
+    processes = Processes.join(choose_device(common.device)) if many else Processes()
     session = Session(common)
-    photograph = session.load(structure)
-    own, other = session.codes(photograph.tensor), session.texture(texture)
-    between = interpolate_spherical if spherical else interpolate
-    textures = {
-        group: between(own.texture, other, alpha if strength is None else strength)
-        for group, strength in strengths.items()
-    }
-    result = session.generate(own, [textures[group] for group in session.model.generator.block_groups])
-    edit: Edit = TextureEdit(1, alpha, "spherical" if spherical else "linear")
-    layered = any(strength is not None for strength in strengths.values())
-    if layered:
-        edit = Layers(1, **{group: alpha if strength is None else strength for group, strength in strengths.items()})
-    sayable = finish.plain and not (layered and spherical)
-    recipe = session.recipe([structure, texture], edit) if sayable else None
-    session.save(finish.picture(session, photograph, result), output, recipe)
+    textures: dict[Path, Tensor] = {}
+
+    def read(job: Job) -> tuple[Fitted, Fitted | None]:
+        own, other = job.inputs
+        return session.load(own), None if other in textures else session.load(other)
+
+    def compute(job: Job, photographs: tuple[Fitted, Fitted | None]) -> Image.Image:
+        (photograph, other), (_, path) = photographs, job.inputs
+        if path not in textures:
+            if len(textures) >= TEXTURES_KEPT:
+                del textures[next(iter(textures))]
+            textures[path] = session.codes((other or session.load(path)).tensor).texture
+        result = strengths.generate(session, session.codes(photograph.tensor), textures[path])
+        return finish.picture(session, photograph, result)
+
+    def write(job: Job, picture: Image.Image) -> None:
+        edit = strengths.edit if finish.plain else None
+        session.save(picture, job.output, session.recipe(job.inputs, edit) if edit else None)
+
+    if many:
+        files = {"structure": structure, "texture": texture, "pairs": pairs and file_digest(pairs)}
+        settings = {**files, "alpha": alpha, "spherical": spherical, **strengths.groups, **asdict(finish)}
+        open_folder(output, session, "swap", settings, processes)
+        make_all(jobs, read, compute, write, processes)
+    else:
+        write(jobs[0], compute(jobs[0], read(jobs[0])))
+
+
+def swap_jobs(structure: Path, texture: Path, output: Path, pairs: Path | None, every: bool) -> list[Job]:
+    """Which structure goes into which texture, and where to.
+
+    Raises:
+        UserError: two folders of which it is not clear, or a list of pairs that is not of the folder.
+    """
+    if pairs is not None:
+        if structure != texture or not structure.is_dir() or every:
+            raise UserError("--pairs takes the folder that the list was made of twice, as STRUCTURE and TEXTURE")
+        chosen = Pairs.load(pairs)
+        chosen.check_files(structure, repr(str(pairs)))
+        digits = len(str(len(chosen.pairs) - 1))
+        return [
+            Job((structure / own, structure / other), result_path(output, f"{number:0{digits}}"))
+            for number, (own, other) in enumerate(chosen.pairs)
+        ]
+    structures = pictures(structure) if is_many(structure) else {structure.stem: structure}
+    textures = pictures(texture) if is_many(texture) else {texture.stem: texture}
+    if len(textures) == 1:
+        (other,) = textures.values()
+        return [Job((own, other), result_path(output, name)) for name, own in structures.items()]
+    if every or len(structures) == 1:
+        chosen_pairs = itertools.product(structures.items(), textures.items())
+    elif len(structures) == len(textures):
+        chosen_pairs = zip(structures.items(), textures.items(), strict=True)
+    else:
+        raise UserError(
+            f"{len(structures)} structures and {len(textures)} textures: give --every for all of them with each other, "
+            "or --pairs"
+        )
+    return [
+        Job((own, other), result_path(output, f"{name}_in_{other_name.replace(os.sep, '_')}"))
+        for (name, own), (other_name, other) in chosen_pairs
+    ]
 
 
 def mix(

@@ -1,0 +1,199 @@
+"""Commands on many pictures: reading, computing and writing at the same time, each result made once.
+
+A folder of results goes on where it was stopped: what is there is not made again. What it was made with is kept beside
+the results, so that one folder never mixes two settings.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from swapae.cli.session import Session
+from swapae.errors import UserError, first_line
+from swapae.evaluating import Processes
+from swapae.evaluating.store import make_folder
+from swapae.images import atomic_path, list_images
+from swapae.recipes import ModelId
+
+SETTINGS = "settings.json"
+READERS = 2  # threads; each keeps up with several GPUs' worth of small models
+AHEAD = 8  # jobs read before they are computed
+Item = TypeVar("Item")
+Read = TypeVar("Read")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A result to make of files."""
+
+    inputs: tuple[Path, ...]
+    output: Path
+
+
+def is_many(path: Path) -> bool:
+    """Whether an argument is a folder, or a pattern such as 'photos/*.jpg', rather than a picture."""
+    return path.is_dir() or (glob.has_magic(str(path)) and not path.exists())
+
+
+def pictures(path: Path) -> dict[str, Path]:
+    """The pictures of a folder and those below it, or of a pattern: names for results, without suffix, and paths.
+
+    Raises:
+        UserError: there are none.
+    """
+    if path.is_dir():
+        base, found = path, list_images(path)
+    else:
+        fixed = [part for part in path.parts[: next(i for i, p in enumerate(path.parts) if glob.has_magic(p))]]
+        base = Path(*fixed)
+        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())
+        if not found:
+            raise UserError(f"no file fits {str(path)!r}: give a folder, or a pattern of files that are there")
+    below = [file.relative_to(base) for file in found]
+    stems = [str(name.with_suffix("")) for name in below]
+    counts: dict[str, int] = {}
+    for stem in stems:
+        counts[stem] = counts.get(stem, 0) + 1
+    names = [stem if counts[stem] == 1 else str(name) for stem, name in zip(stems, below, strict=True)]
+    return dict(zip(names, found, strict=True))
+
+
+def open_folder(folder: Path, session: Session, command: str, options: Mapping[str, Any], processes: Processes) -> None:
+    """Make a folder of results, or go on with one.
+
+    Args:
+        folder: to write to.
+        session: whose model and options make the results.
+        command: that does, by its name.
+        options: of the command, as far as results depend on them.
+        processes: of which the main one writes the settings.
+
+    Raises:
+        UserError: the folder cannot be made, or holds results of other settings or other files than results.
+    """
+    own = session.options
+    values = {
+        "command": command,
+        "model": " ".join(ModelId.of(session.model)),
+        "size": session.size,
+        "seed": own.seed,
+        "dtype": own.dtype,
+        **json.loads(json.dumps(options, default=str)),
+    }
+    if processes.main:
+        make_folder(folder)
+        path = folder / SETTINGS
+        if not path.exists():
+            if any(folder.iterdir()):
+                raise UserError(f"{str(folder)!r} holds other files than results: give a new folder")
+            with atomic_path(path) as temporary:
+                temporary.write_text(json.dumps(values, indent=1) + "\n")
+    processes.wait()
+    try:
+        there = json.loads((folder / SETTINGS).read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{str(folder / SETTINGS)!r} cannot be read ({first_line(error)}): give a new folder") from None
+    for name in dict.fromkeys([*values, *there]):
+        if there.get(name) != values.get(name):
+            raise UserError(
+                f"{str(folder)!r} holds results of another {name} ({there.get(name)}, now {values.get(name)}): "
+                "give a new folder"
+            )
+
+
+def make_all(
+    jobs: Sequence[Job],
+    read: Callable[[Job], Read],
+    compute: Callable[[Job, Read], Made],
+    write: Callable[[Job, Made], None],
+    processes: Processes,
+    unit: str = "picture",
+) -> None:
+    """Make all results that are not there; a picture that cannot be read stops nothing.
+
+    While one is computed the next ones are read and the last one is written.
+
+    Args:
+        jobs: of all processes, of which each takes its share.
+        read: in one of several threads.
+        compute: in this one, in the jobs' order.
+        write: in a thread of its own, in the jobs' order; has to be atomic.
+        processes: that share the jobs.
+        unit: what a result is called in the bar of progress.
+
+    Raises:
+        UserError: some results could not be made, or the work was interrupted; all others are there.
+    """
+    own = jobs[processes.rank :: processes.count]
+    missing = [job for job in own if not job.output.exists()]
+    failures: list[str] = []
+    made = 0
+    folders = {job.output.parent for job in missing}
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    readers, writer = ThreadPoolExecutor(READERS), ThreadPoolExecutor(1)
+    written: Future[None] | None = None
+    try:
+        with tqdm(total=len(own), initial=len(own) - len(missing), unit=unit, disable=not processes.main) as bar:
+            for job, future in ahead(readers, read, missing):
+                try:
+                    result = compute(job, future.result())
+                except UserError as error:
+                    failures.append(first_line(error))
+                else:
+                    # One at a time waits to be written, so that memory stays bounded.
+                    if written is not None:
+                        written.result()
+                    written = writer.submit(write, job, result)
+                    made += 1
+                bar.update()
+        if written is not None:
+            written.result()
+    except KeyboardInterrupt:
+        raise UserError("interrupted; what is done is whole, and the same command goes on from there") from None
+    finally:
+        readers.shutdown(cancel_futures=True)
+        writer.shutdown()
+    who = f"process {processes.rank + 1} of {processes.count}: " if processes.count > 1 else ""
+    print(f"{who}made {made}, there before {len(own) - len(missing)}, failed {len(failures)}")
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    # A launcher ends all processes as soon as one fails.
+    processes.wait()
+    if failures:
+        raise UserError(f"{len(failures)} of {len(own)} could not be made, as said above; the others are there")
+
+
+def ahead(
+    readers: ThreadPoolExecutor, read: Callable[[Item], Read], items: Iterable[Item]
+) -> Iterator[tuple[Item, Future[Read]]]:
+    """Items in their order, each with what is read for it, of which a few are under way."""
+    waiting: deque[tuple[Item, Future[Read]]] = deque()
+    for item in items:
+        waiting.append((item, readers.submit(read, item)))
+        if len(waiting) > AHEAD:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def result_path(folder: Path, name: str) -> Path:
+    """Where a result of this name is written: `name` may have folders in it."""
+    return folder / f"{name}.png"
+
+
+def check_folder(output: Path) -> None:
+    """Raise UserError if results of many pictures would go to what looks like one file."""
+    if output.suffix or (output.exists() and not output.is_dir()):
+        raise UserError(f"for many pictures -o must be a folder, got {os.fspath(output)!r}")
