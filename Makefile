@@ -8,6 +8,7 @@ PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+RUNTIME := $(VENV)/onnxruntime-web
 
 .PHONY: install demo test lint bench
 
@@ -23,8 +24,13 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 demo: install
 	PORT=$(PORT) $(BIN)/python app.py
 
+# What the page of `swapae export --format web` runs on is on npm alone; without npm its browser test is skipped.
+$(RUNTIME): $(INSTALLED) swapae/web/runtime.py
+	-! command -v npm >/dev/null || { rm -rf $@ && $(BIN)/python -c \
+		"from pathlib import Path; from swapae.web.runtime import fetch_runtime; fetch_runtime(Path('$@'))"; }
+
 # The browser tests drive Debian's Chromium.
-test: install lint
+test: install $(RUNTIME) lint
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
 # Threads that wait asleep: those that spin make the tests several times slower beside any other busy process.
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest

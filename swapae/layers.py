@@ -158,8 +158,9 @@ class ConvLayer(nn.Module):
             x, padding = F.pad(x, [padding] * 4, "reflect"), 0
         bias = None if self.activate or self.bias is None else self.bias
         weight = self.weight
-        # The gain goes to the smaller factor: late layers have more weights than pixels.
-        if weight.numel() < x.numel():
+        # The gain goes to the smaller factor: late layers have more weights than pixels. An exported graph, which is
+        # of no one size, cannot choose.
+        if torch.compiler.is_compiling() or weight.numel() < x.numel():
             weight = weight * self.gain
         else:
             x = x * self.gain

@@ -1,6 +1,8 @@
 """Fixtures for more than one test module."""
 
+import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 
 from swapae import SwapAE, SwapAEConfig
 from swapae.cli import main
+from swapae.web.runtime import DESCRIPTION, FILES, PACKAGE, VERSION
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +86,27 @@ def photographs(tmp_path):
         kind, level = ("rose", 60) if index % 2 else ("tulip", 160)
         pixels = generator.integers(level, level + 80, (64, 64, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"many/{kind}_{index}.png")
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Path | None:
+    """ONNX Runtime for browsers as `make test` downloads it by npm; None where there is no npm."""
+    folder = Path(sys.prefix) / "onnxruntime-web"
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def web_page(runtime, tmp_path_factory) -> Path:
+    """What `swapae export --format web --half` makes of the embedded model; with empty files for lack of `runtime`."""
+    folder = tmp_path_factory.mktemp("web")
+    if runtime is None:
+        runtime = folder / "onnxruntime-web"
+        (runtime / "dist").mkdir(parents=True)
+        (runtime / DESCRIPTION).write_text(json.dumps({"name": PACKAGE, "version": VERSION}))
+        for name in FILES:
+            (runtime / "dist" / name).touch()
+    command = ["swapae", "export", str(folder / "page"), "--format", "web", "--half", "--runtime", str(runtime)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", command)
+        assert main() == 0
+    return folder / "page"

@@ -49,8 +49,10 @@ LAYERS = [
     {"making_directions", "feature_networks", "run", "evaluation", "initial", "estimates", "recipe_values"},
     {"edits"},
     {"recipes"},
-    {"evaluating", "study"},
-    {"cli", "demo"},
+    {"evaluating", "study", "export"},
+    {"demo"},
+    {"web"},
+    {"cli"},
     {"batch"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
@@ -97,6 +99,7 @@ def test_import_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
     assert not loaded & {"gradio", "accelerate", "lpips", "torchvision", "tyro", "av", "datasets", "lmdb"}
+    assert not loaded & {"onnx", "onnxscript", "onnxruntime"}
 
 
 @pytest.mark.slow
@@ -113,5 +116,6 @@ def test_the_wheel_holds_weights_examples_and_types(tmp_path):
         entry_points = next(archive.read(name).decode() for name in names if name.endswith("entry_points.txt"))
     assert {"swapae/py.typed", "swapae/weights/config.json", "swapae/weights/model.safetensors"} <= names
     assert {"swapae/weights/README.md", "swapae/examples/attribution.csv", "swapae/demo/__init__.py"} <= names
+    assert {f"swapae/web/static/{name}" for name in ("index.html", "app.js", "worker.js", "style.css")} <= names
     assert "swapae = swapae.cli:main" in entry_points
     assert not any(name.startswith(("tests", "benchmarks", "runs")) for name in names)

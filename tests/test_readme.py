@@ -41,8 +41,9 @@ def test_the_python_block_runs(folder):
 def test_the_command_lines_run(folder, monkeypatch, capsys):
     lines = [line.split("#")[0] for block in blocks("sh") for line in block.splitlines() if line.startswith("swapae ")]
     shown = {shlex.split(line)[1] for line in lines}
-    # Those not shown take folders of two domains, a video, a checkpoint, an earlier run's recipe, or many photographs.
-    assert {*COMMANDS} - shown <= {"convert", "translate", "select", "restyle", "replay", "evaluate"}
+    # Those not shown take folders of two domains, a video, a checkpoint, an earlier run's recipe, or many photographs;
+    # or they make no picture.
+    assert {*COMMANDS} - shown <= {"convert", "translate", "select", "restyle", "replay", "evaluate", "export"}
     assert shown <= {*COMMANDS, *GROUPS}
     from swapae.cli import main
 

@@ -17,6 +17,7 @@ from swapae.cli.data import check_data, draw_data
 from swapae.cli.directions import add_to_directions, apply_directions, list_directions, make_direction, push_directions
 from swapae.cli.embed import embed
 from swapae.cli.evaluate import evaluate, make_pairs
+from swapae.cli.export import export
 from swapae.cli.motion import interpolate_textures, journey, sweep
 from swapae.cli.pictures import decode, encode, grid, reconstruct
 from swapae.cli.regions import regions, select_region
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "replay": replay,
     "convert": convert,
     "evaluate": evaluate,
+    "export": export,
 }
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "data": ("Training data.", {"check": check_data, "draw": draw_data}),
