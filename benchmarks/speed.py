@@ -1,14 +1,17 @@
 """Speed and memory of the church256 configuration on this machine's CPU, and the cost of `import swapae`.
 
-python benchmarks/speed.py
+    python benchmarks/speed.py --json benchmarks/results/speed.json
 
-The floor of a call is the time of its convolutions and matrix products alone: the same shapes, done as plain
-channels-last operators in the same process, alternated with the call. Medians; weights are random.
+Of the plain form, which is trained, and the form for inference (`swapae.inference`). The floor of a call is the time of
+its convolutions and matrix products alone: the same shapes, done as plain channels-last operators in the same process,
+alternated with the call. Medians; weights are random. Memory is what a call takes at its peak above what the process
+held before, in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -17,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,8 +28,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from swapae import PRESETS, Codes, SwapAE
+from swapae.inference import optimize_for_inference
 
 PRESET = "church256"
+FORMS = ("plain", "inference")
 # What a floor is made of, and how many tensors each begins with.
 OPERATORS = {
     torch.ops.aten.convolution.default: 2,
@@ -83,49 +89,56 @@ def alternate(calls: dict[str, Callable[[], Any]], runs: int) -> dict[str, float
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def time_model(model: SwapAE, size: int, runs: int) -> dict[str, dict[str, float]]:
-    """Milliseconds of encode, decode and swap of one image, each beside its floor."""
-    image = torch.rand(1, 3, size, size) * 2 - 1
-    codes = model.encode(image)
-    calls = {
-        "encode": lambda: model.encode(image),
+def calls_of(model: SwapAE, size: int, batch: int) -> dict[str, Callable[[], Any]]:
+    """Encode, decode and swap of random images."""
+    images = torch.rand(batch, 3, size, size) * 2 - 1
+    side = size // model.config.stride
+    codes = Codes(
+        torch.randn(batch, model.config.structure_channels, side, side),
+        torch.randn(batch, model.config.texture_channels),
+    )
+    return {
+        "encode": lambda: model.encode(images),
         "decode": lambda: model.decode(codes),
-        "swap": lambda: model.swap(image, image),
+        "swap": lambda: model.swap(images, images),
     }
+
+
+def time_forms(forms: dict[str, SwapAE], size: int, batch: int, runs: int) -> dict[str, dict[str, float]]:
+    """Milliseconds of encode, decode and swap in each form, beside their floor."""
+    calls = {name: calls_of(model, size, batch) for name, model in forms.items()}
     rows = {}
-    for name, call in calls.items():
+    for what in ("encode", "decode", "swap"):
         with OperatorRecorder() as recorder:
-            call()
-        medians = alternate({"model": call, "floor": recorder.replay}, runs)
-        rows[name] = {**medians, "ratio": medians["model"] / medians["floor"]}
+            calls["plain"][what]()
+        among = {name: of[what] for name, of in calls.items()} | {"floor": recorder.replay}
+        # Larger ones are slower in proportion, and less of their time is chance.
+        rows[what] = alternate(among, max(2, round(runs * 256**2 / (size**2 * batch))))
     return rows
 
 
-def memory_of_decode(size: int) -> float:
-    """MiB that a second decode takes at its peak above what the process holds, measured in a fresh process."""
-    output = subprocess.run(
-        [sys.executable, __file__, "--memory-of-decode", str(size)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return float(output)
+def memory_of(form: str, what: str, size: int, batch: int) -> float:
+    """MiB that a call takes at its peak above what the process holds, measured in a fresh process."""
+    words = [sys.executable, __file__, "--memory-of", form, what, str(size), str(batch)]
+    return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
 
-def print_memory_of_decode(size: int) -> None:
-    """Child of `memory_of_decode`: the kernel's high-water mark, reset just before the decode (Linux)."""
-    torch.set_grad_enabled(False)
-    config = PRESETS[PRESET].model
-    model = SwapAE(config).eval()
-    side = size // config.stride
-    codes = Codes(torch.randn(1, config.structure_channels, side, side), torch.randn(1, config.texture_channels))
-    small = Codes(codes.structure[..., :4, :4], codes.texture)
-    model.decode(small)  # libraries set themselves up
-
+def print_memory_of(form: str, what: str, size: int, batch: int) -> None:
+    """Child of `memory_of`: the kernel's high-water mark, reset just before the call (Linux)."""
+    model = make(form)
+    calls_of(model, 128, 1)["swap"]()  # libraries set themselves up
+    call = calls_of(model, size, batch)[what]
     reset_peak_of_process()
     before = status_of_process("VmRSS")
-    model.decode(codes)
+    call()
     print(status_of_process("VmHWM") - before)
+
+
+def make(form: str) -> SwapAE:
+    """A random model, plain or for inference."""
+    torch.manual_seed(0)
+    model = SwapAE(PRESETS[PRESET].model).eval()
+    return model if form == "plain" else optimize_for_inference(model)
 
 
 def status_of_process(field: str) -> float:
@@ -153,33 +166,39 @@ def time_import(runs: int = 7) -> dict[str, float]:
 def main() -> None:
     """Print the table, and JSON with --json FILE."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=9, help="timed runs of each call")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024], help="sides in pixels")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
+    parser.add_argument(
+        "--runs", type=int, default=9, help="timed runs of each call at 256 pixels, fewer of larger ones"
+    )
     parser.add_argument("--json", help="file to write the figures to as well")
-    parser.add_argument("--memory-of-decode", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--memory-of", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.memory_of_decode:
-        return print_memory_of_decode(arguments.memory_of_decode)
     torch.set_grad_enabled(False)
-    results = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
-        "capability": torch.backends.cpu.get_cpu_capability(),
-        "time_256": time_model(SwapAE(PRESETS[PRESET].model).eval(), 256, arguments.runs),
-        "decode_memory_mib": {size: memory_of_decode(size) for size in (256, 512)},
-        "import": time_import(),
-    }
-    print(f"{PRESET}, float32, torch {results['torch']} ({results['capability']}), {results['machine']}\n")
-    print("| 256 px, batch 1 | ms | convolutions and products alone, ms | ratio |\n|---|---|---|---|")
-    for name, row in results["time_256"].items():
-        print(f"| {name} | {row['model']:.0f} | {row['floor']:.0f} | {row['ratio']:.2f} |")
-    print("\n| extra memory of a decode | MiB |\n|---|---|")
-    for size, mib in results["decode_memory_mib"].items():
-        print(f"| {size} px | {mib:.0f} |")
-    row = results["import"]
+    if arguments.memory_of:
+        form, what, size, batch = arguments.memory_of
+        return print_memory_of(form, what, int(size), int(batch))
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    capability = torch.backends.cpu.get_cpu_capability()
+    print(f"{PRESET}, float32, torch {torch.__version__} ({capability}), {machine}\n")
+    print("| call | px | batch | plain, ms | inference, ms | floor, ms | plain / floor | inference / floor ", end="")
+    print("| plain, MiB | inference, MiB |\n" + "|---" * 10 + "|")
+    forms = {form: make(form) for form in FORMS}
+    rows = []
+    for size, batch in itertools.product(arguments.sizes, arguments.batches):
+        for what, times in time_forms(forms, size, batch, arguments.runs).items():
+            memory = {form: memory_of(form, what, size, batch) for form in FORMS}
+            rows.append({"call": what, "size": size, "batch": batch, "ms": times, "mib": memory})
+            cells = [what, size, batch, *(f"{times[name]:.0f}" for name in (*FORMS, "floor"))]
+            cells += [f"{times[form] / times['floor']:.2f}" for form in FORMS] + [
+                f"{memory[form]:.0f}" for form in FORMS
+            ]
+            print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+    row = time_import()
     print(f"\nimport torch {row['torch']:.0f} ms, import swapae {row['swapae']:.0f} ms, ratio {row['ratio']:.2f}")
     if arguments.json:
-        with open(arguments.json, "w") as file:
-            json.dump(results, file, indent=2)
+        record = {"machine": machine, "torch": torch.__version__, "capability": capability, "rows": rows, "import": row}
+        Path(arguments.json).write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

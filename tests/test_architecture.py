@@ -45,7 +45,7 @@ LAYERS = [
     },
     {"codes", "sources", "space"},
     {"model", "losses", "streams"},
-    {"lpips", "data", "data_check", "training", "convert", "directions", "editing", "tiling"},
+    {"lpips", "data", "data_check", "training", "convert", "directions", "editing", "tiling", "inference"},
     {"making_directions", "feature_networks", "run", "evaluation", "initial", "estimates", "recipe_values"},
     {"edits"},
     {"recipes"},

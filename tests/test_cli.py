@@ -17,11 +17,12 @@ from PIL import Image
 from swapae import Codes, SwapAE
 from swapae.cli import COMMANDS, GROUPS
 from swapae.images import fit, load_image, to_pil
+from swapae.inference import optimize_for_inference
 
 
 def test_swap_is_the_models_swap(run):
     assert run("swap", "a.png", "b.jpg", "-o", "out.png")[0] == 0
-    model = SwapAE.from_pretrained("model")
+    model = optimize_for_inference(SwapAE.from_pretrained("model"))
     size, stride, minimum = model.config.image_size, model.config.stride, model.config.minimum_side
     a, b = (fit(load_image(name), size, stride, minimum) for name in ("a.png", "b.jpg"))
     with torch.no_grad():

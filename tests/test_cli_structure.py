@@ -12,10 +12,11 @@ from swapae import Codes, SwapAE
 from swapae.cli.structure import snap_box, snap_edges
 from swapae.editing import Box, move, outpaint, paste
 from swapae.images import fit, load_image, to_pil
+from swapae.inference import optimize_for_inference
 
 
 def codes_of(name, size=64):
-    model = SwapAE.from_pretrained("model")
+    model = optimize_for_inference(SwapAE.from_pretrained("model"))
     with torch.no_grad():
         return model, model.encode(fit(load_image(name), size, model.config.stride, model.config.minimum_side).tensor)
 

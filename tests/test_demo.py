@@ -800,6 +800,7 @@ def test_where_it_serves(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(SwapAE, "default", lambda: None)
+    monkeypatch.setattr(launch, "optimize_for_inference", lambda model: model)
     monkeypatch.setattr(launch, "directions_of", lambda model, source: None)
     monkeypatch.setattr(launch, "build_demo", lambda model, directions, allowed, source: Page())
     assert launch.main(arguments) == 0

@@ -72,6 +72,7 @@ from swapae.demo.examples import examples
 from swapae.demo.page import describe_model
 from swapae.demo.restyling import restyle_video
 from swapae.demo.studio import Studio
+from swapae.inference import optimize_for_inference
 from PIL import Image
 
 data = [example.path.read_bytes() for example in examples()[:3]]
@@ -88,7 +89,7 @@ def pictures(studio):
     restyle_video(studio, "in.mp4", data[1], Path("out.mp4"), 0.5)
     return [recipe, made, film.hex(), Path("out.mp4").read_bytes().hex()]
 
-plain, lent, later = (SwapAE.from_pretrained("model") for _ in range(3))
+plain, lent, later = (optimize_for_inference(SwapAE.from_pretrained("model")) for _ in range(3))
 zerogpu.prepare("model")
 assert zerogpu.lend(lent, "model") is lent
 expected = pictures(Studio(plain))

@@ -55,7 +55,7 @@ def evaluate(
     others = (reference, listed_photographs(reference)) if reference is not None else None
     make_folder(output)
     processes = Processes.join(choose_device(common.device))
-    session = Session(common)
+    session = Session(common, plain=True)
     size, stride = session.size, session.model.config.stride
     if size == "full" or size % stride:
         raise UserError(f"--size must be a multiple of {stride} for an evaluation, got {size}")

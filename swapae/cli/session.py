@@ -24,6 +24,7 @@ from swapae.edits import Edit
 from swapae.errors import UserError
 from swapae.hub import EMBEDDED
 from swapae.images import MAX_PIXELS, Fitted, fit, list_images, load_image, save_image, to_pil
+from swapae.inference import optimize_for_inference
 from swapae.model import SwapAE
 from swapae.pairs import file_digest
 from swapae.recipe_values import MAX_PHOTOGRAPHS
@@ -68,16 +69,18 @@ DEFAULTS = Options()
 
 
 class Session:
-    """A loaded model and the options of one command: pictures in, pictures out."""
+    """A loaded model and the options of one command: pictures in, pictures out.
 
-    def __init__(self, options: Options) -> None:
+    Args:
+        options: of the command.
+        plain: leave the model as it is trained and published, to measure it.
+    """
+
+    def __init__(self, options: Options, plain: bool = False) -> None:
         device = choose_device(options.device)
         dtype = getattr(torch, options.dtype)
-        self.model = (
-            SwapAE.from_pretrained(options.model, device=device, dtype=dtype)
-            if options.model
-            else SwapAE.default(device=device, dtype=dtype)
-        )
+        model = SwapAE.from_pretrained(options.model or EMBEDDED, device=device)
+        self.model = (model if plain else optimize_for_inference(model)).to(dtype)
         self.options = options
         self.size = parse_size(options.size, self.model.config.image_size)
         check_tile(options.tile)

@@ -18,6 +18,7 @@ from swapae.demo.parts import MAX_FILE_SIZE
 from swapae.demo.studio import Studio
 from swapae.demo.style import CSS, tab_rules
 from swapae.directions import Directions
+from swapae.inference import optimize_for_inference
 
 # What `Blocks.launch` wants to know about the page since Gradio 6.
 LAUNCH: dict[str, Any] = {
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
     try:
         source = options.model or hub.EMBEDDED
-        model = SwapAE.default() if options.model is None else load_model(options.model)
+        model = optimize_for_inference(SwapAE.default()) if options.model is None else load_model(options.model)
         demo = build_demo(model, directions_of(model, source), options.allow_model, options.model)
         # Only now: the picture that the page opens with is nobody's, and no GPU is lent before the launch.
         zerogpu.lend(model, source)

@@ -12,6 +12,7 @@ from swapae.demo import zerogpu
 from swapae.demo.studio import Studio
 from swapae.directions import Directions
 from swapae.errors import UserError
+from swapae.inference import optimize_for_inference
 from swapae.model import SwapAE
 
 EMBEDDED = "flowers (comes with swapae)"
@@ -88,7 +89,7 @@ def load_model(source: str) -> SwapAE:
         UserError: it cannot be found or loaded.
     """
     hub.model_files(source, also=(hub.CARD_FILE,))
-    return SwapAE.from_pretrained(source)
+    return optimize_for_inference(SwapAE.from_pretrained(source))
 
 
 def directions_of(model: SwapAE, source: str | Path = hub.EMBEDDED) -> Directions | None:

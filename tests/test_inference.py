@@ -1,0 +1,89 @@
+"""The form for inference computes what the plain form does."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from swapae import PRESETS, Codes, SwapAE, tiling
+from swapae.inference import optimize_for_inference
+
+CONFIGS = {
+    "eighth": dataclasses.replace(PRESETS["small128"].model, texture_channels=32, generator_capacity=0.06),
+    # Wide enough that its first layers scale their maps and its last ones their weights.
+    "sixteenth": dataclasses.replace(
+        PRESETS["church256"].model, texture_channels=64, encoder_capacity=0.1, generator_capacity=0.25
+    ),
+}
+
+
+def relative(a, b):
+    return ((a - b).abs().max() / b.abs().max()).item()
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def model(request):
+    """Random, with biases and noise weights that are not zero."""
+    torch.manual_seed(0)
+    model = SwapAE(CONFIGS[request.param]).eval()
+    for parameter in model.parameters():
+        if parameter.dim() == 1:
+            torch.nn.init.normal_(parameter)
+    return model.requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def fast(model):
+    return optimize_for_inference(model)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 128, 192), (3, 3, 128, 128)])
+def test_outputs_are_equal(model, fast, shape):
+    images = torch.rand(shape, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    codes = model.encode(images)
+    for own, plain in zip(fast.encode(images), codes, strict=True):
+        assert relative(own, plain) < 1e-5
+    grid, width = codes.structure.shape[2:], model.config.texture_channels
+    mapped = Codes(codes.structure, torch.randn(len(images), width, 3, 5))
+    several = [torch.randn(len(images), width), *[torch.randn(len(images), width, *grid)] * 2]
+    several += several[:1] * (len(model.generator.blocks) - len(several))
+    for options in ({"noise": 3}, {"noise": "zero"}, {"block_textures": several}):
+        for given in (codes, mapped):
+            assert relative(fast.decode(given, **options), model.decode(given, **options)) < 1e-5
+    assert relative(fast.swap(images, images.flip(3), alpha=0.4), model.swap(images, images.flip(3), alpha=0.4)) < 1e-5
+
+
+def test_it_changes_neither_its_inputs_nor_the_model(model, fast):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    images = torch.rand(1, 3, 128, 128)
+    codes = fast.encode(images)
+    kept = [images.clone(), codes.structure.clone(), codes.texture.clone()]
+    first, second = fast.decode(codes), fast.decode(codes)
+    assert first.equal(second)
+    assert all(one.equal(other) for one, other in zip(kept, (images, *codes), strict=True))
+    assert all(value.equal(before[name]) for name, value in model.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in fast.parameters())
+    assert sum(p.numel() for p in fast.parameters()) == sum(p.numel() for p in model.parameters())
+
+
+def test_in_bfloat16(model):
+    half = optimize_for_inference(model).to(torch.bfloat16)
+    images = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    codes = model.encode(images)
+    made = half.decode(Codes(*(code.bfloat16() for code in codes)), noise="zero")
+    plain = model.decode(codes, noise="zero")
+    assert made.dtype == torch.bfloat16
+    assert ((made - plain).square().mean().sqrt() / (plain.max() - plain.min())).item() < 2e-2
+
+
+def test_it_works_in_tiles(model, fast):
+    images = torch.rand(1, 3, 256, 192) * 2 - 1
+    codes = model.encode(images)
+    assert relative(tiling.encode(fast, images, 64).structure, codes.structure) < 1e-5
+    assert relative(tiling.decode(fast, codes, 64), model.decode(codes)) < 1e-5
+
+
+def test_it_is_not_saved(fast, tmp_path):
+    with pytest.raises(TypeError, match="save the one it was made of"):
+        fast.save_pretrained(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
