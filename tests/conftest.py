@@ -1,5 +1,6 @@
 """Fixtures for more than one test module."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from command_line import pixels
 from PIL import Image
 
-from swapae import SwapAE, SwapAEConfig
+from swapae import PRESETS, SwapAE, SwapAEConfig
 from swapae.cli import main
 from swapae.web.runtime import DESCRIPTION, FILES, PACKAGE, VERSION
 
@@ -39,6 +40,26 @@ def tiny_model(tiny_config: SwapAEConfig) -> SwapAE:
             if name.endswith("noise_weight"):
                 parameter.fill_(0.1)
     return model
+
+
+RANDOM = {
+    "eighth": dataclasses.replace(PRESETS["small128"].model, texture_channels=32, generator_capacity=0.06),
+    "sixteenth": dataclasses.replace(
+        PRESETS["church256"].model, texture_channels=32, encoder_capacity=0.1, generator_capacity=0.06
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=RANDOM)
+def random_model(request: pytest.FixtureRequest) -> SwapAE:
+    """Narrow models of two strides, with biases and noise weights that are not zero."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = SwapAE(RANDOM[request.param]).eval()
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
+                torch.nn.init.normal_(parameter)
+    return model.requires_grad_(False)
 
 
 @pytest.fixture

@@ -1,35 +1,19 @@
 """The form for inference computes what the plain form does."""
 
-import dataclasses
-
 import pytest
 import torch
 
-from swapae import PRESETS, Codes, SwapAE, tiling
+from swapae import Codes, tiling
 from swapae.inference import optimize_for_inference
 
-CONFIGS = {
-    "eighth": dataclasses.replace(PRESETS["small128"].model, texture_channels=32, generator_capacity=0.06),
-    # Wide enough that its first layers scale their maps and its last ones their weights.
-    "sixteenth": dataclasses.replace(
-        PRESETS["church256"].model, texture_channels=64, encoder_capacity=0.1, generator_capacity=0.25
-    ),
-}
+
+@pytest.fixture(scope="module")
+def model(random_model):
+    return random_model
 
 
 def relative(a, b):
     return ((a - b).abs().max() / b.abs().max()).item()
-
-
-@pytest.fixture(scope="module", params=CONFIGS)
-def model(request):
-    """Random, with biases and noise weights that are not zero."""
-    torch.manual_seed(0)
-    model = SwapAE(CONFIGS[request.param]).eval()
-    for parameter in model.parameters():
-        if parameter.dim() == 1:
-            torch.nn.init.normal_(parameter)
-    return model.requires_grad_(False)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import sqlite3
@@ -21,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import chromium
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from test_demo_browser import ARGUMENTS
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from swapae.study.answers import Answers
 from swapae.study.trials import PHOTOGRAPH
@@ -142,13 +141,8 @@ TRUTH = {"ruddy": (0 + 1 + 5 * 0.3) / 7, "bluish": (0 + 1 + 5 * 0.6) / 7}
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.fail("these tests drive Debian's Chromium, and there is none; `make test` installs it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import http.server
 import io
 import json
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +16,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from chromium import chromium
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 from test_demo import painted
-from test_demo_browser import ARGUMENTS
 
 from swapae import Codes, SwapAE
 from swapae.demo.examples import PAIRS, examples
@@ -57,13 +56,8 @@ def browser(runtime: Path | None) -> Iterator[Browser]:
     if runtime is None:
         pytest.skip("onnxruntime-web is not there: `make test` downloads it where npm is installed")
     assert version_of(runtime) == VERSION, "`make test` downloads the version that the page is for"
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.fail("these tests drive Debian's Chromium, and there is none; `make test` installs it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Server:
