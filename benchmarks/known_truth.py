@@ -87,6 +87,13 @@ def main() -> None:
             + " |"
         )
         record[name] = {"error": mean.tolist(), "standard_error": deviation.tolist(), "percent": share.tolist()}
+    first, *others = [word.partition("=")[0] for word in options.model] or [""]
+    for name in others:
+        difference = table[name] - table[first]
+        mean, deviation = difference.mean(0), difference.std(0) / len(difference) ** 0.5
+        colours, detail = (f"{m:+.4f} ± {d:.4f}" for m, d in zip(mean, deviation, strict=True))
+        print(f"{name} against {first}, pair by pair: colours {colours}, detail {detail}")
+        record[name]["against_first"] = {"mean": mean.tolist(), "standard_error": deviation.tolist()}
     if options.json:
         options.json.write_text(
             json.dumps({"pairs": options.pairs, "size": options.size, "errors": record}, indent=1) + "\n"

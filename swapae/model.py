@@ -230,8 +230,12 @@ class SwapAE(
                     f"expected texture [{batch}, {self.config.texture_channels}] or a map of it, got {list(one.shape)}"
                 )
         structure = structure.contiguous(memory_format=torch.channels_last)
-        textures = [texture] * blocks if block_textures is None else block_textures
-        return structure, [unit_texture(one) for one in textures], self._noise_maps(structure, noise)
+        if block_textures is None:
+            # One tensor for all blocks, which is modulated only once where that can be seen.
+            textures = [unit_texture(texture)] * blocks
+        else:
+            textures = [unit_texture(one) for one in block_textures]
+        return structure, textures, self._noise_maps(structure, noise)
 
     def _noise_maps(self, structure: Tensor, noise: Noise) -> list[Tensor] | None:
         """One map [1 or B, 1, *sides] per noisy layer, or None for zero noise."""
