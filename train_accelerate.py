@@ -162,6 +162,15 @@ def train(config: TrainConfig) -> None:
         log_with=tracker,
         project_dir=config.output,
     )
+    train_on(accelerator, config, tracker)
+    # The wrapped modules go first, and then, as the last hold on it, the group of processes: its threads end while
+    # Python runs and does not wait for them. One that has a tensor to drop after Python's end aborts the process.
+    accelerator.free_memory()
+    accelerator.end_training()
+
+
+def train_on(accelerator: Accelerator, config: TrainConfig, tracker: str | None) -> None:
+    """The run, on what `accelerator` found; nothing that it prepared outlives this."""
     main, parts = accelerator.is_main_process, config.gradient_accumulation_steps
     check(config, accelerator.num_processes)
     preset = PRESETS[config.preset] if config.resolution is None else PRESETS[config.preset].at(config.resolution)
@@ -257,7 +266,6 @@ def train(config: TrainConfig) -> None:
         logger.warning("%d unreadable pictures were skipped; `swapae data check` lists them", data.unreadable)
     if main and config.push_to_hub:
         print(f"uploaded to {run.push(config.push_to_hub, images_seen)}", file=sys.stderr)
-    accelerator.end_training()
 
 
 def loss_weights(config: TrainConfig, preset: Preset) -> LossWeights:
@@ -394,9 +402,6 @@ def main() -> int:
     """Read the command line and train; 2 with one line on stderr for bad input."""
     try:
         train(parse())
-        # With the wrapped modules goes the last hold on the group of processes, whose threads end while Python runs:
-        # one that still had a tensor to drop afterwards would abort a process whose work is done.
-        gc.collect()
         return 0
     except UserError as error:
         message = str(error)
