@@ -107,6 +107,7 @@ def test_presets_say_how_photographs_are_resized():
         "mountain512": (512, 512, "short"),
         "ffhq512": (512, 512, "exact"),
         "ffhq1024": (1024, 768, "short"),
+        "drawings64": (64, 64, "exact"),
         "small128": (128, 64, "short"),
         "small256": (256, 128, "short"),
     }
