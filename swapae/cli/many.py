@@ -7,6 +7,7 @@ the results, so that one folder never mixes two settings.
 from __future__ import annotations
 
 import glob
+import itertools
 import json
 import os
 import sys
@@ -56,8 +57,7 @@ def pictures(path: Path) -> dict[str, Path]:
     if path.is_dir():
         base, found = path, list_images(path)
     else:
-        fixed = [part for part in path.parts[: next(i for i, p in enumerate(path.parts) if glob.has_magic(p))]]
-        base = Path(*fixed)
+        base = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
         found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())
         if not found:
             raise UserError(f"no file fits {str(path)!r}: give a folder, or a pattern of files that are there")
