@@ -26,6 +26,8 @@ ENCODER_HALO = 3
 GENERATOR_HALO = 3
 # The texture branch has an output for every fourth cell, which looks at seven.
 TEXTURE_STEP = 2**TEXTURE_DOWNSAMPLINGS
+# So the last output of a tile looks at three cells of the next one.
+TEXTURE_REACH = MINIMUM_CELLS - TEXTURE_STEP
 # Bytes that decoding may take beside its result: of a whole picture before it is tiled, and of a tile.
 WHOLE_BYTES, TILE_BYTES = 2 * 1024**3, 1024**3
 # Maps of the last block that are alive at a time, measured.
@@ -81,14 +83,13 @@ def encode(model: SwapAE, images: Tensor, tile: int, track: Track = iter) -> Cod
     structure = images.new_empty(len(images), model.config.structure_channels, height, width)
     total: Tensor | float = 0.0
     count = 0
-    # The last outputs of a tile look at three cells of the next one.
-    for rows, columns in track(tiles(height, width, tile_cells(tile, stride), ENCODER_HALO, beyond=TEXTURE_STEP - 1)):
+    for rows, columns in track(tiles(height, width, tile_cells(tile, stride), ENCODER_HALO, beyond=TEXTURE_REACH)):
         part = images[..., rows.first * stride : rows.last * stride, columns.first * stride : columns.last * stride]
         features = encoder.trunk(encoder.from_rgb(part.contiguous(memory_format=torch.channels_last)))
         features = features[..., rows.start - rows.first :, columns.start - columns.first :]
         own = features[..., : rows.stop - rows.start, : columns.stop - columns.start]
         structure[..., rows.start : rows.stop, columns.start : columns.stop] = encoder.to_structure(own)
-        seen = features[..., : rows.stop - rows.start + 3, : columns.stop - columns.start + 3]
+        seen = features[..., : rows.stop - rows.start + TEXTURE_REACH, : columns.stop - columns.start + TEXTURE_REACH]
         if min(seen.shape[2:]) >= MINIMUM_CELLS:
             pooled = encoder.texture_convs(seen)
             total = total + pooled.sum((2, 3), dtype=torch.float64)

@@ -60,6 +60,9 @@ def embed(
     def load(name: str) -> Tensor:
         return centre_square(Path(data, name), session.model, size, common.max_pixels)
 
+    def encoded(images: list[Tensor]) -> Codes:
+        return session.codes(torch.cat(images).to(session.device))
+
     def compute(job: Job, places: range) -> tuple[list[str], dict[str, str], Codes]:
         names: list[str] = []
         failed: dict[str, str] = {}
@@ -73,10 +76,10 @@ def embed(
                 except PictureError as error:
                     failed[name] = str(error)
                 if len(waiting) == AT_ONCE:
-                    made.append(session.codes(torch.cat(waiting).to(session.device)))
-                    waiting.clear()
+                    made.append(encoded(waiting))
+                    waiting = []
         if waiting:
-            made.append(session.codes(torch.cat(waiting).to(session.device)))
+            made.append(encoded(waiting))
         if not made:
             raise UserError(f"not one of the pictures of {job.output.name} can be read, such as {next(iter(failed))!r}")
         return names, failed, Codes(*(torch.cat(part).cpu() for part in zip(*made, strict=True)))
