@@ -1,18 +1,20 @@
-"""The networks with all that is constant done beforehand: for inference alone, and faster.
+"""The networks for inference alone: on a CPU several times faster than as they are trained.
 
-The functions are those of `encoder.py` and `generator.py`; read these first.
+The functions are those of `encoder.py` and `generator.py`; read these first. Here all that is constant is done
+beforehand, and an engine (`engine.py`) runs the rest.
 
 - Equalisation, demodulation, the activations' gain and the residual blocks' sqrt(1/2) are in the weights.
 - Biases go into the convolution before them, or into the blur: no pass over the map of their own.
 - All textures' modulations are one matrix product.
-- For one image with one texture it is the weights that are scaled, where they are fewer than the map's values.
+- Blocks with large maps are computed band by band of their rows, which bounds memory.
 """
 
 from __future__ import annotations
 
 import copy
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,32 +22,58 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swapae.encoder import Encoder
-from swapae.generator import Generator, GeneratorBlock
-from swapae.layers import ACTIVATION_GAIN, LEAK, Blur, ConvLayer, DownBlock, EqualLinear, ModulatedConv, unit_length
+from swapae.engine import Graph, Network
+from swapae.generator import HEAD_BLOCKS, Generator, GeneratorBlock
+from swapae.layers import (
+    ACTIVATION_GAIN,
+    LEAK,
+    Blur,
+    ConvLayer,
+    DownBlock,
+    ModulatedConv,
+    ToRGB,
+    unit_length,
+)
 from swapae.model import SwapAE
-from swapae.precision import widen
 
 HALF = math.sqrt(0.5)
+# Steps (a row of the smaller of a block's input and output) beyond its own that a band's result depends on.
+REACH = 2
+# Of a block's largest map, what is computed at a time: several times this is alive. Half is slower, and so is twice.
+BAND_VALUES = 1536 * 1024
 
 
-def optimize_for_inference(model: SwapAE) -> SwapAE:
-    """A model with the same `encode`, `decode` and `swap`, faster, without gradients and not to be saved.
+def optimize_for_inference(model: SwapAE, *, compile: bool = False) -> SwapAE:
+    """A model with the same `encode`, `decode` and `swap`, faster and without gradients.
 
-    Outputs are those of `model` to about 3e-6 of their range in float32. Its weights are copies, in the type and on the
-    device of `model`'s.
+    In float32 on a CPU it is a copy for the engine, which cannot be saved or moved; its outputs are those of `model` to
+    about 3e-6 of their range. Any other model is returned itself: put it where it is to compute first.
+
+    Args:
+        model: in evaluation mode.
+        compile: have torch compile the networks where the engine does not run them: its compiler takes about a minute
+            when they are first used, and again for other sizes; on a CPU it needs a C++ compiler.
     """
-    return InferenceModel(model)
+    weight = model.encoder.to_texture.weight
+    if weight.device.type == "cpu" and weight.dtype == torch.float32:
+        return InferenceModel(model)
+    if compile:
+        model.requires_grad_(False)
+        for network in (model.encoder, model.generator):
+            network.compile(options={"freezing": True})
+    return model
 
 
 class InferenceModel(SwapAE):
-    """What `optimize_for_inference` makes of a model."""
+    """A model for the engine, which `optimize_for_inference` makes."""
 
     def __init__(self, model: SwapAE) -> None:
         nn.Module.__init__(self)
         self.config = model.config
-        self.encoder = FoldedEncoder(model.encoder)
-        self.generator = FoldedGenerator(model.generator)
-        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        with torch.no_grad():
+            self.encoder = EngineEncoder(model.encoder)
+            self.generator = EngineGenerator(model.generator)
+        self.eval().requires_grad_(False)
 
     def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
         """Raise TypeError: the weights are no longer those of the published form."""
@@ -53,134 +81,131 @@ class InferenceModel(SwapAE):
 
     push_to_hub = save_pretrained
 
-
-class FoldedConv(nn.Module):
-    """A `ConvLayer` times `factor`."""
-
-    def __init__(self, layer: ConvLayer, factor: float = 1.0) -> None:
-        super().__init__()
-        self.weight = frozen(layer.weight * (layer.gain * factor))
-        scale = (ACTIVATION_GAIN if layer.activate else 1.0) * factor
-        self.bias = None if layer.bias is None else frozen(layer.bias * scale)
-        self.blur = copy.deepcopy(layer.blur)
-        self.activate, self.stride, self.padding, self.pad_mode = (
-            layer.activate,
-            layer.stride,
-            layer.padding,
-            layer.pad_mode,
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As `ConvLayer.forward`."""
-        if self.blur is not None:
-            x = self.blur(x)
-        padding = self.padding
-        if padding and self.pad_mode == "reflect":
-            x, padding = F.pad(x, [padding] * 4, "reflect"), 0
-        y = F.conv2d(x, self.weight, self.bias, stride=self.stride, padding=padding)
-        return F.leaky_relu_(y, LEAK) if self.activate else y
+    def _apply(self, *args: Any, **kwargs: Any) -> InferenceModel:
+        # All of `to`, `cuda`, `half` and so on come here.
+        raise TypeError("a model optimized for inference cannot be moved or converted: do that before")
 
 
-class FoldedDownBlock(nn.Module):
-    """A `DownBlock`."""
-
-    def __init__(self, block: DownBlock) -> None:
-        super().__init__()
-        self.conv1, self.conv2 = FoldedConv(block.conv1), FoldedConv(block.conv2, HALF)
-        self.skip = FoldedConv(block.skip, HALF)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As `DownBlock.forward`."""
-        return self.conv2(self.conv1(x)).add_(self.skip(x))
-
-
-class FoldedEncoder(nn.Module):
+class EngineEncoder(nn.Module):
     """An `Encoder`."""
 
     forward = Encoder.forward
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
-        self.from_rgb = FoldedConv(encoder.from_rgb)
-        self.trunk = nn.Sequential(*[FoldedDownBlock(block) for block in encoder.trunk])
-        self.to_structure = nn.Sequential(*[FoldedConv(layer) for layer in encoder.to_structure])
-        self.texture_convs = nn.Sequential(*[FoldedConv(layer) for layer in encoder.texture_convs])
+        self.from_rgb = nn.Identity()
+        first, *others = encoder.trunk
+        self.trunk = nn.Sequential(EngineLayers(encoder.from_rgb, first), *map(EngineLayers, others))
+        self.to_structure = EngineLayers(*encoder.to_structure)
+        self.texture_convs = EngineLayers(*encoder.texture_convs)
         # As it is, for codes and recipes know the model by it.
         self.to_texture = copy.deepcopy(encoder.to_texture)
 
 
-class FoldedModulatedConv(nn.Module):
-    """A `ModulatedConv` times `factor`, whose style comes from outside."""
+class EngineLayers(nn.Module):
+    """Layers of an encoder, one after another; in bands if it is a block that halves the sides."""
 
-    def __init__(self, layer: ModulatedConv, factor: float = 1.0) -> None:
+    def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
-        length = widen(layer.weight).square().sum((1, 2, 3), keepdim=True)
-        weight = layer.weight * (ACTIVATION_GAIN * factor * torch.rsqrt(length + 1e-8)).to(layer.weight.dtype)
-        self.weight = frozen(weight if layer.blur is None else weight.transpose(0, 1))
-        self.bias = frozen(ACTIVATION_GAIN * factor * layer.bias)
-        self.noise_weight = frozen(ACTIVATION_GAIN * factor * layer.noise_weight)
-        self.blur = copy.deepcopy(layer.blur)
+        graph = Graph()
+        x = graph.input("x")
+        for layer in layers:
+            x = (add_down_block if isinstance(layer, DownBlock) else add_conv)(graph, x, layer)
+        self.network = graph.build(x)
+        last = layers[-1]
+        # Of a block that halves the sides, which is computed in bands.
+        self.channels = last.conv1.weight.shape[0] if isinstance(last, DownBlock) else None
 
-    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
-        """As `ModulatedConv.forward`, with a style [B, C, 1, 1] or a map of it; x may be overwritten."""
-        x, weight = modulated(x, self.weight, normalised(x, style), 1 if self.blur is None else 0)
-        if self.blur is None:
-            y = F.conv2d(x, weight, self.bias, padding=1)
-        else:
-            y = blurred(F.conv_transpose2d(x, weight, stride=2), self.blur, self.bias)
-        if noise is not None:
-            y.add_(self.noise_weight * noise)
-        return F.leaky_relu_(y, LEAK)
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, O, h, w]."""
+        if self.channels is None:
+            return torch.stack([self.network({"x": one}) for one in x])
+        return in_bands(self.network, {"x": (x, 2)}, 1, self.channels)
 
 
-class FoldedBlock(nn.Module):
-    """A `GeneratorBlock`, with a style for each of its two convolutions."""
+class EngineBlock(nn.Module):
+    """A `GeneratorBlock`, with the styles of its convolutions from outside; or the last one and RGB."""
 
-    def __init__(self, block: GeneratorBlock) -> None:
+    def __init__(self, block: GeneratorBlock, to_rgb: ToRGB | None = None) -> None:
         super().__init__()
-        self.conv1, self.conv2 = FoldedModulatedConv(block.conv1), FoldedModulatedConv(block.conv2, HALF)
-        # What it is taken times comes after the up-sampling, for nothing.
-        self.skip = None if block.skip is None else FoldedConv(block.skip)
-        self.upsample = block.upsample
+        graph = Graph()
+        x = graph.input("x")
+        y = add_modulated_conv(graph, x, block.conv1, "1")
+        y = add_modulated_conv(graph, y, block.conv2, "2", HALF)
+        skip = x if block.skip is None else add_conv(graph, x, block.skip)
+        if block.upsample:
+            skip = graph.upsample(skip)
+        y = graph.weighted_sum(y, skip, HALF)
+        if to_rgb is not None:
+            y = graph.multiply(y, graph.input("style3"))
+            y = graph.conv(y, to_rgb.weight / math.sqrt(to_rgb.weight[0].numel()), to_rgb.bias)
+        self.network = graph.build(y)
+        self.upsample, self.channels = block.upsample, len(block.conv2.bias)
+        self.noise_weights = [float(ACTIVATION_GAIN * conv.noise_weight) for conv in (block.conv1, block.conv2)]
+        self.noise_weights[1] *= HALF
 
-    def forward(self, x: Tensor, styles: Sequence[Tensor], noises: Sequence[Tensor | None]) -> Tensor:
-        """As `GeneratorBlock.forward`."""
-        skip = x.clone() if self.skip is None and not self.upsample else x
-        skip = skip if self.skip is None else self.skip(skip)
-        if self.upsample:
-            skip = F.interpolate(skip, scale_factor=2, mode="bilinear", align_corners=False)
-        return self.conv2(self.conv1(x, styles[0], noises[0]), styles[1], noises[1]).add_(skip, alpha=HALF)
+    def forward(self, x: Tensor, styles: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
+        """x [B, C, h, w] -> [B, O, h, w] or twice the sides; styles [B, C, 1, 1] or of the size of the map."""
+        scale = 2 if self.upsample else 1
+        inputs = {"x": (x, 1)}
+        for i, style in enumerate(styles, 1):
+            inputs[f"style{i}"] = (style, 1 if i == 1 else scale)
+        for i, weight in enumerate(self.noise_weights):
+            inputs[f"noise{i + 1}"] = (x.new_zeros(1, 1, 1, 1) if noises is None else weight * noises[i], scale)
+        return in_bands(self.network, inputs, scale, self.channels)
 
 
-class FoldedGenerator(nn.Module):
+def in_bands(network: Network, inputs: Mapping[str, tuple[Tensor, int]], rows: int, channels: int) -> Tensor:
+    """What a block makes of a batch, computed picture by picture and, for bounded memory, band by band.
+
+    Args:
+        network: of the block.
+        inputs: by name, a batch [B or 1, C, H, W] or one of height and width 1, and how many of its rows make a step.
+        rows: of the output that a step makes.
+        channels: of the block's largest map.
+    """
+    x, own_rows = inputs["x"]
+    batch, steps, finest = len(x), x.shape[2] // own_rows, max(own_rows, rows)
+    band = max(1, BAND_VALUES // (channels * finest * (x.shape[3] * finest // own_rows)))
+    whole = None
+    for picture, start in itertools.product(range(batch), range(0, steps, band)):
+        stop, first, last = min(start + band, steps), max(0, start - REACH), start + band + REACH
+        cut = {}
+        for name, (value, of_step) in inputs.items():
+            one = value[min(picture, len(value) - 1)]
+            cut[name] = one if one.shape[1:] == (1, 1) else one[:, of_step * first : of_step * last]
+        made = network(cut)
+        if whole is None:
+            whole = made.new_empty(batch, len(made), rows * steps, made.shape[2])
+        whole[picture, :, rows * start : rows * stop] = made[:, rows * (start - first) : rows * (stop - first)]
+    assert whole is not None, "a batch without pictures"
+    return whole
+
+
+class EngineGenerator(nn.Module):
     """A `Generator`."""
 
     noise_sides, block_groups, forward = Generator.noise_sides, Generator.block_groups, Generator.forward
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        self.head_blocks = sum(not block.upsample for block in generator.blocks)
-        self.blocks = nn.ModuleList(FoldedBlock(block) for block in generator.blocks)
-        rgb = generator.to_rgb
-        self.rgb_weight, self.rgb_bias = frozen(rgb.weight / math.sqrt(rgb.weight[0].numel())), frozen(rgb.bias)
+        *early, last = generator.blocks
+        self.blocks = nn.ModuleList([*map(EngineBlock, early), EngineBlock(last, generator.to_rgb)])
         first = generator.structure_modulation
         modulations = [first.scale, first.shift]
         for block in generator.blocks:
             modulations += [block.conv1.modulation, block.conv2.modulation]
-        modulations.append(rgb.modulation)
-        self.modulation, self.modulation_bias = all_of(modulations)
-        self.widths = [len(one.bias) for one in modulations]
+        modulations.append(generator.to_rgb.modulation)
+        self.modulation = nn.Parameter(torch.cat([layer.weight * layer.gain for layer in modulations]))
+        self.modulation_bias = nn.Parameter(torch.cat([layer.bias for layer in modulations]))
+        self.widths = [len(layer.bias) for layer in modulations]
 
     def styles(self, textures: Sequence[Tensor]) -> list[Tensor]:
         """Of all modulations in their order: two of the structure, two of each block, one of RGB."""
         made: dict[int, list[Tensor]] = {}
         for texture in textures:
             if id(texture) not in made:
-                product = (
-                    F.linear(texture[:, :, 0, 0], self.modulation, self.modulation_bias)[:, :, None, None]
-                    if texture.shape[2:] == (1, 1)
-                    else F.conv2d(texture, self.modulation[:, :, None, None], self.modulation_bias)
-                )
+                product = F.conv2d(texture, self.modulation[:, :, None, None], self.modulation_bias)
                 made[id(texture)] = list(product.split(self.widths, 1))
         owners = [textures[0], textures[0], *(texture for texture in textures for _ in range(2)), textures[-1]]
         return [made[id(owner)][number] for number, owner in enumerate(owners)]
@@ -188,61 +213,78 @@ class FoldedGenerator(nn.Module):
     def head(self, structure: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
         """As `Generator.head`."""
         styles = self.styles(textures)
-        scale, shift = (resized(style, structure) for style in styles[:2])
-        return self._run(range(self.head_blocks), unit_length(structure) * scale + shift, styles, noises)
+        scale, shift = (resized(style, structure.shape[2:]) for style in styles[:2])
+        return self._run(range(HEAD_BLOCKS), unit_length(structure) * scale + shift, styles, noises)
 
     def tail(self, x: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
         """As `Generator.tail`."""
-        styles = self.styles(textures)
-        x = self._run(range(self.head_blocks, len(self.blocks)), x, styles, noises)
-        x, weight = modulated(x, self.rgb_weight, resized(styles[-1], x), 1)
-        return F.conv2d(x, weight, self.rgb_bias)
+        return self._run(range(HEAD_BLOCKS, len(self.blocks)), x, self.styles(textures), noises)
 
     def _run(self, blocks: range, x: Tensor, styles: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
         for i in blocks:
-            pair = slice(2 * i, 2 * i + 2)
-            x = self.blocks[i](x, styles[2:][pair], (None, None) if noises is None else noises[pair])
+            block = self.blocks[i]
+            sides = x.shape[2:]
+            larger = torch.Size(2 * side for side in sides) if block.upsample else sides
+            own = [normalised(styles[2 + 2 * i], sides), normalised(styles[3 + 2 * i], larger)]
+            if i == len(self.blocks) - 1:
+                own.append(resized(styles[-1], larger))
+            x = block(x, own, None if noises is None else noises[2 * i : 2 * i + 2])
         return x
 
 
-def frozen(value: Tensor) -> nn.Parameter:
-    """A constant as a parameter, which moves with its module; channels last if it is a weight of a convolution."""
-    value = value.detach().clone()
-    return nn.Parameter(
-        value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value, requires_grad=False
-    )
+def add_conv(graph: Graph, x: str, layer: ConvLayer, factor: float = 1.0) -> str:
+    """A `ConvLayer` times `factor`."""
+    padding = layer.padding
+    if layer.blur is not None:
+        x = add_blur(graph, x, layer.blur, layer.weight.shape[1])
+    elif padding and layer.pad_mode == "reflect":
+        x, padding = graph.pad(x, padding, padding, reflect=True), 0
+    scale = (ACTIVATION_GAIN if layer.activate else 1.0) * factor
+    bias = None if layer.bias is None else layer.bias * scale
+    weight = layer.weight * (layer.gain * factor)
+    leak = LEAK if layer.activate else None
+    return graph.conv(x, weight, bias, stride=layer.stride, padding=padding, leak=leak)
 
 
-def all_of(layers: Sequence[EqualLinear]) -> tuple[nn.Parameter, nn.Parameter]:
-    """Weights and biases of linear layers of one input as those of one."""
-    return (
-        frozen(torch.cat([layer.weight * layer.gain for layer in layers])),
-        frozen(torch.cat([layer.bias for layer in layers])),
-    )
+def add_down_block(graph: Graph, x: str, block: DownBlock) -> str:
+    """A `DownBlock`."""
+    y = add_conv(graph, add_conv(graph, x, block.conv1), block.conv2, HALF)
+    return graph.add(y, add_conv(graph, x, block.skip, HALF))
 
 
-def resized(style: Tensor, x: Tensor) -> Tensor:
-    """A map of styles at the size of x; one of a single place as it is."""
-    if style.shape[2:] in ((1, 1), x.shape[2:]):
+def add_modulated_conv(graph: Graph, x: str, layer: ModulatedConv, number: str, factor: float = 1.0) -> str:
+    """A `ModulatedConv` times `factor`, whose style and noise, ready to be added, are inputs with this number."""
+    weight = layer.weight * (ACTIVATION_GAIN * factor)
+    weight = weight * torch.rsqrt(layer.weight.square().sum((1, 2, 3), keepdim=True) + 1e-8)
+    bias = layer.bias * (ACTIVATION_GAIN * factor)
+    x = graph.multiply(x, graph.input(f"style{number}"))
+    if layer.blur is None:
+        y = graph.conv(x, weight, bias, padding=1)
+    else:
+        y = graph.conv_transpose(x, weight.transpose(0, 1), stride=2)
+        y = add_blur(graph, y, layer.blur, len(bias), bias)
+    return graph.leaky_relu(graph.add(y, graph.input(f"noise{number}")), LEAK)
+
+
+def add_blur(graph: Graph, x: str, blur: Blur, channels: int, bias: Tensor | None = None) -> str:
+    """A `Blur`, and a bias."""
+    (before, after), padding = blur.pad, 0
+    if blur.pad_mode == "constant" and before == after:
+        padding = before
+    else:
+        x = graph.pad(x, before, after, reflect=blur.pad_mode == "reflect")
+    kernel = blur.kernel.expand(channels, 1, -1, -1)
+    return graph.conv(x, kernel, bias, stride=blur.stride, padding=padding, groups=channels)
+
+
+def resized(style: Tensor, sides: torch.Size) -> Tensor:
+    """A map of styles at this size; one of a single place as it is."""
+    if style.shape[2:] in ((1, 1), sides):
         return style
-    return F.interpolate(style, size=x.shape[2:], mode="bilinear", align_corners=False)
+    return F.interpolate(style, size=sides, mode="bilinear", align_corners=False)
 
 
-def normalised(x: Tensor, style: Tensor) -> Tensor:
-    """A style at the size of x, of root mean square 1 over its channels."""
-    style = widen(resized(style, x))
-    return (style * torch.rsqrt(style.square().mean(1, keepdim=True) + 1e-8)).to(x.dtype)
-
-
-def modulated(x: Tensor, weight: Tensor, style: Tensor, inputs: int) -> tuple[Tensor, Tensor]:
-    """Scale the input channels, in x (overwritten) or in the weight, where they are its dimension `inputs`."""
-    if style.shape == (1, style.shape[1], 1, 1) and weight.numel() < x.numel():
-        return x, weight * (style if inputs == 1 else style.transpose(0, 1))
-    return x.mul_(style), weight
-
-
-def blurred(x: Tensor, blur: Blur, bias: Tensor) -> Tensor:
-    """`blur` of x, which pads alike on all sides, and a bias."""
-    channels = x.shape[1]
-    kernel = blur.kernel.to(x.dtype).expand(channels, 1, -1, -1)
-    return F.conv2d(x, kernel, bias, stride=blur.stride, padding=blur.pad[0], groups=channels)
+def normalised(style: Tensor, sides: torch.Size) -> Tensor:
+    """A style at this size, of root mean square 1 over its channels."""
+    style = resized(style, sides)
+    return style * torch.rsqrt(style.square().mean(1, keepdim=True) + 1e-8)

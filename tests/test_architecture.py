@@ -28,7 +28,7 @@ LAYERS = [
         "tracking",
         "synthetic",
     },
-    {"decoding", "layers"},
+    {"decoding", "layers", "engine"},
     {"images"},
     {
         "encoder",

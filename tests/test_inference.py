@@ -1,9 +1,13 @@
 """The form for inference computes what the plain form does."""
 
+import copy
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
-from swapae import Codes, tiling
+from swapae import Codes, inference, tiling
 from swapae.inference import optimize_for_inference
 
 
@@ -47,16 +51,48 @@ def test_it_changes_neither_its_inputs_nor_the_model(model, fast):
     assert all(one.equal(other) for one, other in zip(kept, (images, *codes), strict=True))
     assert all(value.equal(before[name]) for name, value in model.state_dict().items())
     assert not any(parameter.requires_grad for parameter in fast.parameters())
-    assert sum(p.numel() for p in fast.parameters()) == sum(p.numel() for p in model.parameters())
 
 
-def test_in_bfloat16(model):
-    half = optimize_for_inference(model).to(torch.bfloat16)
+@pytest.mark.parametrize("values", [1, 10_000, 100_000])
+def test_bands_make_no_seam(model, fast, values, monkeypatch):
+    images = torch.rand(2, 3, 192, 128, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    codes = model.encode(images)
+    grid = codes.structure.shape[2:]
+    mapped = Codes(codes.structure, torch.randn(2, model.config.texture_channels, *grid))
+    whole = [*fast.encode(images), fast.decode(codes), fast.decode(mapped)]
+    monkeypatch.setattr(inference, "BAND_VALUES", values)
+    banded = [*fast.encode(images), fast.decode(codes), fast.decode(mapped)]
+    assert all(relative(one, other) < 3e-6 for one, other in zip(banded, whole, strict=True))
+
+
+def test_threads_do_not_disturb_each_other(fast):
+    images = [torch.rand(1, 3, 128, 128 + 64 * i) * 2 - 1 for i in range(4)]
+    expected = [fast.swap(image, image) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda i: fast.swap(images[i % 4], images[i % 4]), range(16)))
+    assert all(one.equal(expected[i % 4]) for i, one in enumerate(made))
+
+
+def test_a_model_in_bfloat16_stays_itself(model):
+    half = copy.deepcopy(model).to(torch.bfloat16)
+    assert optimize_for_inference(half) is half
     images = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(2)) * 2 - 1
     codes = model.encode(images)
     made = half.decode(Codes(*(code.bfloat16() for code in codes)), noise="zero")
     plain = model.decode(codes, noise="zero")
     assert made.dtype == torch.bfloat16
+    assert ((made - plain).square().mean().sqrt() / (plain.max() - plain.min())).item() < 2e-2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles for CPUs with g++")
+def test_a_model_in_bfloat16_is_compiled(tiny_model):
+    half = copy.deepcopy(tiny_model).to(torch.bfloat16)
+    images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(2)).bfloat16() * 2 - 1
+    plain = half.swap(images, images.flip(3))
+    compiled = optimize_for_inference(half, compile=True)
+    made = compiled.swap(images, images.flip(3))
+    assert compiled.encoder._compiled_call_impl is not None
     assert ((made - plain).square().mean().sqrt() / (plain.max() - plain.min())).item() < 2e-2
 
 
@@ -71,3 +107,9 @@ def test_it_is_not_saved(fast, tmp_path):
     with pytest.raises(TypeError, match="save the one it was made of"):
         fast.save_pretrained(tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_it_is_not_moved(fast):
+    for move in (lambda: fast.to(torch.bfloat16), fast.half, lambda: fast.to("meta")):
+        with pytest.raises(TypeError, match="do that before"):
+            move()

@@ -76,6 +76,25 @@ def test_swaps_are_those_of_single_commands(run, here):
     assert (here / "paired/2.png").read_bytes() == (here / "third.png").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("reconstruct", "shapes"),
+        ("mix", "shapes", "--textures", "looks/x.png", "looks/z.png", "--weights", "1", "0.5"),
+        ("translate", "shapes", "--from", "looks", "--to", "shapes", "--gain", "0.7", "--keep", "luminance"),
+        ("direction", "apply", "shapes", "--gains", "texture1=1", "--mask", "looks/x.png"),
+    ],
+)
+def test_results_are_those_of_single_commands(words, run, here):
+    assert run(*words, "-o", "many")[:2] == (0, "made 3, there before 0, failed 0\n")
+    assert results(here / "many") == ["a.png", "b.png", "below/c.png"]
+    place = 2 if words[0] == "direction" else 1
+    assert run(*words[:place], "shapes/below/c.png", *words[place + 1 :], "-o", "single.png")[0] == 0
+    assert (here / "many/below/c.png").read_bytes() == (here / "single.png").read_bytes()
+    assert_one_line(run(*words, "-o", "many", "--seed", "1"), "another seed")
+    assert_one_line(run(*words, "-o", "out.png"), "must be a folder")
+
+
 def test_what_is_there_is_not_made_again_and_settings_are_not_mixed(run, here):
     (here / "shapes/broken.jpg").write_text("no picture")
     status, out, error = run("reconstruct", "shapes", "-o", "out")

@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 
 import torch
 import tyro
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
 from swapae.cli.checks import STRONGEST, check_feather
+from swapae.cli.many import Job, Work
 from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Session, sample
 from swapae.codes import Codes
 from swapae.directions import Directions
@@ -21,8 +23,9 @@ from swapae.editing import texture_map
 from swapae.editing.masks import fit_mask
 from swapae.edits import Directed, digest_of
 from swapae.errors import UserError
-from swapae.images import check_output
+from swapae.images import Fitted, check_output
 from swapae.making_directions import add_direction, make_directions
+from swapae.recipes import Recipe
 
 Directory = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 
@@ -137,32 +140,36 @@ def apply_directions(
     mask: Annotated[Path | None, tyro.conf.arg(metavar="MASK")] = None,
     feather: int = 8,
 ) -> None:
-    """Picture of a photograph moved along directions, all at once.
+    """Picture of a photograph moved along directions, all at once. Or all of a folder.
 
     Args:
-        image: photograph.
-        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+        image: photograph; or a folder of them, or a pattern such as 'photos/*.jpg'.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
         gains: such as warm=1 tulips=-0.5 texture2=1: 0 changes nothing, 1 is a clear edit.
         directions: file that `swapae direction make` wrote; the model's own if not given.
         orthogonal: take from each direction what it has in common with those before it.
         mask: grey picture of any size, white where the picture is to be moved.
         feather: pixels to each side over which the mask's edge is softened.
     """
-    check_output(output)
     check_feather(feather)
     wanted = parse_gains(gains)
-    session = Session(common)
+    work = Work.on(image, output, common)
+    session = work.session
     known = session.directions(directions)
-    photograph = session.load(image)
-    own = session.codes(photograph.tensor)
-    moved = known.apply(own, wanted, orthogonal=orthogonal)
-    if mask is not None:
-        moved = masked(own, moved, soften(session.mask(mask, photograph), feather))
-    recipe = None
-    if mask is None:
-        digest = digest_of(known, wanted, orthogonal=orthogonal)
-        recipe = session.recipe([image], Directed(wanted, orthogonal, None, 0, digest))
-    session.save(session.decode(moved, photograph.size), output, recipe)
+    edit = Directed(wanted, orthogonal, None, 0, digest_of(known, wanted, orthogonal=orthogonal))
+
+    def compute(job: Job, photograph: Fitted) -> Image.Image:
+        own = session.codes(photograph.tensor)
+        moved = known.apply(own, wanted, orthogonal=orthogonal)
+        if mask is not None:
+            moved = masked(own, moved, soften(session.mask(mask, photograph), feather))
+        return session.decode(moved, photograph.size)
+
+    def recipe(job: Job) -> Recipe | None:
+        return session.recipe(job.inputs, edit) if mask is None else None
+
+    settings = {"image": image, "mask": mask, "feather": feather, "gains": gains, "directions": edit.digest}
+    work.run("direction apply", settings | {"orthogonal": orthogonal}, work.read, compute, recipe)
 
 
 def masked(own: Codes, moved: Codes, mask: Tensor) -> Codes:

@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from PIL import Image
 from tqdm import tqdm
 
-from swapae.cli.session import Session
+from swapae.cli.session import Options, Session, choose_device
 from swapae.errors import UserError, first_line
 from swapae.evaluating import Processes
 from swapae.evaluating.store import make_folder
-from swapae.images import atomic_path, list_images
-from swapae.recipes import ModelId
+from swapae.images import Fitted, atomic_path, check_output, list_images
+from swapae.recipes import ModelId, Recipe
 
 SETTINGS = "settings.json"
 READERS = 2  # threads; each keeps up with several GPUs' worth of small models
@@ -41,6 +42,69 @@ class Job:
 
     inputs: tuple[Path, ...]
     output: Path
+
+
+class Work:
+    """The jobs of a command that takes a picture or many, and the session that does them.
+
+    Args:
+        jobs: one, or those of a folder.
+        folder: of the results of many pictures; None if there is one job.
+        common: options of the session.
+    """
+
+    def __init__(self, jobs: Sequence[Job], folder: Path | None, common: Options) -> None:
+        self.jobs, self.folder = jobs, folder
+        self._processes = Processes() if folder is None else Processes.join(choose_device(common.device))
+        self.session = Session(common)
+
+    @classmethod
+    def on(cls, image: Path, output: Path, common: Options) -> Work:
+        """A job for a picture, or one for each of a folder or pattern.
+
+        Raises:
+            UserError: `output` is not what the results can be written to, or there are no pictures.
+        """
+        if is_many(image):
+            check_folder(output)
+            jobs = [Job((path,), result_path(output, name)) for name, path in pictures(image).items()]
+            return cls(jobs, output, common)
+        check_output(output)
+        return cls([Job((image,), output)], None, common)
+
+    def read(self, job: Job) -> Fitted:
+        """The picture that a job edits."""
+        return self.session.load(job.inputs[0])
+
+    def run(
+        self,
+        command: str,
+        settings: Mapping[str, Any],
+        read: Callable[[Job], Read],
+        compute: Callable[[Job, Read], Image.Image],
+        recipe: Callable[[Job], Recipe | None],
+    ) -> None:
+        """Do the jobs.
+
+        Args:
+            command, settings: as of `open_folder`.
+            read: what is needed for a job, such as `self.read`.
+            compute: what a job makes of that.
+            recipe: of a job's result.
+
+        Raises:
+            UserError: as of `open_folder` and `make_all`.
+        """
+
+        def write(job: Job, picture: Image.Image) -> None:
+            self.session.save(picture, job.output, recipe(job))
+
+        if self.folder is None:
+            (job,) = self.jobs
+            write(job, compute(job, read(job)))
+        else:
+            open_folder(self.folder, self.session, command, settings, self._processes)
+            make_all(self.jobs, read, compute, write, self._processes)
 
 
 def is_many(path: Path) -> bool:

@@ -10,10 +10,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from swapae.cli.checks import check_between
-from swapae.cli.many import Job, check_folder, is_many, make_all, open_folder, pictures, result_path
-from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Photographs, Session, choose_device, expand
+from swapae.cli.many import Job, Work
+from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Photographs, Session, expand
 from swapae.codes import Codes
-from swapae.evaluating import Processes
 from swapae.grids import swap_grid
 from swapae.images import Fitted, check_output, load_image
 
@@ -27,30 +26,13 @@ def reconstruct(image: Photograph, output: Output, common: Common = DEFAULTS) ->
         image: photograph; or a folder of them, or a pattern such as 'photos/*.jpg'.
         output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
     """
-    many = is_many(image)
-    if many:
-        check_folder(output)
-        jobs = [Job((path,), result_path(output, name)) for name, path in pictures(image).items()]
-    else:
-        check_output(output)
-        jobs = [Job((image,), output)]
-    processes = Processes.join(choose_device(common.device)) if many else Processes()
-    session = Session(common)
-
-    def read(job: Job) -> Fitted:
-        return session.load(job.inputs[0])
+    work = Work.on(image, output, common)
+    session = work.session
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
         return session.decode(session.codes(photograph.tensor), photograph.size)
 
-    def write(job: Job, picture: Image.Image) -> None:
-        session.save(picture, job.output, session.recipe(job.inputs))
-
-    if many:
-        open_folder(output, session, "reconstruct", {"image": image}, processes)
-        make_all(jobs, read, compute, write, processes)
-    else:
-        write(jobs[0], compute(jobs[0], read(jobs[0])))
+    work.run("reconstruct", {"image": image}, work.read, compute, lambda job: session.recipe(job.inputs))
 
 
 def encode(image: Photograph, output: Output, common: Common = DEFAULTS) -> None:

@@ -50,6 +50,8 @@ class Options:
         seed: of the noise that generates fine detail; the same seed gives the same picture.
         device: where to compute; auto takes a GPU if there is one.
         dtype: precision; the half ones are faster on GPUs, and less exact.
+        compile: have torch compile the networks first, which takes a minute and pays for many pictures of one size; for
+            half precision or a GPU.
         max_pixels: refuse pictures with more pixels than this, before decoding them, and larger results.
         tile: compute in tiles with sides of this many pixels, which gives the same result in less memory; auto where a
             whole picture would take more than 2 GiB, no for never.
@@ -60,6 +62,7 @@ class Options:
     seed: int = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    compile: bool = False
     max_pixels: int = MAX_PIXELS
     tile: Annotated[str, tyro.conf.arg(metavar="auto|N|no")] = "auto"
 
@@ -79,8 +82,8 @@ class Session:
     def __init__(self, options: Options, plain: bool = False) -> None:
         device = choose_device(options.device)
         dtype = getattr(torch, options.dtype)
-        model = SwapAE.from_pretrained(options.model or EMBEDDED, device=device)
-        self.model = (model if plain else optimize_for_inference(model)).to(dtype)
+        model = SwapAE.from_pretrained(options.model or EMBEDDED, device=device, dtype=dtype)
+        self.model = model if plain else optimize_for_inference(model, compile=options.compile)
         self.options = options
         self.size = parse_size(options.size, self.model.config.image_size)
         check_tile(options.tile)

@@ -16,16 +16,16 @@ from tqdm import tqdm
 
 from swapae.cli.checks import check_alpha, check_strength
 from swapae.cli.finish import PLAIN, Finishing
-from swapae.cli.many import Job, check_folder, is_many, make_all, open_folder, pictures, result_path
-from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Session, Structure, choose_device, sample
+from swapae.cli.many import Job, Work, check_folder, is_many, pictures, result_path
+from swapae.cli.session import DEFAULTS, Common, Output, Photograph, Session, Structure, sample
 from swapae.codes import Codes
 from swapae.editing import interpolate, interpolate_spherical, mix_textures, translate
 from swapae.edits import Edit, Layers, Mix, Translate
 from swapae.edits import Texture as TextureEdit
 from swapae.errors import UserError
-from swapae.evaluating import Processes
 from swapae.images import Fitted, check_output
 from swapae.pairs import Pairs, file_digest
+from swapae.recipes import Recipe
 
 Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
 Strength = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
@@ -99,15 +99,13 @@ def swap(
     strengths = Strengths(alpha, spherical, {"coarse": coarse, "middle": middle, "fine": fine})
     strengths.check()
     finish.check()
-    many = pairs is not None or is_many(structure) or is_many(texture)
-    if many:
+    if pairs is not None or is_many(structure) or is_many(texture):
         check_folder(output)
-        jobs = swap_jobs(structure, texture, output, pairs, every)
+        work = Work(swap_jobs(structure, texture, output, pairs, every), output, common)
     else:
         check_output(output)
-        jobs = [Job((structure, texture), output)]
-    processes = Processes.join(choose_device(common.device)) if many else Processes()
-    session = Session(common)
+        work = Work([Job((structure, texture), output)], None, common)
+    session = work.session
     textures: dict[Path, Tensor] = {}
 
     def read(job: Job) -> tuple[Fitted, Fitted | None]:
@@ -123,17 +121,13 @@ def swap(
         result = strengths.generate(session, session.codes(photograph.tensor), textures[path])
         return finish.picture(session, photograph, result)
 
-    def write(job: Job, picture: Image.Image) -> None:
+    def recipe(job: Job) -> Recipe | None:
         edit = strengths.edit if finish.plain else None
-        session.save(picture, job.output, session.recipe(job.inputs, edit) if edit else None)
+        return session.recipe(job.inputs, edit) if edit else None
 
-    if many:
-        files = {"structure": structure, "texture": texture, "pairs": pairs and file_digest(pairs)}
-        settings = {**files, "alpha": alpha, "spherical": spherical, **strengths.groups, **asdict(finish)}
-        open_folder(output, session, "swap", settings, processes)
-        make_all(jobs, read, compute, write, processes)
-    else:
-        write(jobs[0], compute(jobs[0], read(jobs[0])))
+    files = {"structure": structure, "texture": texture, "pairs": pairs and file_digest(pairs)}
+    settings = {**files, "alpha": alpha, "spherical": spherical, **strengths.groups, **asdict(finish)}
+    work.run("swap", settings, read, compute, recipe)
 
 
 def swap_jobs(structure: Path, texture: Path, output: Path, pairs: Path | None, every: bool) -> list[Job]:
@@ -180,16 +174,16 @@ def mix(
     finish: Finishing = PLAIN,
     weights: Annotated[tuple[float, ...], tyro.conf.arg(metavar="NUMBER ...")] = (),
 ) -> None:
-    """Picture of a photograph in the weighted mean of several photographs' textures.
+    """Picture of a photograph in the weighted mean of several photographs' textures. Or all of a folder.
 
     Args:
-        structure: photograph that gives shapes and layout; the result has its aspect.
+        structure: photograph that gives shapes and layout; the result has its aspect. Or a folder of them, or a pattern
+            such as 'photos/*.jpg'.
         textures: photographs that give colours and materials; the structure photograph may be one of them.
-        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
         weights: one number per texture, of which only the proportions count; a negative one moves away from its
             texture. All alike if not given.
     """
-    check_output(output)
     finish.check()
     weights = weights or (1.0,) * len(textures)
     if not textures or len(weights) != len(textures):
@@ -197,15 +191,21 @@ def mix(
     check_strength("weights", *weights)
     if sum(weights) <= 0:
         raise UserError(f"--weights must have a sum over 0, got {sum(weights):g}")
-    session = Session(common)
-    photograph = session.load(structure)
-    own = session.codes(photograph.tensor)
+    work = Work.on(structure, output, common)
+    session = work.session
     mixed = mix_textures([session.texture(path) for path in textures], weights)
     # The first texture as it is, then the others: the same numbers in the same order.
-    rest = Mix(weights[0], tuple(range(2, len(textures) + 1)), weights[1:])
-    recipe = session.recipe([structure, *textures], TextureEdit(1, 1.0, "linear"), rest) if finish.plain else None
-    result = session.generate(Codes(own.structure, mixed))
-    session.save(finish.picture(session, photograph, result), output, recipe)
+    edits = TextureEdit(1, 1.0, "linear"), Mix(weights[0], tuple(range(2, len(textures) + 1)), weights[1:])
+
+    def compute(job: Job, photograph: Fitted) -> Image.Image:
+        own = session.codes(photograph.tensor)
+        return finish.picture(session, photograph, session.generate(Codes(own.structure, mixed)))
+
+    def recipe(job: Job) -> Recipe | None:
+        return session.recipe([*job.inputs, *textures], *edits) if finish.plain else None
+
+    settings = {"structure": structure, "textures": textures, "weights": weights, **asdict(finish)}
+    work.run("mix", settings, work.read, compute, recipe)
 
 
 def translate_domain(
@@ -218,31 +218,37 @@ def translate_domain(
     gain: float = 1.0,
     most: int = MOST_PER_DOMAIN,
 ) -> None:
-    """Picture of a photograph moved from one domain to another, such as from summer to winter.
+    """Picture of a photograph moved from one domain to another, such as from summer to winter. Or all of a folder.
 
     Its texture is moved by the difference of the two domains' mean textures.
 
     Args:
-        image: photograph.
+        image: photograph; or a folder of them, or a pattern such as 'photos/*.jpg'.
         source: folder of photographs of the domain it is from.
         target: folder of photographs of the domain it shall look of.
-        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
         gain: how far; 0 leaves it where it is.
         most: take no more photographs of a domain than this, spread over its folder.
     """
-    check_output(output)
     finish.check()
     check_strength("gain", gain)
     folders = [sample(folder, most) for folder in (source, target)]
-    session = Session(common)
-    photograph = session.load(image)
-    own = session.codes(photograph.tensor)
+    work = Work.on(image, output, common)
+    session = work.session
     domains = [encode_textures(session, paths) for paths in folders]
-    moved = Codes(own.structure, translate(own.texture, *domains, gain=gain))
     first = 1 + len(folders[0])
-    numbers = tuple(range(1, first)), tuple(range(first, first + len(folders[1])))
-    recipe = session.recipe([image, *folders[0], *folders[1]], Translate(*numbers, gain)) if finish.plain else None
-    session.save(finish.picture(session, photograph, session.generate(moved)), output, recipe)
+    edit = Translate(tuple(range(1, first)), tuple(range(first, first + len(folders[1]))), gain)
+
+    def compute(job: Job, photograph: Fitted) -> Image.Image:
+        own = session.codes(photograph.tensor)
+        moved = Codes(own.structure, translate(own.texture, *domains, gain=gain))
+        return finish.picture(session, photograph, session.generate(moved))
+
+    def recipe(job: Job) -> Recipe | None:
+        return session.recipe([*job.inputs, *folders[0], *folders[1]], edit) if finish.plain else None
+
+    settings = {"image": image, "from": source, "to": target, "gain": gain, "most": most, **asdict(finish)}
+    work.run("translate", settings, work.read, compute, recipe)
 
 
 def encode_textures(session: Session, paths: list[Path]) -> Tensor:
