@@ -1,6 +1,6 @@
 # make demo   opens the page on the embedded model at http://127.0.0.1:7860 (PORT=8000 changes it)
 # make test   runs every test
-# make bench  prints the speed table
+# make bench  prints the speed tables, of training too if there is a GPU, and keeps them in benchmarks/results
 # Both set-ups share .venv; everything is idempotent and quick the second time.
 
 PYTHON ?= python3
@@ -40,4 +40,6 @@ lint: install
 	$(BIN)/ruff format --check .
 
 bench: install
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/speed.py --json benchmarks/results/speed.json
+	! $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || $(BIN)/python benchmarks/train.py \
+		--preset church256 --batch-size 16 --precision bf16 --json benchmarks/results/train.json

@@ -2,10 +2,11 @@
 
     python benchmarks/speed.py --json benchmarks/results/speed.json
 
-Of the plain form, which is trained, and the form for inference (`swapae.inference`). The floor of a call is the time of
-its convolutions and matrix products alone: the same shapes, done as plain channels-last operators in the same process,
-alternated with the call. Medians; weights are random. Memory is what a call takes at its peak above what the process
-held before, in a process of its own.
+Three tables: of the plain form, which is trained, and the form for inference (`swapae.inference`); of bfloat16, where
+the CPU computes with it; and of large pictures, which are computed in tiles. The floor of a call is the time of its
+convolutions and matrix products alone: the same shapes, done as plain channels-last operators of float32 in the same
+process, alternated with the call. Medians; weights are random. Memory is what a call takes at its peak above what the
+process held before it had its pictures, in a process of its own.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import itertools
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +31,12 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from swapae import PRESETS, Codes, SwapAE
+from swapae import PRESETS, Codes, SwapAE, tiling
 from swapae.inference import optimize_for_inference
 
 PRESET = "church256"
 FORMS = ("plain", "inference")
+CALLS = ("encode", "decode", "swap")
 # What a floor is made of, and how many tensors each begins with.
 OPERATORS = {
     torch.ops.aten.convolution.default: 2,
@@ -80,65 +85,76 @@ def plain_tensor_like(tensor: Tensor) -> Tensor:
 def alternate(calls: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
     """Median milliseconds of each call, alternated so that a noisy moment hits all."""
     times: dict[str, list[float]] = {name: [] for name in calls}
-    for run in range(runs + 2):
+    idle = min(2, runs)
+    for run in range(idle + runs):
         for name, call in calls.items():
             start = time.perf_counter()
             call()
-            if run >= 2:
+            if run >= idle:
                 times[name].append((time.perf_counter() - start) * 1e3)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
 def calls_of(model: SwapAE, size: int, batch: int) -> dict[str, Callable[[], Any]]:
-    """Encode, decode and swap of random images."""
-    images = torch.rand(batch, 3, size, size) * 2 - 1
+    """Encode, decode and swap of random images, in tiles where the command line would."""
+    dtype = model.encoder.to_texture.weight.dtype
+    images = (torch.rand(batch, 3, size, size) * 2 - 1).to(dtype)
     side = size // model.config.stride
     codes = Codes(
-        torch.randn(batch, model.config.structure_channels, side, side),
-        torch.randn(batch, model.config.texture_channels),
+        torch.randn(batch, model.config.structure_channels, side, side).to(dtype),
+        torch.randn(batch, model.config.texture_channels).to(dtype),
     )
-    return {
-        "encode": lambda: model.encode(images),
-        "decode": lambda: model.decode(codes),
-        "swap": lambda: model.swap(images, images),
-    }
+    tile = tiling.suggested_tile(model.config, size, size)
+    if tile is None or batch > 1:
+        encode, decode = model.encode, model.decode
+    else:
+        encode, decode = partial(tiling.encode, model, tile=tile), partial(tiling.decode, model, tile=tile)
+
+    def swap() -> Tensor:
+        return decode(Codes(encode(images).structure, encode(images).texture))
+
+    return {"encode": lambda: encode(images), "decode": lambda: decode(codes), "swap": swap}
 
 
 def time_forms(forms: dict[str, SwapAE], size: int, batch: int, runs: int) -> dict[str, dict[str, float]]:
-    """Milliseconds of encode, decode and swap in each form, beside their floor."""
+    """Milliseconds of encode, decode and swap in each form, beside the floor of the first one."""
     calls = {name: calls_of(model, size, batch) for name, model in forms.items()}
     rows = {}
-    for what in ("encode", "decode", "swap"):
+    for what in CALLS:
         with OperatorRecorder() as recorder:
-            calls["plain"][what]()
+            next(iter(calls.values()))[what]()
         among = {name: of[what] for name, of in calls.items()} | {"floor": recorder.replay}
         # Larger ones are slower in proportion, and less of their time is chance.
-        rows[what] = alternate(among, max(2, round(runs * 256**2 / (size**2 * batch))))
+        rows[what] = alternate(among, max(1, round(runs * 256**2 / (size**2 * batch))))
     return rows
 
 
-def memory_of(form: str, what: str, size: int, batch: int) -> float:
-    """MiB that a call takes at its peak above what the process holds, measured in a fresh process."""
-    words = [sys.executable, __file__, "--memory-of", form, what, str(size), str(batch)]
-    return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+def measure_alone(form: str, what: str, size: int, batch: int) -> tuple[float, float]:
+    """Seconds of one call, and MiB that it takes at its peak above what the process held, in a fresh process."""
+    words = [sys.executable, __file__, "--alone", form, what, str(size), str(batch)]
+    seconds, mebibytes = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    return float(seconds), float(mebibytes)
 
 
-def print_memory_of(form: str, what: str, size: int, batch: int) -> None:
-    """Child of `memory_of`: the kernel's high-water mark, reset just before the call (Linux)."""
+def print_alone(form: str, what: str, size: int, batch: int) -> None:
+    """Child of `measure_alone`: the kernel's high-water mark, reset just before the call (Linux)."""
     model = make(form)
     calls_of(model, 128, 1)["swap"]()  # libraries set themselves up
-    call = calls_of(model, size, batch)[what]
     reset_peak_of_process()
     before = status_of_process("VmRSS")
+    call = calls_of(model, size, batch)[what]
+    start = time.perf_counter()
     call()
-    print(status_of_process("VmHWM") - before)
+    print(time.perf_counter() - start, status_of_process("VmHWM") - before)
 
 
 def make(form: str) -> SwapAE:
-    """A random model, plain or for inference."""
+    """A random model, plain or for inference, in float32 or bfloat16."""
     torch.manual_seed(0)
     model = SwapAE(PRESETS[PRESET].model).eval()
-    return model if form == "plain" else optimize_for_inference(model)
+    if form.startswith("bfloat16"):
+        model = model.to(torch.bfloat16).to(memory_format=torch.channels_last)
+    return model if form in ("plain", "bfloat16") else optimize_for_inference(model, compile=True)
 
 
 def status_of_process(field: str) -> float:
@@ -163,42 +179,87 @@ def time_import(runs: int = 7) -> dict[str, float]:
     return {**medians, "ratio": medians["swapae"] / medians["torch"]}
 
 
-def main() -> None:
-    """Print the table, and JSON with --json FILE."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024], help="sides in pixels")
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
-    parser.add_argument(
-        "--runs", type=int, default=9, help="timed runs of each call at 256 pixels, fewer of larger ones"
-    )
-    parser.add_argument("--json", help="file to write the figures to as well")
-    parser.add_argument("--memory-of", nargs=4, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    torch.set_grad_enabled(False)
-    if arguments.memory_of:
-        form, what, size, batch = arguments.memory_of
-        return print_memory_of(form, what, int(size), int(batch))
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
-    capability = torch.backends.cpu.get_cpu_capability()
-    print(f"{PRESET}, float32, torch {torch.__version__} ({capability}), {machine}\n")
+def print_forms(sizes: Sequence[int], batches: Sequence[int], runs: int) -> list[dict[str, Any]]:
+    """Table of the plain form and the one for inference; its rows."""
     print("| call | px | batch | plain, ms | inference, ms | floor, ms | plain / floor | inference / floor ", end="")
     print("| plain, MiB | inference, MiB |\n" + "|---" * 10 + "|")
     forms = {form: make(form) for form in FORMS}
     rows = []
-    for size, batch in itertools.product(arguments.sizes, arguments.batches):
-        for what, times in time_forms(forms, size, batch, arguments.runs).items():
-            memory = {form: memory_of(form, what, size, batch) for form in FORMS}
+    for size, batch in itertools.product(sizes, batches):
+        for what, times in time_forms(forms, size, batch, runs).items():
+            memory = {form: measure_alone(form, what, size, batch)[1] for form in FORMS}
             rows.append({"call": what, "size": size, "batch": batch, "ms": times, "mib": memory})
             cells = [what, size, batch, *(f"{times[name]:.0f}" for name in (*FORMS, "floor"))]
-            cells += [f"{times[form] / times['floor']:.2f}" for form in FORMS] + [
-                f"{memory[form]:.0f}" for form in FORMS
-            ]
+            cells += [f"{times[form] / times['floor']:.2f}" for form in FORMS]
+            cells += [f"{memory[form]:.0f}" for form in FORMS]
             print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-    row = time_import()
+    return rows
+
+
+def print_half(runs: int) -> list[dict[str, Any]]:
+    """Table of bfloat16 at 256 pixels, as it is and compiled; its rows, none where the CPU does not compute with it."""
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        print("\nNo bfloat16: this CPU does not compute with it.")
+        return []
+    forms = ["plain", "inference", "bfloat16", *(["bfloat16, compiled"] if shutil.which("g++") else [])]
+    print("\n| 256 px, batch 1 | " + " | ".join(f"{form}, ms | / floor" for form in forms) + " | floor, ms |")
+    print("|---" * (2 * len(forms) + 2) + "|")
+    rows = []
+    for what, times in time_forms({form: make(form) for form in forms}, 256, 1, runs).items():
+        rows.append({"call": what, "ms": times})
+        cells = [f"{times[form]:.0f} | {times[form] / times['floor']:.2f}" for form in forms]
+        print(f"| {what} | " + " | ".join(cells) + f" | {times['floor']:.0f} |", flush=True)
+    return rows
+
+
+def print_large(sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """Table of one swap of each size in the form for inference, in a process of its own; its rows."""
+    print("\n| swap, px | s | s per megapixel | MiB |\n|---|---|---|---|")
+    rows = []
+    for size in sizes:
+        seconds, memory = measure_alone("inference", "swap", size, 1)
+        rows.append({"size": size, "s": seconds, "mib": memory})
+        print(f"| {size} | {seconds:.1f} | {seconds / size**2 * 1e6:.2f} | {memory:.0f} |", flush=True)
+    return rows
+
+
+def main() -> None:
+    """Print the tables, and JSON with --json FILE."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024], help="sides in pixels")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--large", type=int, nargs="*", default=[512, 1024, 2048, 4096], help="sides of large pictures")
+    parser.add_argument(
+        "--runs", type=int, default=9, help="timed runs of each call at 256 pixels, fewer of larger ones"
+    )
+    parser.add_argument("--json", help="file to write the figures to as well")
+    parser.add_argument("--alone", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.set_grad_enabled(False)
+    if arguments.alone:
+        form, what, size, batch = arguments.alone
+        return print_alone(form, what, int(size), int(batch))
+    record: dict[str, Any] = {
+        "machine": f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
+        "versions": {name: version(name) for name in ("torch", "ncnn", "numpy")}
+        | {"python": platform.python_version()},
+        "capability": torch.backends.cpu.get_cpu_capability(),
+    }
+    print(f"{PRESET}: {json.dumps(record)}\n")
+    record["rows"] = print_forms(arguments.sizes, arguments.batches, arguments.runs)
+    record["half"] = print_half(arguments.runs)
+    record["large"] = print_large(arguments.large)
+    record["import"] = row = time_import()
     print(f"\nimport torch {row['torch']:.0f} ms, import swapae {row['swapae']:.0f} ms, ratio {row['ratio']:.2f}")
     if arguments.json:
-        record = {"machine": machine, "torch": torch.__version__, "capability": capability, "rows": rows, "import": row}
         Path(arguments.json).write_text(json.dumps(record, indent=1) + "\n")
+
+
+def processor() -> str:
+    """The CPU's name, family and model, as the kernel knows them (Linux)."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
+    values = {name.strip(): value.strip() for name, value in fields.items()}
+    return f"{values.get('model name')} (family {values.get('cpu family')}, model {values.get('model')})"
 
 
 if __name__ == "__main__":
