@@ -85,7 +85,7 @@ def plain_tensor_like(tensor: Tensor) -> Tensor:
 def alternate(calls: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
     """Median milliseconds of each call, alternated so that a noisy moment hits all."""
     times: dict[str, list[float]] = {name: [] for name in calls}
-    idle = min(2, runs)
+    idle = min(2, runs // 4)
     for run in range(idle + runs):
         for name, call in calls.items():
             start = time.perf_counter()
@@ -125,7 +125,7 @@ def time_forms(forms: dict[str, SwapAE], size: int, batch: int, runs: int) -> di
             next(iter(calls.values()))[what]()
         among = {name: of[what] for name, of in calls.items()} | {"floor": recorder.replay}
         # Larger ones are slower in proportion, and less of their time is chance.
-        rows[what] = alternate(among, max(1, round(runs * 256**2 / (size**2 * batch))))
+        rows[what] = alternate(among, max(2, round(runs * 256**2 / (size**2 * batch))))
     return rows
 
 

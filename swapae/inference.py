@@ -6,7 +6,7 @@ beforehand, and an engine (`engine.py`) runs the rest.
 - Equalisation, demodulation, the activations' gain and the residual blocks' sqrt(1/2) are in the weights.
 - Biases go into the convolution before them, or into the blur: no pass over the map of their own.
 - All textures' modulations are one matrix product.
-- Blocks with large maps are computed band by band of their rows, which bounds memory.
+- Blocks with large maps are computed tile by tile, which bounds memory.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ from swapae.layers import (
     unit_length,
 )
 from swapae.model import SwapAE
+from swapae.tiling import tiles
 
 HALF = math.sqrt(0.5)
-# Steps (a row of the smaller of a block's input and output) beyond its own that a band's result depends on.
+# Steps (a pixel of the smaller of a block's input and output) beyond its own that a tile's result depends on.
 REACH = 2
 # Of a block's largest map, what is computed at a time: several times this is alive. Half is slower, and so is twice.
-BAND_VALUES = 1536 * 1024
+TILE_VALUES = 1536 * 1024
 
 
 def optimize_for_inference(model: SwapAE, *, compile: bool = False) -> SwapAE:
@@ -103,7 +104,7 @@ class EngineEncoder(nn.Module):
 
 
 class EngineLayers(nn.Module):
-    """Layers of an encoder, one after another; in bands if it is a block that halves the sides."""
+    """Layers of an encoder, one after another; in tiles if it is a block that halves the sides."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
@@ -113,14 +114,14 @@ class EngineLayers(nn.Module):
             x = (add_down_block if isinstance(layer, DownBlock) else add_conv)(graph, x, layer)
         self.network = graph.build(x)
         last = layers[-1]
-        # Of a block that halves the sides, which is computed in bands.
+        # Of a block that halves the sides, which is computed in tiles.
         self.channels = last.conv1.weight.shape[0] if isinstance(last, DownBlock) else None
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, O, h, w]."""
         if self.channels is None:
             return torch.stack([self.network({"x": one}) for one in x])
-        return in_bands(self.network, {"x": (x, 2)}, 1, self.channels)
+        return in_tiles(self.network, {"x": (x, 2)}, 1, self.channels)
 
 
 class EngineBlock(nn.Module):
@@ -152,32 +153,40 @@ class EngineBlock(nn.Module):
             inputs[f"style{i}"] = (style, 1 if i == 1 else scale)
         for i, weight in enumerate(self.noise_weights):
             inputs[f"noise{i + 1}"] = (x.new_zeros(1, 1, 1, 1) if noises is None else weight * noises[i], scale)
-        return in_bands(self.network, inputs, scale, self.channels)
+        return in_tiles(self.network, inputs, scale, self.channels)
 
 
-def in_bands(network: Network, inputs: Mapping[str, tuple[Tensor, int]], rows: int, channels: int) -> Tensor:
-    """What a block makes of a batch, computed picture by picture and, for bounded memory, band by band.
+def in_tiles(network: Network, inputs: Mapping[str, tuple[Tensor, int]], scale: int, channels: int) -> Tensor:
+    """What a block makes of a batch, computed picture by picture and, for bounded memory, tile by tile.
 
     Args:
         network: of the block.
-        inputs: by name, a batch [B or 1, C, H, W] or one of height and width 1, and how many of its rows make a step.
-        rows: of the output that a step makes.
+        inputs: by name, a batch [B or 1, C, H, W] or one of height and width 1, and the pixels of a step's side in it.
+        scale: pixels of a step's side in the output.
         channels: of the block's largest map.
     """
-    x, own_rows = inputs["x"]
-    batch, steps, finest = len(x), x.shape[2] // own_rows, max(own_rows, rows)
-    band = max(1, BAND_VALUES // (channels * finest * (x.shape[3] * finest // own_rows)))
+    x, own_scale = inputs["x"]
+    height, width = (length // own_scale for length in x.shape[2:])
+    side = max(1, int((TILE_VALUES / channels) ** 0.5) // max(own_scale, scale))
+    # Of one size rather than some whole and a rest.
+    side = max(-(-length // -(-length // side)) for length in (height, width))
     whole = None
-    for picture, start in itertools.product(range(batch), range(0, steps, band)):
-        stop, first, last = min(start + band, steps), max(0, start - REACH), start + band + REACH
+    for picture, (rows, columns) in itertools.product(range(len(x)), tiles(height, width, side, REACH)):
         cut = {}
         for name, (value, of_step) in inputs.items():
             one = value[min(picture, len(value) - 1)]
-            cut[name] = one if one.shape[1:] == (1, 1) else one[:, of_step * first : of_step * last]
+            if one.shape[1:] != (1, 1):
+                part = slice(of_step * rows.first, of_step * rows.last)
+                one = one[:, part, of_step * columns.first : of_step * columns.last]
+            cut[name] = one
         made = network(cut)
         if whole is None:
-            whole = made.new_empty(batch, len(made), rows * steps, made.shape[2])
-        whole[picture, :, rows * start : rows * stop] = made[:, rows * (start - first) : rows * (stop - first)]
+            whole = made.new_empty(len(x), len(made), scale * height, scale * width)
+        top, left = (scale * (span.start - span.first) for span in (rows, columns))
+        bottom, right = (scale * (span.stop - span.first) for span in (rows, columns))
+        whole[picture, :, scale * rows.start : scale * rows.stop, scale * columns.start : scale * columns.stop] = made[
+            :, top:bottom, left:right
+        ]
     assert whole is not None, "a batch without pictures"
     return whole
 

@@ -31,6 +31,7 @@ REQUIREMENTS = (
     "tyro>=1.0",
     "tqdm>=4.66",
     "av>=12",
+    "ncnn>=1.0.20250503",
 )
 
 

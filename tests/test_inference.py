@@ -53,16 +53,16 @@ def test_it_changes_neither_its_inputs_nor_the_model(model, fast):
     assert not any(parameter.requires_grad for parameter in fast.parameters())
 
 
-@pytest.mark.parametrize("values", [1, 10_000, 100_000])
-def test_bands_make_no_seam(model, fast, values, monkeypatch):
+@pytest.mark.parametrize("values", [1, 300, 2000])
+def test_tiles_make_no_seam(model, fast, values, monkeypatch):
     images = torch.rand(2, 3, 192, 128, generator=torch.Generator().manual_seed(3)) * 2 - 1
     codes = model.encode(images)
     grid = codes.structure.shape[2:]
     mapped = Codes(codes.structure, torch.randn(2, model.config.texture_channels, *grid))
     whole = [*fast.encode(images), fast.decode(codes), fast.decode(mapped)]
-    monkeypatch.setattr(inference, "BAND_VALUES", values)
-    banded = [*fast.encode(images), fast.decode(codes), fast.decode(mapped)]
-    assert all(relative(one, other) < 3e-6 for one, other in zip(banded, whole, strict=True))
+    monkeypatch.setattr(inference, "TILE_VALUES", values)
+    tiled = [*fast.encode(images), fast.decode(codes), fast.decode(mapped)]
+    assert all(relative(one, other) < 1e-5 for one, other in zip(tiled, whole, strict=True))
 
 
 def test_threads_do_not_disturb_each_other(fast):
