@@ -32,6 +32,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from swapae import PRESETS, Codes, SwapAE, tiling
+from swapae.engine import POOL
 from swapae.inference import optimize_for_inference
 
 PRESET = "church256"
@@ -140,6 +141,7 @@ def print_alone(form: str, what: str, size: int, batch: int) -> None:
     """Child of `measure_alone`: the kernel's high-water mark, reset just before the call (Linux)."""
     model = make(form)
     calls_of(model, 128, 1)["swap"]()  # libraries set themselves up
+    POOL.clear()  # what that left counts as well
     reset_peak_of_process()
     before = status_of_process("VmRSS")
     call = calls_of(model, size, batch)[what]

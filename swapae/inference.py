@@ -40,7 +40,8 @@ from swapae.tiling import tiles
 HALF = math.sqrt(0.5)
 # Steps (a pixel of the smaller of a block's input and output) beyond its own that a tile's result depends on.
 REACH = 2
-# Of a block's largest map, what is computed at a time: several times this is alive. Half is slower, and so is twice.
+# Of a block's largest map, what is computed at a time. A third more is a little faster, and takes half as much memory
+# again; twice as much is no faster.
 TILE_VALUES = 1536 * 1024
 
 
