@@ -38,6 +38,7 @@ from swapae.inference import optimize_for_inference
 PRESET = "church256"
 FORMS = ("plain", "inference")
 CALLS = ("encode", "decode", "swap")
+LARGE_BYTES = 2**28
 # What a floor is made of, and how many tensors each begins with.
 OPERATORS = {
     torch.ops.aten.convolution.default: 2,
@@ -52,12 +53,13 @@ class OperatorRecorder(TorchDispatchMode):
     """Collects full (not depthwise) convolutions and matrix products, forward and backward, to repeat them.
 
     Backward ones are repeated with the gradients that were asked of them. The tensors are other ones of the same
-    shapes and dtypes, channels last.
+    shapes and dtypes, channels last; large ones of one shape are one, for all together would not fit into memory.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[Callable[[], Any]] = []
+        self._large: dict[Any, Tensor] = {}
 
     def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Record a convolution or product, then run it."""
@@ -66,10 +68,18 @@ class OperatorRecorder(TorchDispatchMode):
         convolution = function in (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
         groups = args[8 if count == 2 else 9] if convolution else 1
         if count and groups == 1:
-            tensors = [plain_tensor_like(arg) for arg in args[:count]]
+            tensors = [self._like(arg) for arg in args[:count]]
             rest = args[count:]
             self.calls.append(lambda: function(*tensors, *rest, **kwargs))
         return function(*args, **kwargs)
+
+    def _like(self, tensor: Tensor) -> Tensor:
+        if tensor.nbytes < LARGE_BYTES:
+            return plain_tensor_like(tensor)
+        key = tensor.shape, tensor.dtype
+        if key not in self._large:
+            self._large[key] = plain_tensor_like(tensor)
+        return self._large[key]
 
     def replay(self) -> None:
         """Run all of them, in order."""
