@@ -12,6 +12,7 @@ process held before it had its pictures, in a process of its own.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import itertools
 import json
 import os
@@ -148,10 +149,11 @@ def measure_alone(form: str, what: str, size: int, batch: int) -> tuple[float, f
 
 
 def print_alone(form: str, what: str, size: int, batch: int) -> None:
-    """Child of `measure_alone`: the kernel's high-water mark, reset just before the call (Linux)."""
+    """Child of `measure_alone`: the kernel's high-water mark, reset just before the call (Linux, glibc)."""
     model = make(form)
     calls_of(model, 128, 1)["swap"]()  # libraries set themselves up
-    POOL.clear()  # what that left counts as well
+    POOL.clear()  # what that left, and what is free but not given back, counts as well
+    ctypes.CDLL(None).malloc_trim(0)
     reset_peak_of_process()
     before = status_of_process("VmRSS")
     call = calls_of(model, size, batch)[what]
