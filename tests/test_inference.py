@@ -53,9 +53,9 @@ def test_it_changes_neither_its_inputs_nor_the_model(model, fast):
     assert not any(parameter.requires_grad for parameter in fast.parameters())
 
 
-@pytest.mark.parametrize("values", [1, 300, 2000])
+@pytest.mark.parametrize("values", [500, 3000])
 def test_tiles_make_no_seam(model, fast, values, monkeypatch):
-    images = torch.rand(2, 3, 192, 128, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    images = torch.rand(2, 3, 112, 128, generator=torch.Generator().manual_seed(3)) * 2 - 1
     codes = model.encode(images)
     grid = codes.structure.shape[2:]
     mapped = Codes(codes.structure, torch.randn(2, model.config.texture_channels, *grid))
