@@ -177,17 +177,12 @@ def in_tiles(network: Network, inputs: Mapping[str, tuple[Tensor, int]], scale: 
         for name, (value, of_step) in inputs.items():
             one = value[min(picture, len(value) - 1)]
             if one.shape[1:] != (1, 1):
-                part = slice(of_step * rows.first, of_step * rows.last)
-                one = one[:, part, of_step * columns.first : of_step * columns.last]
+                one = one[:, rows.seen(of_step), columns.seen(of_step)]
             cut[name] = one
         made = network(cut)
         if whole is None:
             whole = made.new_empty(len(x), len(made), scale * height, scale * width)
-        top, left = (scale * (span.start - span.first) for span in (rows, columns))
-        bottom, right = (scale * (span.stop - span.first) for span in (rows, columns))
-        whole[picture, :, scale * rows.start : scale * rows.stop, scale * columns.start : scale * columns.stop] = made[
-            :, top:bottom, left:right
-        ]
+        whole[picture, :, rows.own(scale), columns.own(scale)] = made[:, rows.kept(scale), columns.kept(scale)]
     assert whole is not None, "a batch without pictures"
     return whole
 

@@ -44,6 +44,18 @@ class Span(NamedTuple):
     first: int
     last: int
 
+    def own(self, scale: int = 1) -> slice:
+        """What the tile gives, at so many pixels a cell."""
+        return slice(scale * self.start, scale * self.stop)
+
+    def seen(self, scale: int = 1) -> slice:
+        """What it is computed from."""
+        return slice(scale * self.first, scale * self.last)
+
+    def kept(self, scale: int = 1) -> slice:
+        """Of what is computed, what the tile gives."""
+        return slice(scale * (self.start - self.first), scale * (self.stop - self.first))
+
 
 class Tile(NamedTuple):
     """A tile's rows and columns, in cells of the structure grid."""
@@ -84,12 +96,11 @@ def encode(model: SwapAE, images: Tensor, tile: int, track: Track = iter) -> Cod
     total: Tensor | float = 0.0
     count = 0
     for rows, columns in track(tiles(height, width, tile_cells(tile, stride), ENCODER_HALO, beyond=TEXTURE_REACH)):
-        part = images[..., rows.first * stride : rows.last * stride, columns.first * stride : columns.last * stride]
+        part = images[..., rows.seen(stride), columns.seen(stride)]
         features = encoder.trunk(encoder.from_rgb(part.contiguous(memory_format=torch.channels_last)))
-        features = features[..., rows.start - rows.first :, columns.start - columns.first :]
-        own = features[..., : rows.stop - rows.start, : columns.stop - columns.start]
-        structure[..., rows.start : rows.stop, columns.start : columns.stop] = encoder.to_structure(own)
-        seen = features[..., : rows.stop - rows.start + TEXTURE_REACH, : columns.stop - columns.start + TEXTURE_REACH]
+        structure[..., rows.own(), columns.own()] = encoder.to_structure(features[..., rows.kept(), columns.kept()])
+        down, right = (slice(span.kept().start, span.kept().stop + TEXTURE_REACH) for span in (rows, columns))
+        seen = features[..., down, right]
         if min(seen.shape[2:]) >= MINIMUM_CELLS:
             pooled = encoder.texture_convs(seen)
             total = total + pooled.sum((2, 3), dtype=torch.float64)
@@ -133,19 +144,14 @@ def decode(
 
         def cut(x: Tensor, rows: Span = rows, columns: Span = columns) -> Tensor:
             scale = x.shape[2] // grid[0]
-            part = x[..., scale * rows.first : scale * rows.last, scale * columns.first : scale * columns.last]
-            return part.clone(memory_format=torch.channels_last)
+            return x[..., rows.seen(scale), columns.seen(scale)].clone(memory_format=torch.channels_last)
 
         made = generator.tail(
             cut(head),
             [one if one.shape[2:] == (1, 1) else cut(one) for one in textures],
             None if noises is None else [*noises[: 2 * HEAD_BLOCKS], *map(cut, noises[2 * HEAD_BLOCKS :])],
         )
-        top, left = (stride * (span.start - span.first) for span in (rows, columns))
-        bottom, right = (stride * (span.stop - span.first) for span in (rows, columns))
-        images[..., stride * rows.start : stride * rows.stop, stride * columns.start : stride * columns.stop] = made[
-            ..., top:bottom, left:right
-        ]
+        images[..., rows.own(stride), columns.own(stride)] = made[..., rows.kept(stride), columns.kept(stride)]
     return images
 
 

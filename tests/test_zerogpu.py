@@ -89,8 +89,7 @@ def pictures(studio):
     restyle_video(studio, "in.mp4", data[1], Path("out.mp4"), 0.5)
     return [recipe, made, film.hex(), Path("out.mp4").read_bytes().hex()]
 
-plain = SwapAE.from_pretrained("model")
-lent, later = (optimize_for_inference(SwapAE.from_pretrained("model")) for _ in range(2))
+plain, lent, later = (optimize_for_inference(SwapAE.from_pretrained("model")) for _ in range(3))
 zerogpu.prepare("model")
 assert zerogpu.lend(lent, "model") is lent
 expected = pictures(Studio(plain))
@@ -152,8 +151,8 @@ def test_the_page_asks_for_a_gpu_only_for_visitors(tmp_path: Path, environment) 
             assert not (tmp_path / "calls.txt").exists()
             client = Client(url, verbose=False, analytics_enabled=False, download_files=tmp_path)
             with Image.open(client.predict(*photographs, 1, api_name="/swap")) as image:
-                pictures.append(np.asarray(image).astype(int))
-    assert np.abs(pictures[0] - pictures[1]).max() <= 1  # the engine's, and the networks' own
+                pictures.append(np.asarray(image))
+    assert np.array_equal(*pictures)
     assert [method for _, method in calls(tmp_path)] == ["encode", "encode", "decode"]
 
 

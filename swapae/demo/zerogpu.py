@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from swapae.codes import Codes
+from swapae.inference import optimize_for_inference
 from swapae.model import DEFAULT_NOISE_SEED, Noise, SwapAE
 
 # As `spaces` itself reads its variable.
@@ -70,7 +71,7 @@ def prepare(source: str | os.PathLike[str]) -> None:
 def load(source: str) -> SwapAE:
     """The model of a process that has a GPU; the server's has downloaded it before."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return SwapAE.from_pretrained(source, local_files_only=True, device=device)
+    return optimize_for_inference(SwapAE.from_pretrained(source, local_files_only=True, device=device))
 
 
 def run(source: str, method: str, *arguments: Any) -> Any:
