@@ -116,7 +116,7 @@ def calls_of(model: SwapAE, size: int, batch: int) -> dict[str, Callable[[], Any
         torch.randn(batch, model.config.structure_channels, side, side).to(dtype),
         torch.randn(batch, model.config.texture_channels).to(dtype),
     )
-    tile = tiling.suggested_tile(model.config, size, size)
+    tile = tiling.suggested_tile(model, size, size)
     if tile is None or batch > 1:
         encode, decode = model.encode, model.decode
     else:

@@ -91,21 +91,29 @@ class Generator(nn.Module):
                 RGB layer the last.
             noises: one map [1 or B, 1, *noise_sides] per modulated 3x3 convolution, or None for zero noise.
         """
-        return self.tail(self.head(structure, textures, noises), textures, noises)
+        return self.run(range(len(self.blocks)), structure, textures, noises)
 
-    def head(self, structure: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
-        """What the blocks at the structure's own resolution make of it: [B, K, h, w] -> [B, C, h, w]."""
-        x = self.structure_modulation(unit_length(structure), textures[0])
-        return self._run(range(HEAD_BLOCKS), x, textures, noises)
+    def run(
+        self, blocks: range, x: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor | None] | None
+    ) -> Tensor:
+        """Some of the blocks: the first one begins with the structure, the last one ends with the image.
 
-    def tail(self, x: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
-        """The up-sampling blocks and RGB: [B, C, h, w], which may be overwritten -> image [B, 3, H, W]."""
-        return self.to_rgb(self._run(range(HEAD_BLOCKS, len(self.blocks)), x, textures, noises), textures[-1])
+        Args:
+            blocks: their numbers, without gaps.
+            x: structure, or what the block before them made of it, which may be overwritten.
+            textures: one for each of them.
+            noises: two for each of them, or None.
+        """
+        if blocks.start == 0:
+            x = self.structure_modulation(unit_length(x), textures[0])
+        for i, number in enumerate(blocks):
+            x = self.blocks[number](x, textures[i], (None, None) if noises is None else noises[2 * i : 2 * i + 2])
+        return self.to_rgb(x, textures[-1]) if blocks.stop == len(self.blocks) else x
 
-    def _run(self, blocks: range, x: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
-        for i in blocks:
-            x = self.blocks[i](x, textures[i], (None, None) if noises is None else noises[2 * i : 2 * i + 2])
-        return x
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Of a picture, what decoding it takes at its peak in float32, measured: maps of the last block."""
+        return 4 * 3.5 * len(self.blocks[-1].conv2.bias)
 
 
 def unit_texture(texture: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from swapae.encoder import Encoder
 from swapae.engine import Graph, Network
-from swapae.generator import HEAD_BLOCKS, Generator, GeneratorBlock
+from swapae.generator import Generator, GeneratorBlock
 from swapae.layers import (
     ACTIVATION_GAIN,
     LEAK,
@@ -169,8 +169,6 @@ def in_tiles(network: Network, inputs: Mapping[str, tuple[Tensor, int]], scale: 
     x, own_scale = inputs["x"]
     height, width = (length // own_scale for length in x.shape[2:])
     side = max(1, int((TILE_VALUES / channels) ** 0.5) // max(own_scale, scale))
-    # Of one size rather than some whole and a rest.
-    side = max(-(-length // -(-length // side)) for length in (height, width))
     whole = None
     for picture, (rows, columns) in itertools.product(range(len(x)), tiles(height, width, side, REACH)):
         cut = {}
@@ -196,45 +194,48 @@ class EngineGenerator(nn.Module):
         super().__init__()
         *early, last = generator.blocks
         self.blocks = nn.ModuleList([*map(EngineBlock, early), EngineBlock(last, generator.to_rgb)])
-        first = generator.structure_modulation
-        modulations = [first.scale, first.shift]
-        for block in generator.blocks:
-            modulations += [block.conv1.modulation, block.conv2.modulation]
-        modulations.append(generator.to_rgb.modulation)
-        self.modulation = nn.Parameter(torch.cat([layer.weight * layer.gain for layer in modulations]))
-        self.modulation_bias = nn.Parameter(torch.cat([layer.bias for layer in modulations]))
-        self.widths = [len(layer.bias) for layer in modulations]
+        modulations = [[block.conv1.modulation, block.conv2.modulation] for block in generator.blocks]
+        modulations[0] = [generator.structure_modulation.scale, generator.structure_modulation.shift, *modulations[0]]
+        modulations[-1].append(generator.to_rgb.modulation)
+        layers = [layer for of_block in modulations for layer in of_block]
+        self.modulation = nn.Parameter(torch.cat([layer.weight * layer.gain for layer in layers]))
+        self.modulation_bias = nn.Parameter(torch.cat([layer.bias for layer in layers]))
+        self.widths = [[len(layer.bias) for layer in of_block] for of_block in modulations]
 
-    def styles(self, textures: Sequence[Tensor]) -> list[Tensor]:
-        """Of all modulations in their order: two of the structure, two of each block, one of RGB."""
-        made: dict[int, list[Tensor]] = {}
-        for texture in textures:
-            if id(texture) not in made:
-                product = F.conv2d(texture, self.modulation[:, :, None, None], self.modulation_bias)
-                made[id(texture)] = list(product.split(self.widths, 1))
-        owners = [textures[0], textures[0], *(texture for texture in textures for _ in range(2)), textures[-1]]
-        return [made[id(owner)][number] for number, owner in enumerate(owners)]
+    def styles(self, blocks: range, textures: Sequence[Tensor]) -> list[list[Tensor]]:
+        """Of each of the blocks, those of its modulations: one product for all that have one texture."""
+        ends = [0, *itertools.accumulate(map(sum, self.widths))]
+        styles = []
+        for _, group in itertools.groupby(zip(blocks, textures, strict=True), lambda pair: id(pair[1])):
+            numbers, (texture, *_) = zip(*group, strict=True)
+            rows = slice(ends[numbers[0]], ends[numbers[-1] + 1])
+            product = F.conv2d(texture, self.modulation[rows, :, None, None], self.modulation_bias[rows])
+            parts = iter(product.split([width for number in numbers for width in self.widths[number]], 1))
+            styles += [list(itertools.islice(parts, len(self.widths[number]))) for number in numbers]
+        return styles
 
-    def head(self, structure: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
-        """As `Generator.head`."""
-        styles = self.styles(textures)
-        scale, shift = (resized(style, structure.shape[2:]) for style in styles[:2])
-        return self._run(range(HEAD_BLOCKS), unit_length(structure) * scale + shift, styles, noises)
-
-    def tail(self, x: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
-        """As `Generator.tail`."""
-        return self._run(range(HEAD_BLOCKS, len(self.blocks)), x, self.styles(textures), noises)
-
-    def _run(self, blocks: range, x: Tensor, styles: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
-        for i in blocks:
-            block = self.blocks[i]
-            sides = x.shape[2:]
+    def run(self, blocks: range, x: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
+        """As `Generator.run`."""
+        styles = self.styles(blocks, textures)
+        if blocks.start == 0:
+            scale, shift = (resized(styles[0].pop(0), x.shape[2:]) for _ in range(2))
+            x = unit_length(x) * scale + shift
+        for i, number in enumerate(blocks):
+            block, sides = self.blocks[number], x.shape[2:]
             larger = torch.Size(2 * side for side in sides) if block.upsample else sides
-            own = [normalised(styles[2 + 2 * i], sides), normalised(styles[3 + 2 * i], larger)]
-            if i == len(self.blocks) - 1:
-                own.append(resized(styles[-1], larger))
+            first, second, *rgb = styles[i]
+            own = [normalised(first, sides), normalised(second, larger), *(resized(style, larger) for style in rgb)]
             x = block(x, own, None if noises is None else noises[2 * i : 2 * i + 2])
         return x
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """As of `Generator`: what goes into a block and what comes out of it, where these are largest."""
+        sizes, side = [3.0], 1.0
+        for block, after in reversed(list(itertools.pairwise(self.blocks))):
+            side = side / 2 if after.upsample else side
+            sizes.append(block.channels * side**2)
+        return 4 * max(map(sum, itertools.pairwise(sizes)))
 
 
 def add_conv(graph: Graph, x: str, layer: ConvLayer, factor: float = 1.0) -> str:

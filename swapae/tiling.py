@@ -14,24 +14,21 @@ import torch
 from torch import Tensor
 
 from swapae.codes import Codes
-from swapae.config import MINIMUM_CELLS, TEXTURE_DOWNSAMPLINGS, SwapAEConfig
+from swapae.config import MINIMUM_CELLS, TEXTURE_DOWNSAMPLINGS
 from swapae.generator import HEAD_BLOCKS
 from swapae.layers import unit_length
 from swapae.model import DEFAULT_NOISE_SEED, Noise, SwapAE
 
 # Each residual block of the encoder reaches three of its own pixels far; all together, under three cells.
 ENCODER_HALO = 3
-# Each up-sampling block of the generator reaches two of its input's pixels beyond what is asked of it, and halves that:
-# two cells for one block, three for any number, for 2 + 3 / 2 rounds to 3.
-GENERATOR_HALO = 3
+# Each up-sampling block of the generator reaches three of its output's pixels beyond what is asked of it.
+GENERATOR_REACH = 3
 # The texture branch has an output for every fourth cell, which looks at seven.
 TEXTURE_STEP = 2**TEXTURE_DOWNSAMPLINGS
 # So the last output of a tile looks at three cells of the next one.
 TEXTURE_REACH = MINIMUM_CELLS - TEXTURE_STEP
 # Bytes that decoding may take beside its result: of a whole picture before it is tiled, and of a tile.
-WHOLE_BYTES, TILE_BYTES = 2 * 1024**3, 1024**3
-# Maps of the last block that are alive at a time, measured.
-LIVE_MAPS = 3.5
+WHOLE_BYTES, TILE_BYTES = 2 * 1024**3, 768 * 1024**2
 
 Track = Callable[[Sequence["Tile"]], Iterable["Tile"]]  # such as tqdm
 
@@ -54,7 +51,15 @@ class Span(NamedTuple):
 
     def kept(self, scale: int = 1) -> slice:
         """Of what is computed, what the tile gives."""
-        return slice(scale * (self.start - self.first), scale * (self.stop - self.first))
+        return self.narrowed(0).within(self, scale)
+
+    def narrowed(self, halo: int) -> Span:
+        """Computed from at most so many cells around."""
+        return Span(self.start, self.stop, max(self.first, self.start - halo), min(self.last, self.stop + halo))
+
+    def within(self, wider: Span, scale: int = 1) -> slice:
+        """What it is computed from, of what a wider one is computed from."""
+        return slice(scale * (self.first - wider.first), scale * (self.last - wider.first))
 
 
 class Tile(NamedTuple):
@@ -63,17 +68,29 @@ class Tile(NamedTuple):
     rows: Span
     columns: Span
 
+    def cut(self, whole: Tensor, grid: Sequence[int]) -> Tensor:
+        """What it is computed from, of a map of the whole grid at any number of pixels a cell; or the only pixel."""
+        if whole.shape[2:] == (1, 1):
+            return whole
+        scale = whole.shape[2] // grid[0]
+        return whole[..., self.rows.seen(scale), self.columns.seen(scale)]
 
-def suggested_tile(config: SwapAEConfig, height: int, width: int) -> int | None:
+    def narrowed(self, halo: int) -> Tile:
+        """As of `Span`."""
+        return Tile(self.rows.narrowed(halo), self.columns.narrowed(halo))
+
+
+def suggested_tile(model: SwapAE, height: int, width: int) -> int | None:
     """Side in pixels of the tiles that a picture of `height` x `width` pixels should be decoded in; None for whole.
 
-    By an estimate of what the generator's last block takes in float32.
+    By what the model's form takes in float32.
     """
-    bytes_per_pixel = 4 * LIVE_MAPS * config.generator_channels(config.downsamplings - 1)
+    bytes_per_pixel = model.generator.bytes_per_pixel
     if height * width * bytes_per_pixel <= WHOLE_BYTES:
         return None
-    cells = int((TILE_BYTES / bytes_per_pixel) ** 0.5) // config.stride - 2 * GENERATOR_HALO
-    return max(1, cells // TEXTURE_STEP) * TEXTURE_STEP * config.stride
+    stride = model.config.stride
+    cells = int((TILE_BYTES / bytes_per_pixel) ** 0.5) // stride - 2 * generator_halos(model.config.downsamplings)[0]
+    return max(1, cells // TEXTURE_STEP) * TEXTURE_STEP * stride
 
 
 @torch.no_grad()
@@ -95,7 +112,9 @@ def encode(model: SwapAE, images: Tensor, tile: int, track: Track = iter) -> Cod
     structure = images.new_empty(len(images), model.config.structure_channels, height, width)
     total: Tensor | float = 0.0
     count = 0
-    for rows, columns in track(tiles(height, width, tile_cells(tile, stride), ENCODER_HALO, beyond=TEXTURE_REACH)):
+    for rows, columns in track(
+        tiles(height, width, tile_cells(tile, stride), ENCODER_HALO, beyond=TEXTURE_REACH, step=TEXTURE_STEP)
+    ):
         part = images[..., rows.seen(stride), columns.seen(stride)]
         features = encoder.trunk(encoder.from_rgb(part.contiguous(memory_format=torch.channels_last)))
         structure[..., rows.own(), columns.own()] = encoder.to_structure(features[..., rows.kept(), columns.kept()])
@@ -122,6 +141,7 @@ def decode(
     """As `model.decode`, in tiles.
 
     The two blocks at the structure's own resolution are computed whole: they take about as much as the result does.
+    After each block of a tile, what only that one needed around is cut off.
 
     Args:
         model: in evaluation mode; nothing here has a gradient.
@@ -138,21 +158,34 @@ def decode(
     if any(one.shape[2:] not in ((1, 1), grid) for one in textures):
         raise ValueError(f"in tiles, maps of textures must have the structure's grid of {list(grid)} cells")
     generator, stride = model.generator, model.config.stride
-    head = generator.head(structure, textures, noises)
+    head_noises = None if noises is None else noises[: 2 * HEAD_BLOCKS]
+    head = generator.run(range(HEAD_BLOCKS), structure, textures[:HEAD_BLOCKS], head_noises)
     images = structure.new_empty(len(structure), 3, *(side * stride for side in grid))
-    for rows, columns in track(tiles(*grid, tile_cells(tile, stride), GENERATOR_HALO)):
-
-        def cut(x: Tensor, rows: Span = rows, columns: Span = columns) -> Tensor:
-            scale = x.shape[2] // grid[0]
-            return x[..., rows.seen(scale), columns.seen(scale)].clone(memory_format=torch.channels_last)
-
-        made = generator.tail(
-            cut(head),
-            [one if one.shape[2:] == (1, 1) else cut(one) for one in textures],
-            None if noises is None else [*noises[: 2 * HEAD_BLOCKS], *map(cut, noises[2 * HEAD_BLOCKS :])],
-        )
-        images[..., rows.own(stride), columns.own(stride)] = made[..., rows.kept(stride), columns.kept(stride)]
+    first, *others = generator_halos(model.config.downsamplings)
+    for part in track(tiles(*grid, tile_cells(tile, stride), first)):
+        made = part.cut(head, grid).clone(memory_format=torch.channels_last)  # blocks may overwrite it
+        for number, halo in enumerate([*others, 0], HEAD_BLOCKS):
+            own_noises = None if noises is None else [part.cut(one, grid) for one in noises[2 * number :][:2]]
+            made = generator.run(range(number, number + 1), made, [part.cut(textures[number], grid)], own_noises)
+            scale = 2 ** (number - HEAD_BLOCKS + 1)
+            narrower = part.narrowed(halo)
+            made = made[..., narrower.rows.within(part.rows, scale), narrower.columns.within(part.columns, scale)]
+            part = narrower
+        images[..., part.rows.own(stride), part.columns.own(stride)] = made
     return images
+
+
+def generator_halos(count: int) -> list[int]:
+    """Cells around a tile that each of `count` up-sampling blocks needs of its input.
+
+    Those that it is computed from, and half a cell where a map of textures, cut off there, is interpolated.
+    """
+    halos, pixels = [], 0
+    for level in reversed(range(count)):
+        scale = 2**level
+        pixels = -(-(pixels + GENERATOR_REACH) // 2)
+        halos.append(-(-(pixels + scale // 2) // scale))
+    return halos[::-1]
 
 
 def tile_cells(tile: int, stride: int) -> int:
@@ -160,13 +193,27 @@ def tile_cells(tile: int, stride: int) -> int:
     return max(1, -(-tile // (TEXTURE_STEP * stride))) * TEXTURE_STEP
 
 
-def tiles(height: int, width: int, side: int, halo: int, beyond: int = 0) -> list[Tile]:
-    """Tiles of `side` cells that cover a grid, each computed from `halo` cells around, and `beyond` more after it."""
+def tiles(height: int, width: int, side: int, halo: int, *, beyond: int = 0, step: int = 1) -> list[Tile]:
+    """Tiles that cover a grid, of nearly one size rather than some whole ones and a rest.
+
+    Args:
+        height, width: of the grid, in cells.
+        side: of a tile at most.
+        halo: cells around a tile that it is computed from.
+        beyond: such cells after it, besides.
+        step: tiles begin at multiples of it; at most `side`.
+    """
     rows, columns = (
         [
-            Span(start, min(start + side, length), max(0, start - halo), min(start + side + halo + beyond, length))
-            for start in range(0, length, side)
+            Span(start, min(start + own, length), max(0, start - halo), min(start + own + halo + beyond, length))
+            for start in range(0, length, own)
         ]
-        for length in (height, width)
+        for length, own in ((length, even_side(length, side, step)) for length in (height, width))
     )
     return [Tile(row, column) for row in rows for column in columns]
+
+
+def even_side(length: int, side: int, step: int) -> int:
+    """The smallest multiple of `step` that needs no more tiles than `side` for a length."""
+    count = -(-length // side)
+    return -(-length // (count * step)) * step

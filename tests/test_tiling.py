@@ -9,6 +9,7 @@ from PIL import Image
 
 from swapae import PRESETS, Codes, SwapAE
 from swapae.cli import main
+from swapae.inference import optimize_for_inference
 from swapae.tiling import decode, encode, suggested_tile, tiles
 
 
@@ -51,25 +52,30 @@ def test_a_halo_one_cell_narrower_shows_seams(model, monkeypatch):
     images = torch.rand(1, 3, 512, 256) * 2 - 1
     codes, tile = model.encode(images), 8 * model.config.stride
     monkeypatch.setattr("swapae.tiling.ENCODER_HALO", 2)
-    monkeypatch.setattr("swapae.tiling.GENERATOR_HALO", 2)
+    monkeypatch.setattr("swapae.tiling.GENERATOR_REACH", 2)
     assert relative(encode(model, images, tile).structure, codes.structure) > 1e-4
     assert relative(decode(model, codes, tile), model.decode(codes)) > 1e-4
 
 
-@pytest.mark.parametrize(("height", "width", "side"), [(7, 30, 4), (64, 64, 16), (5, 5, 8)])
+@pytest.mark.parametrize(("height", "width", "side"), [(7, 30, 4), (64, 64, 16), (5, 5, 8), (36, 9, 16)])
 def test_tiles_cover_a_grid_once(height, width, side):
     seen = torch.zeros(height, width, dtype=torch.int)
+    heights = set()
     for rows, columns in tiles(height, width, side, 3, beyond=2):
-        seen[rows.start : rows.stop, columns.start : columns.stop] += 1
-        assert rows.first == max(0, rows.start - 3) and columns.last == min(width, columns.start + side + 5)
+        seen[rows.own(), columns.own()] += 1
+        assert rows.first == max(0, rows.start - 3) and columns.last == min(width, columns.stop + 5)
+        heights.add(rows.stop - rows.start)
     assert (seen == 1).all()
+    assert max(heights) <= side and 2 * min(heights) > max(heights)
 
 
 def test_small_pictures_are_left_whole_and_large_ones_are_not():
-    config = PRESETS["church256"].model
-    assert suggested_tile(config, 1024, 1024) is None
-    tile = suggested_tile(config, 4096, 4096)
-    assert tile is not None and 512 <= tile < 1024 and tile % config.stride == 0
+    model = SwapAE(PRESETS["church256"].model).eval()
+    fast = optimize_for_inference(model)
+    assert suggested_tile(model, 1024, 1024) is None and suggested_tile(fast, 2048, 2048) is None
+    for one, least, most in ((model, 512, 1024), (fast, 1024, 1536)):
+        tile = suggested_tile(one, 4096, 4096)
+        assert tile is not None and least <= tile < most and tile % model.config.stride == 0
 
 
 def test_the_command_line(tmp_path, monkeypatch, capsys):
@@ -99,6 +105,7 @@ PEAK = """
 import re, sys, torch
 from pathlib import Path
 from swapae import SwapAE
+from swapae.inference import optimize_for_inference
 from swapae.tiling import decode
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])

@@ -138,7 +138,7 @@ class Session:
     def tile(self, height: int, width: int) -> int | None:
         """Side of the tiles for a picture, None for whole."""
         if self.options.tile == "auto":
-            return tiling.suggested_tile(self.model.config, height, width)
+            return tiling.suggested_tile(self.model, height, width)
         return None if self.options.tile == "no" else int(self.options.tile)
 
     def mask(self, path: Path, fitted: Fitted) -> Tensor:
