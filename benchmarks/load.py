@@ -30,6 +30,7 @@ from swapae import SwapAE
 from swapae.demo.examples import examples
 from swapae.demo.models import EMBEDDED
 from swapae.images import fit, load_image, to_pil
+from swapae.inference import optimize_for_inference
 
 ROOT = Path(__file__).parent.parent
 STRENGTHS = [step / 10 for step in range(11)]
@@ -172,7 +173,7 @@ def main() -> None:
     with subprocess.Popen([sys.executable, ROOT / "app.py", "--port", str(port)], stdout=subprocess.DEVNULL) as process:
         try:
             started = wait_for(url, process)
-            model = SwapAE.default()
+            model = optimize_for_inference(SwapAE.default())  # the form that the page uses
             visitors = [Visitor(url, model, number) for number in range(options.visitors)]
             alone = Tally()
             for number in range(options.moves + 3):
