@@ -105,7 +105,6 @@ PEAK = """
 import re, sys, torch
 from pathlib import Path
 from swapae import SwapAE
-from swapae.inference import optimize_for_inference
 from swapae.tiling import decode
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
