@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from swapae.atomic import atomic_path
 from swapae.errors import UserError
-from swapae.images import atomic_path, check_output, metadata_options, one_text
+from swapae.images import check_output, metadata_options, one_text
 
 ANIMATION_SUFFIXES = (".gif", ".webp", ".mp4")
 

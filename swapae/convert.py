@@ -14,8 +14,6 @@ import json
 import math
 import os
 import pickle
-import secrets
-import shutil
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from swapae.atomic import new_folder
 from swapae.config import TEXTURE_DOWNSAMPLINGS, DiscriminatorConfig, SwapAEConfig
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
 from swapae.errors import UserError, first_line
@@ -90,7 +89,7 @@ def convert_checkpoint(
 
     Args:
         path: latest_checkpoint.pth of the release.
-        output: folder to make; if it is there, it must be empty.
+        output: folder to make, in one that is there; if it is there itself, it must be empty.
         discriminators: write them too, which fine-tuning needs (`load_discriminators`).
 
     Returns:
@@ -101,21 +100,12 @@ def convert_checkpoint(
             there already or cannot be written.
     """
     output = Path(output)
-    if os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):
-        raise UserError(f"{str(output)!r} is there already; give a new folder")
-    converted = convert_official(read_checkpoint(path))
-    temporary = output.with_name(f".{secrets.token_hex(8)}")
-    try:
-        temporary.mkdir(parents=True)
+    with new_folder(output) as folder:
+        converted = convert_official(read_checkpoint(path))
         card = {"title": output.name, "about": ABOUT, **LICENCE}
-        converted.model.save_pretrained(temporary, model_card_kwargs=card)
+        converted.model.save_pretrained(folder, model_card_kwargs=card)
         if discriminators:
-            save_discriminators(converted, temporary)
-        os.replace(temporary, output)
-    except OSError as error:
-        raise UserError(f"cannot write {str(output)!r} ({error.strerror}); give another folder") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            save_discriminators(converted, folder)
     return output
 
 

@@ -14,11 +14,8 @@ import importlib.metadata
 import io
 import json
 import os
-import secrets
-import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -204,31 +201,6 @@ def check_packages(format: Format) -> tuple[str, ...]:
                 f"ONNX files need the Python package {package!r} ({first_line(error)}): pip install 'swapae[export]'"
             ) from None
     return packages
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """Yield a new folder beside `folder`; it becomes `folder` if all goes well, and is removed if not.
-
-    Raises:
-        UserError: `folder` holds something already, or cannot be made.
-    """
-    refused = f"cannot write {str(folder)!r}"
-    target = Path(os.path.abspath(folder))
-    try:
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise UserError(f"{refused}: there is something of that name already; give a new folder")
-        if not target.parent.is_dir():
-            raise UserError(f"{refused}: there is no folder {str(target.parent)!r}; create it first")
-        temporary = target.with_name(f".{secrets.token_hex(8)}")
-        temporary.mkdir()
-        try:
-            yield temporary
-            os.replace(temporary, target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise UserError(f"{refused}: {error.strerror or first_line(error)}; give another folder") from error
 
 
 def store_half(model: SwapAE) -> None:

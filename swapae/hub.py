@@ -29,9 +29,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from swapae.atomic import atomic_path
 from swapae.config import Config, SwapAEConfig, config_from_dict
 from swapae.errors import UserError, first_line
-from swapae.images import atomic_path
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"

@@ -5,9 +5,7 @@ in 8-bit sRGB, or raises a `PictureError` of one line. No setting of Pillow chan
 """
 
 import os
-import secrets
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
@@ -15,6 +13,7 @@ import numpy as np
 import torch
 from PIL import ExifTags, Image, PngImagePlugin
 
+from swapae.atomic import atomic_path
 from swapae.colour import narrow, quantise, to_srgb
 from swapae.decoding import Header, check_size, decode, read_header
 from swapae.errors import PictureError, UserError
@@ -236,28 +235,6 @@ def check_output(path: str | os.PathLike, suffixes: Collection[str] = tuple(_WRI
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UserError(f"{refused}: its folder is not writable; give another folder")
     return path
-
-
-@contextmanager
-def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a new name beside `path`, with its suffix; a file written there becomes `path` if all goes well.
-
-    On any failure the new file is removed, and `path` stays as it was.
-
-    Raises:
-        UserError: The file system refuses, an `OSError` while writing.
-    """
-    path = Path(path)
-    target = Path(os.path.realpath(path))  # through a link, so that the link survives
-    # Created by the writer and not by `tempfile`, whose files nobody else may read.
-    temporary = target.with_name(f".{secrets.token_hex(8)}{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, target)
-    except OSError as error:
-        raise UserError(f"cannot write {str(path)!r}: {_reason(error)}; give another path") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_image(image: Image.Image, path: str | os.PathLike, metadata: Mapping[str, str] | None = None) -> Path:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from swapae.atomic import atomic_path
 from swapae.errors import UserError, first_line
-from swapae.images import atomic_path, list_images
+from swapae.images import list_images
 
 VERSION = 1
 MAX_BYTES = 256 * 1024**2

@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from swapae.atomic import atomic_path
 from swapae.codes import probe_of
 from swapae.directions import Directions
 from swapae.edits import Canvas, Desk, Edit, Input, begin, edit_from_plain
 from swapae.errors import UserError, first_line
-from swapae.images import Picture, atomic_path, fit, load_image
+from swapae.images import Picture, fit, load_image
 from swapae.model import DEFAULT_NOISE_SEED, SwapAE
 from swapae.recipe_values import MAX_PHOTOGRAPHS, members, shown, whole
 

@@ -24,12 +24,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from swapae.atomic import atomic_path
 from swapae.checkpoints import Checkpoint, list_checkpoints, load_checkpoint, load_newest, save_checkpoint
 from swapae.codes import Codes
 from swapae.config import Preset
 from swapae.errors import UserError
 from swapae.grids import swap_grid
-from swapae.images import Fitted, atomic_path, save_image, to_pil
+from swapae.images import Fitted, save_image, to_pil
 from swapae.model import SwapAE
 
 CONFIG_FILE = "config.json"

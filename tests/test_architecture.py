@@ -17,6 +17,7 @@ LAYERS = [
     {"errors", "precision", "second_order"},
     {
         "config",
+        "atomic",
         "colour",
         "grids",
         "arguments",

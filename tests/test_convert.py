@@ -494,13 +494,13 @@ def test_what_is_there_is_not_written_over(tiny_model_only, tmp_path: Path) -> N
     path, output = tmp_path / "c.pth", tmp_path / "model"
     torch.save(tiny_model_only, path)
     output.write_text("mine")
-    assert "is there already" in conversion_refused(path, output)
+    assert "there is something of that name already" in conversion_refused(path, output)
     output.unlink()
     output.mkdir()
     convert_checkpoint(path, output)  # an empty folder is as good as none
-    assert "is there already" in conversion_refused(path, output)
-    convert_checkpoint(path, tmp_path / "new" / "folder")
-    assert SwapAE.from_pretrained(tmp_path / "new" / "folder").config.texture_channels == 16
+    assert "there is something of that name already" in conversion_refused(path, output)
+    assert SwapAE.from_pretrained(output).config.texture_channels == 16
+    assert "create it first" in conversion_refused(path, tmp_path / "new" / "folder")
     assert "cannot write" in conversion_refused(path, path / "folder")
 
 

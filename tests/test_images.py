@@ -16,10 +16,10 @@ import pytest
 import torch
 from PIL import Image, ImageCms, features
 
+from swapae.atomic import atomic_path
 from swapae.errors import PictureError, UserError
 from swapae.grids import swap_grid
 from swapae.images import (
-    atomic_path,
     check_output,
     fit,
     list_images,

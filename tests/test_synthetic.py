@@ -109,7 +109,7 @@ def test_a_drawn_folder_is_what_its_list_says(tmp_path, monkeypatch, capsys):
         assert again.tobytes() == load_image(tmp_path / "set" / line["picture"]).tobytes()
     capsys.readouterr()
     for arguments, complaint in (
-        (["set"], "name a new one"),
+        (["set"], "give a new folder"),
         (["none/set"], "there is no folder"),
         (["new", "--count", "1"], "count"),
         (["new", "--size", "8"], "size"),

@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 from tqdm import tqdm
 
+from swapae.atomic import atomic_path, new_folder
 from swapae.cli.checks import check_between
 from swapae.data_check import check, check_clean_folder, describe, write_clean
 from swapae.errors import UserError
-from swapae.images import atomic_path, check_output, save_image, to_pil
+from swapae.images import check_output, save_image, to_pil
 from swapae.sources import StreamSource, open_source
 from swapae.synthetic import draw, random_layout, random_texture
 
@@ -84,13 +84,7 @@ def draw_data(
     check_between("count", count, 2, 1_000_000)
     check_between("size", size, 16, 1024)
     check_between("seed", seed, 0, 10**9)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{str(folder)!r} is there and not an empty folder: name a new one")
-    if not folder.absolute().parent.is_dir():
-        raise UserError(f"there is no folder {str(folder.absolute().parent)!r} to make {folder.name!r} in")
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.absolute().parent) as temporary:
-        made = Path(temporary, "drawings")
-        made.mkdir()
+    with new_folder(folder) as made:
         lines = []
         for number in tqdm(range(seed, seed + count), unit="picture", disable=None):
             layout, texture = random_layout(number), random_texture(number)
@@ -99,5 +93,4 @@ def draw_data(
             lines.append({"picture": name, "seed": number, "layout": dataclasses.asdict(layout)})
             lines[-1]["texture"] = dataclasses.asdict(texture)
         (made / "drawings.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        made.replace(folder)
     print(f"{count} pictures of {size} x {size} in {str(folder)!r}")

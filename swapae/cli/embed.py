@@ -11,13 +11,13 @@ import torch
 import tyro
 from torch import Tensor
 
+from swapae.atomic import atomic_path
 from swapae.cli.checks import check_between
 from swapae.cli.many import READERS, Job, ahead, check_folder, make_all, open_folder
 from swapae.cli.session import DEFAULTS, Common, Session, choose_device
 from swapae.codes import Codes
 from swapae.errors import PictureError, UserError
 from swapae.evaluating import Processes, centre_square
-from swapae.images import atomic_path
 from swapae.picture_files import FolderSource
 
 AT_ONCE = 16  # pictures encoded together

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from swapae.atomic import new_folder
 from swapae.errors import UserError
-from swapae.export import Source, check_packages, export_model, new_folder
+from swapae.export import Source, check_packages, export_model
 from swapae.web.build import build_page
 from swapae.web.runtime import open_runtime
 

@@ -21,11 +21,12 @@ from typing import Any, TypeVar
 from PIL import Image
 from tqdm import tqdm
 
+from swapae.atomic import atomic_path
 from swapae.cli.session import Options, Session, choose_device
 from swapae.errors import UserError, first_line
 from swapae.evaluating import Processes
 from swapae.evaluating.store import make_folder
-from swapae.images import Fitted, atomic_path, check_output, list_images
+from swapae.images import Fitted, check_output, list_images
 from swapae.recipes import ModelId, Recipe
 
 SETTINGS = "settings.json"

@@ -13,10 +13,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from swapae.animation import mp4_writer
+from swapae.atomic import atomic_path
 from swapae.cli.checks import check_alpha
 from swapae.cli.session import DEFAULTS, Common, Output, Session
 from swapae.editing import flicker, restyle
-from swapae.images import atomic_path, check_output, to_pil
+from swapae.images import check_output, to_pil
 from swapae.recipes import ModelId
 from swapae.video import open_video
 

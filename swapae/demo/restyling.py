@@ -13,11 +13,12 @@ from PIL import Image
 from torch import Tensor
 
 from swapae.animation import mp4_writer
+from swapae.atomic import atomic_path
 from swapae.demo.settings import SETTINGS
 from swapae.demo.studio import MAX_ASPECT, Studio
 from swapae.editing import flicker, restyle
 from swapae.errors import UserError
-from swapae.images import Fitted, atomic_path, fit, to_pil
+from swapae.images import Fitted, fit, to_pil
 from swapae.video import Video, open_video
 
 MAX_VIDEO_FRAMES = 300

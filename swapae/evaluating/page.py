@@ -10,10 +10,11 @@ from pathlib import Path
 
 from torch import Tensor
 
+from swapae.atomic import atomic_path
 from swapae.codes import Codes
 from swapae.evaluating.measuring import Measuring
 from swapae.evaluating.results import Results
-from swapae.images import atomic_path, metadata_options, to_pil
+from swapae.images import metadata_options, to_pil
 from swapae.recipes import ModelId
 
 PAIRS, EXTREMES = 12, 6

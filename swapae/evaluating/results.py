@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from swapae.atomic import atomic_path
 from swapae.errors import UserError
 from swapae.evaluating.measuring import Measured
 from swapae.evaluating.networks import Networks
-from swapae.images import atomic_path
 from swapae.lpips import TRUNKS
 from swapae.metrics import frechet_distance, kernel_distance
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from swapae.atomic import atomic_path
 from swapae.errors import UserError, first_line
-from swapae.images import atomic_path
 from swapae.study.definition import Definition
 from swapae.study.trials import Kind, Role, Trial
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from swapae.atomic import atomic_path
 from swapae.errors import UserError
-from swapae.images import atomic_path
 from swapae.study.answers import Answers, Row
 from swapae.study.definition import Definition
 from swapae.study.rates import Rate
