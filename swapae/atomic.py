@@ -36,8 +36,12 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
+def new_folder(folder: Path, *, parents: bool = False) -> Iterator[Path]:
     """Yield a new folder beside `folder`; it becomes `folder` if all goes well, and is removed if not.
+
+    Args:
+        folder: to make; if it is there, it must be empty.
+        parents: make the folders above it too, rather than refuse where they are not there.
 
     Raises:
         UserError: `folder` holds something already, or cannot be made.
@@ -45,12 +49,12 @@ def new_folder(folder: Path) -> Iterator[Path]:
     refused = f"cannot write {str(folder)!r}"
     target = Path(os.path.abspath(folder))
     try:
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
             raise UserError(f"{refused}: there is something of that name already; give a new folder")
-        if not target.parent.is_dir():
+        if not parents and not target.parent.is_dir():
             raise UserError(f"{refused}: there is no folder {str(target.parent)!r}; create it first")
         temporary = target.with_name(f".{secrets.token_hex(8)}")
-        temporary.mkdir()
+        temporary.mkdir(parents=parents)
         try:
             yield temporary
             os.replace(temporary, target)

@@ -89,7 +89,7 @@ def convert_checkpoint(
 
     Args:
         path: latest_checkpoint.pth of the release.
-        output: folder to make, in one that is there; if it is there itself, it must be empty.
+        output: folder to make; if it is there, it must be empty.
         discriminators: write them too, which fine-tuning needs (`load_discriminators`).
 
     Returns:
@@ -100,8 +100,8 @@ def convert_checkpoint(
             there already or cannot be written.
     """
     output = Path(output)
-    with new_folder(output) as folder:
-        converted = convert_official(read_checkpoint(path))
+    converted = convert_official(read_checkpoint(path))
+    with new_folder(output, parents=True) as folder:
         card = {"title": output.name, "about": ABOUT, **LICENCE}
         converted.model.save_pretrained(folder, model_card_kwargs=card)
         if discriminators:
