@@ -614,12 +614,11 @@ def test_bombs_are_refused_before_they_take_memory(tmp_path: Path) -> None:
     for name, data in bombs().items():
         (tmp_path / name).write_bytes(data)
     program = """
-import pathlib, re, sys
+import pathlib, sys
 from PIL import Image
+from process_memory import peak
 from swapae.errors import PictureError
 from swapae.images import load_image
-def peak():  # in KiB; ru_maxrss would begin with that of the process that started this one
-    return int(re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1])
 load_image(Image.new("RGBA", (64, 64)))
 try: load_image(b"warm up")
 except PictureError: pass
@@ -634,6 +633,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program, tmp_path],
         cwd=Path(__file__).parents[1],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,7 +1,9 @@
 """Tiles give what the whole picture gives, at any size, without seams, in less memory."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -100,14 +102,11 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert "--tile" in capsys.readouterr().err and not (tmp_path / "bad.png").exists()
 
 
-# Not by ru_maxrss, which begins with that of the process that started this one.
 PEAK = """
-import re, sys, torch
-from pathlib import Path
+import sys, torch
+from process_memory import peak
 from swapae import SwapAE
 from swapae.tiling import decode
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 model = SwapAE.default().requires_grad_(False)
 images = torch.zeros(1, 3, 1024, 1024)
 with torch.inference_mode():
@@ -122,8 +121,11 @@ print((peak() - before) // 1024)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
 def test_tiles_take_less_memory():
-    whole, tiled = (
-        int(subprocess.run([sys.executable, "-c", PEAK, how], capture_output=True, text=True, check=True).stdout)
-        for how in ("whole", "tiled")
-    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+
+    def taken(how):
+        command = [sys.executable, "-c", PEAK, how]
+        return int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+
+    whole, tiled = taken("whole"), taken("tiled")
     assert tiled < 0.5 * whole, (tiled, whole)
