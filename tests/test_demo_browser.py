@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -469,6 +470,15 @@ def test_a_phone_sees_the_result_first_and_scrolls_only_down(page: Page) -> None
     assert result["width"] > 300 and result["y"] + result["height"] < 844
 
 
+class Tomorrow(datetime):
+    """A clock by which everything is a day old."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        """This time tomorrow."""
+        return datetime.now(tz) + timedelta(days=1)
+
+
 def test_what_visitors_leave_behind_is_deleted(
     browser: Browser, photographs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -477,7 +487,7 @@ def test_what_visitors_leave_behind_is_deleted(
 
     cache = tmp_path / "cache"
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
-    monkeypatch.setattr(page_module, "DELETE_CACHE", (1, 2))
+    monkeypatch.setattr(page_module, "DELETE_CACHE", (1, page_module.DELETE_CACHE[1]))
     with served(tiny_model()) as url:
         page_itself = files()
         assert page_itself
@@ -493,6 +503,7 @@ def test_what_visitors_leave_behind_is_deleted(
         wait_for_another(page, seen)
         assert files() > page_itself
         page.close()
+        monkeypatch.setattr("gradio.route_utils.datetime", Tomorrow)
         deadline = time.monotonic() + TIMEOUT / 1000
         while files() != page_itself and time.monotonic() < deadline:
             time.sleep(0.1)
