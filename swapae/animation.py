@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from swapae.atomic import atomic_path
+from swapae.atomic import atomic_path, new_folder
 from swapae.errors import UserError
 from swapae.images import check_output, metadata_options, one_text
 
@@ -75,18 +73,9 @@ def save_animation(
 def save_frames(frames: Iterable[Image.Image], folder: Path, metadata: Mapping[str, str]) -> Path:
     """Numbered PNGs in a folder that appears when all are there."""
     options = metadata_options("PNG", metadata)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-    try:
+    with new_folder(folder) as temporary:
         for index, frame in enumerate(frames):
             frame.save(temporary / f"{index:04d}.png", **options)
-        temporary.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        temporary.rename(folder)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 

@@ -13,6 +13,16 @@ from swapae.errors import UserError, first_line
 
 
 @contextmanager
+def refusals(path: str | os.PathLike, kind: str) -> Iterator[None]:
+    """Say of an `OSError` that `path` cannot be written, as a `UserError`; `kind`, of what to give another."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or first_line(error)
+        raise UserError(f"cannot write {os.fspath(path)!r}: {reason}; give another {kind}") from error
+
+
+@contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a new name beside `path`, with its suffix; a file written there becomes `path` if all goes well.
 
@@ -26,13 +36,21 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     # Created by the writer and not by `tempfile`, whose files nobody else may read.
     temporary = target.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
-        yield temporary
-        os.replace(temporary, target)
-    except OSError as error:
-        reason = error.strerror or first_line(error)
-        raise UserError(f"cannot write {str(path)!r}: {reason}; give another path") from error
+        with refusals(path, "path"):
+            yield temporary
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_new_folder(folder: Path, *, parents: bool = False) -> None:
+    """Refuse what `new_folder` would, before any work is done for it; arguments and errors as there."""
+    target = Path(os.path.abspath(folder))
+    with refusals(folder, "folder"):
+        if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
+            raise UserError(f"cannot write {str(folder)!r}: there is something of that name already; give a new folder")
+        if not parents and not target.parent.is_dir():
+            raise UserError(f"cannot write {str(folder)!r}: there is no folder {str(target.parent)!r}; create it first")
 
 
 @contextmanager
@@ -46,19 +64,13 @@ def new_folder(folder: Path, *, parents: bool = False) -> Iterator[Path]:
     Raises:
         UserError: `folder` holds something already, or cannot be made.
     """
-    refused = f"cannot write {str(folder)!r}"
+    check_new_folder(folder, parents=parents)
     target = Path(os.path.abspath(folder))
+    temporary = target.with_name(f".{secrets.token_hex(8)}")
     try:
-        if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
-            raise UserError(f"{refused}: there is something of that name already; give a new folder")
-        if not parents and not target.parent.is_dir():
-            raise UserError(f"{refused}: there is no folder {str(target.parent)!r}; create it first")
-        temporary = target.with_name(f".{secrets.token_hex(8)}")
-        temporary.mkdir(parents=parents)
-        try:
+        with refusals(folder, "folder"):
+            temporary.mkdir(parents=parents)
             yield temporary
             os.replace(temporary, target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise UserError(f"{refused}: {error.strerror or first_line(error)}; give another folder") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

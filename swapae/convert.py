@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from swapae.atomic import new_folder
+from swapae.atomic import check_new_folder, new_folder
 from swapae.config import TEXTURE_DOWNSAMPLINGS, DiscriminatorConfig, SwapAEConfig
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
 from swapae.errors import UserError, first_line
@@ -100,6 +100,7 @@ def convert_checkpoint(
             there already or cannot be written.
     """
     output = Path(output)
+    check_new_folder(output, parents=True)
     converted = convert_official(read_checkpoint(path))
     with new_folder(output, parents=True) as folder:
         card = {"title": output.name, "about": ABOUT, **LICENCE}

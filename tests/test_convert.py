@@ -495,6 +495,7 @@ def test_what_is_there_is_not_written_over(tiny_model_only, tmp_path: Path) -> N
     torch.save(tiny_model_only, path)
     output.write_text("mine")
     assert "there is something of that name already" in conversion_refused(path, output)
+    assert "there is something of that name already" in conversion_refused(tmp_path / "unread.pth", output)
     output.unlink()
     output.mkdir()
     convert_checkpoint(path, output)  # an empty folder is as good as none
