@@ -34,14 +34,15 @@ from tqdm import tqdm
 
 from swapae import SwapAE
 from swapae.arguments import parse_arguments
-from swapae.config import PRESETS, Preset
+from swapae.backbones import FrozenBackbone
+from swapae.config import PRESETS, DiscriminatorKind, Preset
 from swapae.data import held_out, training_data
 from swapae.draws import Draws
 from swapae.errors import UserError, first_line
 from swapae.estimates import describe, estimate, throughput
 from swapae.evaluation import Evaluation
 from swapae.initial import freeze, start_from
-from swapae.losses import RECIPES, LossWeights
+from swapae.losses import RECIPES, Fakes, LossWeights
 from swapae.lpips import LPIPS
 from swapae.run import SAMPLES, Run, check_output
 from swapae.sources import open_source
@@ -51,10 +52,13 @@ from swapae.training import (
     AveragedWeights,
     DiscriminatorStep,
     GeneratorStep,
+    Reading,
     TrainingNoise,
     adam,
     compile_networks,
+    discriminators_adam,
     share_of_rate,
+    wake_noise,
 )
 
 EVALUATED = 64  # photographs, of those kept out of training
@@ -74,20 +78,32 @@ class TrainConfig:
         image_column: the dataset's column of photographs, where there is more than one.
         stream: read the dataset as it comes, without downloading it first.
         flip: mirror half of the crops left to right.
-        recipe: the paper's weights of the loss terms, or those of its published code; or of an autoencoder alone,
-            without discriminators and swaps, as a cheap start for a run with --init.
-        perceptual_weight: weight of LPIPS (SqueezeNet) on the reconstruction, which is not in the paper.
-        patch_weight: weight of the co-occurrence loss of encoder and generator; the recipe's if not given.
+        zoom: take half of the crops from random larger squares, so that whole subjects are seen too.
+        discriminators: pixels, as the paper's, or features: they look through a pretrained SqueezeNet, which is what
+            makes pictures believable within a day of a CPU; the preset's if not given.
+        recipe: the paper's weights of the loss terms; or those of its published code; or for discriminators of
+            features; or of an autoencoder alone, without discriminators and swaps, as a cheap start for a run with
+            --init. If not given, features for discriminators of features, and else the paper's.
+        perceptual_weight: weight of LPIPS (SqueezeNet) on the reconstruction; the recipe's if not given.
+        patch_weight: likewise, of the co-occurrence loss of encoder and generator.
         swap_weight: likewise, of the hybrids' realism.
-        noise: random noise maps for fine detail, or zero; a short training does better without, since it would
-            take noise for texture long before it learns to draw any.
+        colour_weight: likewise, of the difference of the hybrid's colours, in mean and deviation, from its texture
+            image's; not in the paper.
+        noise: random noise maps for fine detail, for all pictures or for hybrids alone (reconstruction losses drive
+            noise out), or zero; a short training with discriminators of pixels does better without, since it would take
+            noise for texture long before it learns to draw any.
         recolour: read the structure from images in random other colours, so that colour goes into the texture code;
             not in the paper.
-        augment: turn, move and zoom what the image discriminator sees, the more often the more it knows its
+        hide_grain: share of the images whose structure is read from a blurred and noisy copy, so that fine grain goes
+            into the texture code; not in the paper.
+        structure_noise: largest deviation of noise on structure codes, in units of their own root mean square; not in
+            the paper.
+        augment: turn, move and zoom what the image discriminator of pixels sees, the more often the more it knows its
             photographs by heart; for fewer than some 5,000 of them.
         init: run, checkpoint or model folder, or a model of the Hugging Face Hub, whose weights to start from.
         freeze: parts that stay as they are, such as encoder, generator.blocks.2 or image_discriminator.blocks.0.
-        batch_size: images of an update, over all processes. A batch feeds either the discriminators or the generator.
+        batch_size: images of an update, over all processes. With discriminators of pixels a batch feeds either them or
+            the generator, as in the published code; with those of features it feeds both.
         gradient_accumulation_steps: parts in which a batch is computed, to save memory.
         total_images: images after which the run ends.
         lr: learning rate.
@@ -115,12 +131,17 @@ class TrainConfig:
     image_column: str | None = None
     stream: bool = False
     flip: bool = True
-    recipe: Literal[tuple(RECIPES)] = "paper"  # type: ignore[valid-type]
-    perceptual_weight: float = 0.0
+    zoom: bool = False
+    discriminators: DiscriminatorKind | None = None
+    recipe: Literal[tuple(RECIPES)] | None = None  # type: ignore[valid-type]
+    perceptual_weight: float | None = None
     patch_weight: float | None = None
     swap_weight: float | None = None
+    colour_weight: float | None = None
     noise: TrainingNoise = "random"
     recolour: bool = False
+    hide_grain: float = 0.0
+    structure_noise: float = 0.0
     augment: bool = False
     init: str | None = None
     freeze: tuple[str, ...] = ()
@@ -150,7 +171,8 @@ class TrainConfig:
 def train(config: TrainConfig) -> None:
     """Run the training loop: a batch for the discriminators, now and then R1, a batch for the generator.
 
-    Without discriminators, all batches are the generator's.
+    Discriminators that look through features share the generator's batch and what it made of it; without
+    discriminators, all batches are the generator's.
     """
     tracker = choose_tracker(config.tracker)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -173,27 +195,31 @@ def train_on(accelerator: Accelerator, config: TrainConfig, tracker: str | None)
     """The run, on what `accelerator` found; nothing that it prepared outlives this."""
     main, parts = accelerator.is_main_process, config.gradient_accumulation_steps
     check(config, accelerator.num_processes)
-    preset = PRESETS[config.preset] if config.resolution is None else PRESETS[config.preset].at(config.resolution)
+    preset = choose_preset(config)
     if config.dry_run:
         return dry_run(config, preset, accelerator)
     weights = loss_weights(config, preset)
-    adversarial = weights.adversarial
-    turns = 1 + adversarial  # batches of an update
     source = open_source(config.data, config.image_column, config.stream)
     part_size = config.batch_size // parts
 
     model, averaged, critics, generator_step, critics_step, optimizers = build(config, preset, weights, accelerator)
+    adversarial, shares = weights.adversarial, critics.shares_fakes
+    turns = 2 if adversarial and not shares else 1  # batches of an update
+    warm_up = critics.warm_up_images if adversarial else 0
     averages = AveragedWeights(model, averaged, config.average_half_life, ramp=config.init is None)
 
     kept_out = held_out(source, preset.model, EVALUATED, SAMPLES)
     networks = {"model": model, "averaged": averaged, "critics": critics}
     examples = kept_out[:: max(1, -(-len(kept_out) // SAMPLES))]
     run = Run(config.output, plain(config), preset, examples, networks, optimizers, config.keep)
-    rates = {name: optimizers[name].param_groups[0]["lr"] for name in ("generator", "critics")}
+    groups = [group for name in ("generator", "critics") for group in optimizers[name].param_groups]
+    rates = [group["lr"] for group in groups]
     step, images_seen = run.resume(config.resume)
     if config.init is not None and not images_seen:
         start_from(config.init, preset, model, averaged, critics)
-    handling = dataclasses.replace(preset.data, flip=config.flip)
+    if config.noise == "hybrids" and adversarial and not images_seen:
+        wake_noise(model)
+    handling = dataclasses.replace(preset.data, flip=config.flip, zoom=config.zoom)
     remaining, data = training_data(source, handling, config.total_images, config.seed, images_seen, part_size)
     loader = accelerator.prepare(DataLoader(remaining, part_size, num_workers=config.num_workers, drop_last=True))
     evaluation = None
@@ -208,36 +234,58 @@ def train_on(accelerator: Accelerator, config: TrainConfig, tracker: str | None)
     def mean(value: Tensor) -> Tensor:
         return accelerator.reduce(value, reduction="mean")
 
-    def optimise(turn: int, module: Any, optimizer: Any, other: Any, batch: list[Tensor], **options: bool) -> Tensor:
-        """One of a step's three updates, in parts; returns the mean sign of the real logits, where there are any."""
-        signs = []
+    def parted(turn: int, module: Any, batch: list[Tensor]) -> Iterator[tuple[int, Tensor, Draws]]:
+        """The parts of a batch with their random numbers; gradients meet those of other processes in the last."""
         for part, images in enumerate(batch):
             share = part * accelerator.num_processes + accelerator.process_index
-            draws = Draws(config.seed, step * 3 + turn, share, accelerator.num_processes * parts)
             with nullcontext() if part == parts - 1 else accelerator.no_sync(module):
-                terms = module(other, images, draws, **options)
-                accelerator.backward(sum(terms.values()) / parts)
-            run.record(terms)
-            signs.append(terms.get("real_sign", torch.zeros(())))
+                yield part, images, Draws(config.seed, step * 3 + turn, share, accelerator.num_processes * parts)
+
+    def backward(terms: dict[str, Tensor]) -> None:
+        run.record(terms)
+        accelerator.backward(sum(value for name, value in terms.items() if name != "real_sign") / parts)
+
+    def update(module: Any, optimizer: Any) -> None:
         if config.max_gradient_norm is not None:
             accelerator.clip_grad_norm_(module.parameters(), config.max_gradient_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return torch.stack(signs).mean()
+
+    def update_critics(batch: list[Tensor], fakes: list[Fakes | None]) -> None:
+        signs = []
+        for part, images, draws in parted(0, critics_step, batch):
+            terms = critics_step(model, images, draws, fakes=fakes[part])
+            backward(terms)
+            signs.append(terms["real_sign"])
+        update(critics_step, optimizers["critics"])
+        if critics.kind == "pixels" and step % R1_INTERVAL == 0:
+            for _, images, draws in parted(1, critics_step, batch):
+                backward(critics_step(model, images, draws, r1=True))
+            update(critics_step, optimizers["critics"])
+        critics.settle()
+        if config.augment:
+            critics.adapt(mean(torch.stack(signs).mean()), config.batch_size)
+
+    def update_generator(batch: list[Tensor]) -> list[Fakes | None]:
+        made = []
+        for _, images, draws in parted(2, generator_step, batch):
+            terms, fakes = generator_step(critics, images, draws)
+            backward(terms)
+            made.append(fakes)
+        update(generator_step, optimizers["generator"])
+        return made
 
     stream: Iterator[Tensor] = iter(loader)
     with tqdm(total=config.total_images, initial=images_seen, unit="img", disable=not main) as progress:
         while len(batches := list(islice(stream, turns * parts))) == turns * parts:
-            share = share_of_rate(images_seen, config.total_images, config.decay_images)
-            for name, rate in rates.items():
-                optimizers[name].param_groups[0]["lr"] = share * rate
-            if adversarial:
-                real_sign = optimise(0, critics_step, optimizers["critics"], model, batches[:parts])
-                if step % R1_INTERVAL == 0:
-                    optimise(1, critics_step, optimizers["critics"], model, batches[:parts], r1=True)
-                if config.augment:
-                    critics.adapt(mean(real_sign), config.batch_size)
-            optimise(2, generator_step, optimizers["generator"], critics, batches[-parts:])
+            share = share_of_rate(images_seen, config.total_images, config.decay_images, warm_up)
+            for group, rate in zip(groups, rates, strict=True):
+                group["lr"] = share * rate
+            if adversarial and not shares:
+                update_critics(batches[:parts], [None] * parts)
+            made = update_generator(batches[-parts:])
+            if adversarial and shares:
+                update_critics(batches, made)
             before, images_seen = images_seen, images_seen + turns * config.batch_size
             averages.update(config.batch_size, images_seen)
             step += 1
@@ -268,15 +316,22 @@ def train_on(accelerator: Accelerator, config: TrainConfig, tracker: str | None)
         print(f"uploaded to {run.push(config.push_to_hub, images_seen)}", file=sys.stderr)
 
 
+def choose_preset(config: TrainConfig) -> Preset:
+    """The preset, at the resolution and with the kind of discriminators that are given."""
+    preset = PRESETS[config.preset] if config.resolution is None else PRESETS[config.preset].at(config.resolution)
+    return preset if config.discriminators is None else dataclasses.replace(preset, kind=config.discriminators)
+
+
 def loss_weights(config: TrainConfig, preset: Preset) -> LossWeights:
     """The recipe's weights, with the preset's of the gradient penalties and those given."""
-    weights = dataclasses.replace(
-        RECIPES[config.recipe],
-        perceptual=config.perceptual_weight,
-        r1=preset.r1_weight,
-        patch_r1=preset.patch_r1_weight,
-    )
-    chosen = {"patch": config.patch_weight, "gan_swap": config.swap_weight}
+    recipe = config.recipe or {"pixels": "paper", "features": "features"}[preset.kind]
+    weights = dataclasses.replace(RECIPES[recipe], r1=preset.r1_weight, patch_r1=preset.patch_r1_weight)
+    chosen = {
+        "patch": config.patch_weight,
+        "gan_swap": config.swap_weight,
+        "perceptual": config.perceptual_weight,
+        "colour": config.colour_weight,
+    }
     return dataclasses.replace(weights, **{name: value for name, value in chosen.items() if value is not None})
 
 
@@ -285,16 +340,19 @@ def build(config: TrainConfig, preset: Preset, weights: LossWeights, accelerator
     torch.manual_seed(config.seed)
     model = SwapAE(preset.model)
     averaged = copy.deepcopy(model).to(accelerator.device).eval()
-    critics = DiscriminatorStep(preset.discriminators, weights, config.noise, config.augment, config.recolour)
+    reading = Reading(config.noise, config.recolour, config.hide_grain, config.structure_noise)
+    frozen = {"device": accelerator.device, "memory_format": torch.channels_last}
+    backbone = FrozenBackbone("squeeze").to(**frozen) if preset.kind == "features" else None
+    critics = DiscriminatorStep(preset.discriminators, weights, reading, config.augment, backbone)
     freeze(config.freeze, model, critics)
     if config.compile:
         compile_networks(model, critics)
-    perceptual = LPIPS("squeeze").to(accelerator.device) if config.perceptual_weight else None
+    perceptual = LPIPS("squeeze").to(**frozen) if weights.perceptual else None
     generator_step, critics_step, generator_optimizer, critic_optimizer = accelerator.prepare(
-        GeneratorStep(model, weights, config.noise, perceptual, config.recolour),
+        GeneratorStep(model, weights, reading, perceptual),
         critics,
         adam(model.parameters(), config.lr),
-        adam(critics.parameters(), config.lr, R1_INTERVAL),
+        discriminators_adam(critics, config.lr),
     )
     optimizers = {"generator": generator_optimizer, "critics": critic_optimizer}
     if accelerator.scaler is not None:
@@ -327,6 +385,11 @@ def check(config: TrainConfig, processes: int) -> None:
     for name, minimum in least.items():
         if getattr(config, name) is not None and getattr(config, name) < minimum:
             raise UserError(f"--{name.replace('_', '-')} must be at least {minimum}, got {getattr(config, name)}")
+    for name, most in (("hide_grain", 1), ("structure_noise", 10)):
+        if not 0 <= getattr(config, name) <= most:
+            raise UserError(f"--{name.replace('_', '-')} must be in 0 to {most}, got {getattr(config, name)}")
+    if config.augment and choose_preset(config).kind == "features":
+        raise UserError("--augment is for --discriminators pixels: those of features always see jittered images")
     if not 0 < config.lr < 1:
         raise UserError(f"--lr must be between 0 and 1, got {config.lr}")
     check_output(config.output, config.data, plain(config), config.resume not in ("auto", "never"))

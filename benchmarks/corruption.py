@@ -22,9 +22,10 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from tqdm import tqdm
 
+from swapae.backbones import BACKBONES
 from swapae.evaluation import STRUCTURE_LAYER
 from swapae.images import fit, list_images, load_image, save_image, to_pil
-from swapae.lpips import LPIPS, TRUNKS
+from swapae.lpips import LPIPS
 from swapae.metrics import psnr, sifid, ssim, structure_distance, texture_distance
 
 EXAMPLES = Path(__file__).parent.parent / "swapae/examples"
@@ -200,7 +201,7 @@ def main() -> None:
     arguments = parser.parse_args()
     images = [fit(load_image(path), SIZE, 8, 56).tensor[..., :SIZE, :SIZE] for path in list_images(arguments.data)]
     curves = study(images, LPIPS(arguments.net))
-    net = TRUNKS[arguments.net].name
+    net = BACKBONES[arguments.net].name
     print(f"{len(images)} photographs, {SIZE} pixels, {net}; at LPIPS {arguments.at}\n")
     print(f"| | {' | '.join(METRICS[:4])} |\n|---|{'---|' * 4}")
     for kind, distortions in (("texture", TEXTURE), ("structure", STRUCTURE)):

@@ -68,3 +68,39 @@ def adapted(strength: Tensor, real_sign: Tensor, images: int) -> Tensor:
         images: how many there were.
     """
     return (strength + (real_sign - TARGET_SIGN) * (images / ADAPTATION_IMAGES)).clamp(0, LARGEST_STRENGTH)
+
+
+# Uniform numbers that `jitter` takes for an image: brightness, saturation, contrast, and two shifts.
+JITTER_DRAWS = 5
+
+
+def jitter(images: Tensor, draws: Tensor) -> Tensor:
+    """Change brightness, saturation and contrast, and shift by whole pixels (Zhao et al. 2020, DiffAugment).
+
+    For discriminators that know photographs from the start and would soon know them by heart. Half of DiffAugment's
+    range in colours: a discriminator that is used to other colours lets them pass.
+
+    Args:
+        images: [B, 3, S, S].
+        draws: [B, `JITTER_DRAWS`] uniform in [0, 1).
+
+    Returns:
+        [B, 3, S, S], shifted by up to an eighth of the side each way, mirrored at the borders; not clamped.
+    """
+    colours = draws[:, :3, None, None, None].to(images.device, images.dtype)
+    brightness, saturation, contrast = colours.unbind(1)
+    images = images + (brightness - 0.5) / 2
+    grey = images.mean(1, keepdim=True)
+    images = (images - grey) * (saturation + 0.5) + grey
+    mean = images.mean((1, 2, 3), keepdim=True)
+    images = (images - mean) * (contrast / 2 + 0.75) + mean
+    reach = images.shape[-1] // 8
+    return shifted(F.pad(images, [reach] * 4, mode="reflect"), draws[:, 3:], 2 * reach)
+
+
+def shifted(images: Tensor, draws: Tensor, most: int) -> Tensor:
+    """Crops [B, C, H - most, W - most] of images [B, C, H, W], by 0 to `most` whole pixels; draws [B, 2] in [0, 1)."""
+    height, width = (side - most for side in images.shape[2:])
+    starts = (draws * (most + 1)).long().tolist()
+    crops = [image[:, y : y + height, x : x + width] for image, (y, x) in zip(images, starts, strict=True)]
+    return torch.stack(crops)

@@ -39,6 +39,8 @@ class SwapAEConfig:
         encoder_capacity: factor on the encoder's channels.
         encoder_steepness: factor on the encoder's channels from one octave to the next.
         generator_capacity: factor on the generator's channels.
+        head_blocks: residual blocks of the generator at the structure's resolution; each more lets it look two
+            structure cells further.
     """
 
     image_size: int = 256
@@ -48,6 +50,7 @@ class SwapAEConfig:
     encoder_capacity: float = 1.0
     encoder_steepness: float = 2.0
     generator_capacity: float = 1.0
+    head_blocks: int = 2
 
     def __post_init__(self) -> None:
         check_positive(self)
@@ -70,8 +73,8 @@ class SwapAEConfig:
         return max(1, min(self.texture_channels, channels))
 
     def head_channels(self, block: int) -> int:
-        """Output channels of the generator's head block 0 or 1, at the structure's resolution."""
-        return max(1, round(256 * 2**block * self.generator_capacity))
+        """Output channels of the generator's head block 0, 1 or further, at the structure's resolution."""
+        return max(1, round(256 * 2 ** min(block, 1) * self.generator_capacity))
 
     def generator_channels(self, level: int) -> int:
         """Output channels of the generator's up-sampling block `level`; each of the last two halves them."""
@@ -81,7 +84,10 @@ class SwapAEConfig:
     @property
     def fingerprint(self) -> str:
         """Hexadecimal digest of the configuration; codes carry it, so that no other model decodes them."""
-        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        values = dataclasses.asdict(self)
+        if self.head_blocks == 2:  # of before there was a choice
+            del values["head_blocks"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,8 @@ def check_positive(config: SwapAEConfig | DiscriminatorConfig) -> None:
         object.__setattr__(config, field.name, kind(value))
 
 
+# Fields that configurations written before may lack.
+ADDED = {"head_blocks"}
 Config = TypeVar("Config", SwapAEConfig, DiscriminatorConfig)
 
 
@@ -164,7 +172,7 @@ def config_from_dict(kind: type[Config], values: Mapping[str, Any], source: str)
     names = {field.name for field in dataclasses.fields(kind)}
     if unknown := sorted(set(values) - names):
         raise UserError(f"{source}: unknown key {', '.join(unknown)}; {kind.__name__} knows {', '.join(sorted(names))}")
-    if missing := sorted(names - set(values)):
+    if missing := sorted(names - set(values) - ADDED):
         raise UserError(f"{source}: missing key {', '.join(missing)}; is this the configuration of a swapae model?")
     try:
         return kind(**values)
@@ -182,16 +190,23 @@ class DataHandling:
         resize: "short" brings the short side to `size` and keeps the aspect; "exact" brings both there, for
             photographs that are square already or nearly so.
         flip: mirror half of the crops left to right.
+        zoom: take half of the crops from a random larger square, reduced to the crop's size, so that whole subjects
+            are seen too.
     """
 
     size: int
     crop_size: int
     resize: Literal["short", "exact"] = "short"
     flip: bool = True
+    zoom: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.crop_size <= self.size < LARGEST:
             raise UserError(f"crops of {self.crop_size} pixels do not fit in images of {self.size}")
+
+
+# What discriminators look at: pixels, as the paper's, or the features of a pretrained network.
+DiscriminatorKind = Literal["pixels", "features"]
 
 
 @dataclass(frozen=True)
@@ -207,6 +222,7 @@ class Preset:
     r1_weight: float = 10.0
     patch_r1_weight: float = 1.0
     resize: Literal["short", "exact"] = "short"
+    kind: DiscriminatorKind = "pixels"
 
     @property
     def data(self) -> DataHandling:
@@ -232,12 +248,12 @@ class Preset:
             raise UserError(
                 f"--resolution {resolution} does not suit this preset: give a multiple of {stride}, at least {least}"
             )
-        return Preset(
-            dataclasses.replace(self.model, image_size=resolution),
-            dataclasses.replace(self.discriminators, crop_size=crop_size, patch_size=patch_size),
-            self.r1_weight * min(1.0, factor**2),
-            self.patch_r1_weight * min(1.0, factor**2),
-            self.resize,
+        return dataclasses.replace(
+            self,
+            model=dataclasses.replace(self.model, image_size=resolution),
+            discriminators=dataclasses.replace(self.discriminators, crop_size=crop_size, patch_size=patch_size),
+            r1_weight=self.r1_weight * min(1.0, factor**2),
+            patch_r1_weight=self.patch_r1_weight * min(1.0, factor**2),
         )
 
 
@@ -301,6 +317,7 @@ PRESETS: dict[str, Preset] = {
         ),
         r1_weight=0.6,
         patch_r1_weight=0.05,
+        kind="features",
     ),
     "small256": Preset(
         SwapAEConfig(
@@ -309,6 +326,7 @@ PRESETS: dict[str, Preset] = {
             downsamplings=3,
             encoder_capacity=0.5,
             generator_capacity=0.375,
+            head_blocks=4,
         ),
         DiscriminatorConfig(
             crop_size=128,
@@ -321,5 +339,6 @@ PRESETS: dict[str, Preset] = {
         ),
         r1_weight=2.5,
         patch_r1_weight=0.1,
+        kind="features",
     ),
 }

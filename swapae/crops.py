@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from swapae.config import DataHandling
@@ -17,6 +18,7 @@ VALIDATION_SHARE = 0.05
 # A JPEG is decoded at a fraction of its size, but never under this multiple of the size it is wanted at: the
 # Lanczos filter then still has enough to average over, and the result differs by a level or two.
 DRAFT_MARGIN = 2
+ZOOMED_SHARE = 0.5  # of the crops, where any are
 # A source is given up when more of its pictures fail than both of these.
 TOLERATED_FAILURES, TOLERATED_SHARE = 9, 0.1
 
@@ -43,11 +45,18 @@ def crop(picture: Tensor, handling: DataHandling, seed: int, position: int) -> T
     generator = torch.Generator().manual_seed(seed * 2_000_003 + position)
     draws = torch.rand(3, generator=generator).tolist()
     side = handling.crop_size
+    if handling.zoom:
+        whether, how_much = torch.rand(2, generator=generator).tolist()
+        side += int((whether < ZOOMED_SHARE) * how_much * (min(picture.shape[1:]) - side + 1))
     top, left = (int(draw * (free - side + 1)) for draw, free in zip(draws[:2], picture.shape[1:], strict=True))
     cut = picture[:, top : top + side, left : left + side]
     if handling.flip and draws[2] < 0.5:
         cut = cut.flip(2)
-    return cut / 127.5 - 1
+    cut = cut / 127.5 - 1
+    if side == handling.crop_size:
+        return cut
+    sides = (handling.crop_size,) * 2
+    return F.interpolate(cut[None], size=sides, mode="bilinear", antialias=True, align_corners=False)[0].clamp(-1, 1)
 
 
 def check_sizes(candidates: Iterable[Picture | None], crop_size: int, label: str) -> None:

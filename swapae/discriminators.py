@@ -10,6 +10,7 @@ from swapae.config import DiscriminatorConfig
 from swapae.layers import ConvLayer, DownBlock, EqualLinear
 
 FIR = (1, 3, 3, 1)
+PATCH_SIDES = (1 / 8, 1 / 4)  # of patches, as shares of the image's (section 3.2)
 
 
 class ImageDiscriminator(nn.Module):
@@ -70,8 +71,8 @@ class PatchDiscriminator(nn.Module):
         return self.logits(reference.expand_as(features), features)
 
 
-def random_patches(images: Tensor, size: int, draws: Tensor) -> Tensor:
-    """Random crops, each resampled to a square (section 3.2; sides 1/8 to 1/4 of the image's).
+def random_patches(images: Tensor, size: int, draws: Tensor, sides: tuple[float, float] = PATCH_SIDES) -> Tensor:
+    """Random crops, each resampled to a square (section 3.2).
 
     Height and width are drawn independently, and half of the crops are flipped. All crops of an image are
     read by one grid_sample, without copies of the image.
@@ -80,12 +81,14 @@ def random_patches(images: Tensor, size: int, draws: Tensor) -> Tensor:
         images: [B, 3, H, W].
         size: S, side to which they are resampled bilinearly.
         draws: [B, N, 5] uniform in [0, 1): width, height, centre's x and y, mirrored or not.
+        sides: smallest and largest of the crops' sides, as shares of the image's.
 
     Returns:
         [B, N, 3, S, S].
     """
     draws = draws.to(images.device)
-    side = 1 / 8 + draws[..., :2] / 8  # share of width and height; half of it in grid_sample's [-1, 1]
+    least, most = sides
+    side = least + draws[..., :2] * (most - least)  # share of width and height; half of it in grid_sample's [-1, 1]
     centre = (2 * draws[..., 2:4] - 1) * (1 - side)
     flip = torch.stack([torch.where(draws[..., 4] < 0.5, -1.0, 1.0), torch.ones_like(draws[..., 4])], -1)
     line = (torch.arange(size, device=images.device) + 0.5) * 2 / size - 1

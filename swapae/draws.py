@@ -29,6 +29,12 @@ class Draws:
         everyone = torch.rand(batch * self.shares, *shape, generator=self._shared)
         return everyone[self.share * batch : (self.share + 1) * batch]
 
+    def normal(self, like: Tensor) -> Tensor:
+        """Standard normal numbers of the shape and on the device of `like` [B, C, H, W]."""
+        batch, channels, height, width = like.shape
+        (maps,) = self.noise(batch, [(channels * height, width)], like.device)
+        return maps.view(like.shape)
+
     def noise(self, batch: int, sides: Sequence[tuple[int, int]], device: torch.device) -> list[Tensor]:
         """Standard normal maps [batch, 1, *side], drawn on the device by one generator per image."""
         sizes = [height * width for height, width in sides]

@@ -22,11 +22,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from swapae.backbones import FrozenBackbone
 from swapae.config import Preset
 from swapae.draws import Draws
-from swapae.losses import LossWeights, r1_losses
+from swapae.losses import Fakes, LossWeights, r1_losses
 from swapae.model import SwapAE
-from swapae.training import R1_INTERVAL, DiscriminatorStep, GeneratorStep, TrainingNoise
+from swapae.training import R1_INTERVAL, DiscriminatorStep, GeneratorStep, Reading, TrainingNoise
 
 Precision = Literal["no", "bf16", "fp16"]  # as Accelerate names them
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -59,7 +60,8 @@ class Estimate:
     Args:
         part_size: images that a process computes at once.
         encoder, generator, image_discriminator, patch_discriminator: parameters.
-        discriminator_step, generator_step, r1_step: of `part_size` images.
+        discriminator_step, generator_step: of `part_size` images.
+        r1_step: likewise; None for discriminators of features, which have none, and share the generator's batches.
     """
 
     part_size: int
@@ -69,7 +71,7 @@ class Estimate:
     patch_discriminator: int
     discriminator_step: Step
     generator_step: Step
-    r1_step: Step
+    r1_step: Step | None
 
     @property
     def state_bytes(self) -> int:
@@ -85,11 +87,14 @@ class Estimate:
         as much for small128 and small256.
         """
         steps = (self.discriminator_step, self.generator_step, self.r1_step)
-        return self.state_bytes + max(step.peak if precision == "no" else step.half_peak for step in steps)
+        peaks = (step.peak if precision == "no" else step.half_peak for step in steps if step is not None)
+        return self.state_bytes + max(peaks)
 
     @property
     def flop_per_image_seen(self) -> float:
-        """Mean over a run: a batch feeds either a discriminator step, now and then with R1, or a generator step."""
+        """Mean over a run: a batch feeds a discriminator step, now and then with R1, or a generator step, or both."""
+        if self.r1_step is None:
+            return self.discriminator_step.flop + self.generator_step.flop
         return (self.discriminator_step.flop + self.generator_step.flop + self.r1_step.flop / R1_INTERVAL) / 2
 
 
@@ -161,10 +166,12 @@ def estimate(preset: Preset, part_size: int, *, noise: TrainingNoise = "random",
     Raises:
         ValueError: a part of fewer than two images, which cannot be swapped.
     """
+    reading, features = Reading(noise), preset.kind == "features"
+    backbone = FrozenBackbone("squeeze").to("meta") if features else None
     with torch.device("meta"):
         model = SwapAE(preset.model)
-        critics = DiscriminatorStep(preset.discriminators, LossWeights(), noise)
-        generator = GeneratorStep(model, LossWeights(), noise)
+        critics = DiscriminatorStep(preset.discriminators, LossWeights(), reading, backbone=backbone)
+        generator = GeneratorStep(model, LossWeights(), reading)
     shape = (part_size, 3, preset.data.crop_size, preset.data.crop_size)
 
     def r1(images: Tensor, draws: Draws) -> dict[str, Tensor]:
@@ -189,6 +196,11 @@ def estimate(preset: Preset, part_size: int, *, noise: TrainingNoise = "random",
         module.zero_grad(set_to_none=True)
         return meter
 
+    def discriminators(images: Tensor, draws: Draws) -> dict[str, Tensor]:
+        # Shared fakes are the generator step's.
+        fakes = Fakes(torch.empty_like(images[::2]), torch.empty_like(images)) if critics.shares_fakes else None
+        return critics(model, images, draws, fakes=fakes)
+
     def step(module: nn.Module, losses: Callable[[Tensor, Draws], dict[str, Tensor]], half: bool = True) -> Step:
         meter = measure(module, losses, half=False)
         half_peak = measure(module, losses, half=True).peak if half else meter.peak
@@ -200,9 +212,9 @@ def estimate(preset: Preset, part_size: int, *, noise: TrainingNoise = "random",
             sum(p.numel() for p in network.parameters())
             for network in (model.encoder, model.generator, critics.image_discriminator, critics.patch_discriminator)
         ),
-        discriminator_step=step(critics, lambda images, draws: critics(model, images, draws)),
-        generator_step=step(generator, lambda images, draws: generator(critics, images, draws)),
-        r1_step=step(critics, r1, half=False),
+        discriminator_step=step(critics, discriminators),
+        generator_step=step(generator, lambda images, draws: generator(critics, images, draws)[0]),
+        r1_step=None if features else step(critics, r1, half=False),
     )
 
 
@@ -254,8 +266,9 @@ def describe(costs: Estimate, flop_per_second: float, precision: Precision, proc
     steps = {
         "discriminator step": costs.discriminator_step,
         "generator step": costs.generator_step,
-        f"R1 (every {R1_INTERVAL}th step)": costs.r1_step,
     }
+    if costs.r1_step is not None:
+        steps[f"R1 (every {R1_INTERVAL}th step)"] = costs.r1_step
     return "\n".join(
         [
             f"parameters (counted): encoder {millions(costs.encoder)}, generator {millions(costs.generator)}, "

@@ -17,8 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from swapae.backbones import read_tensors
 from swapae.errors import UserError, first_line
-from swapae.lpips import LPIPS, read_tensors
+from swapae.lpips import LPIPS
 
 WEIGHTS_VARIABLE = "SWAPAE_FID_WEIGHTS"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from swapae.config import SwapAEConfig
 from swapae.layers import ConvLayer, EqualLinear, ModulatedConv, ToRGB, residual, unit_length
 
-HEAD_BLOCKS = 2  # at the structure's resolution
-
 
 class StructureModulation(nn.Module):
     """Scales and shifts the structure code by the texture, before any convolution."""
@@ -55,16 +53,18 @@ class GeneratorBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """Two head blocks at the structure's resolution, one up-sampling block per octave, then RGB."""
+    """Head blocks at the structure's resolution (the paper: two), one up-sampling block per octave, then RGB."""
 
     def __init__(self, config: SwapAEConfig) -> None:
         super().__init__()
         texture = config.texture_channels
-        widths = [config.structure_channels, config.head_channels(0), config.head_channels(1)]
+        self.head_blocks = config.head_blocks
+        widths = [config.structure_channels, *map(config.head_channels, range(config.head_blocks))]
         widths += [config.generator_channels(level) for level in range(config.downsamplings)]
         self.structure_modulation = StructureModulation(config.structure_channels, texture)
         self.blocks = nn.ModuleList(
-            GeneratorBlock(widths[i], widths[i + 1], texture, upsample=i >= HEAD_BLOCKS) for i in range(len(widths) - 1)
+            GeneratorBlock(widths[i], widths[i + 1], texture, upsample=i >= config.head_blocks)
+            for i in range(len(widths) - 1)
         )
         self.to_rgb = ToRGB(widths[-1], texture)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from swapae import hub
 from swapae.checkpoints import STATE_FILE, list_checkpoints, load_checkpoint, load_newest
-from swapae.config import DiscriminatorConfig, Preset, SwapAEConfig
+from swapae.config import DiscriminatorConfig, DiscriminatorKind, Preset, SwapAEConfig
 from swapae.convert import DISCRIMINATORS_CONFIG_FILE, DISCRIMINATORS_FILE, load_discriminators
 from swapae.errors import UserError
 from swapae.model import SwapAE
@@ -28,6 +28,7 @@ class Initial:
     Attributes:
         model, averaged: state dicts of encoder and generator; the same where there is only one.
         critics: state dict of `DiscriminatorStep`'s two discriminators; None where there are none.
+        kind: what they look at.
     """
 
     config: SwapAEConfig
@@ -35,6 +36,7 @@ class Initial:
     averaged: Mapping[str, Tensor]
     discriminator_config: DiscriminatorConfig | None
     critics: Mapping[str, Tensor] | None
+    kind: DiscriminatorKind = "pixels"
 
 
 def read_initial(where: str) -> Initial:
@@ -50,7 +52,7 @@ def read_initial(where: str) -> Initial:
     elif list_checkpoints(path / "checkpoints"):
         checkpoint = load_newest(path / "checkpoints")
     if checkpoint is not None:
-        model, discriminators = json.loads(checkpoint.counters["sizes"])
+        model, discriminators, *kind = json.loads(checkpoint.counters["sizes"])
         weights = checkpoint.weights
         critics = {name: value for name, value in weights["critics"].items() if "discriminator" in name}
         return Initial(
@@ -59,6 +61,7 @@ def read_initial(where: str) -> Initial:
             weights["averaged"],
             DiscriminatorConfig(**discriminators),
             critics,
+            *kind,
         )
     config_file, weights_file = hub.model_files(where, also=(DISCRIMINATORS_CONFIG_FILE, DISCRIMINATORS_FILE))
     config = hub.read_config(config_file, SwapAEConfig)
@@ -87,6 +90,15 @@ def start_from(where: str, preset: Preset, model: nn.Module, averaged: nn.Module
     averaged.load_state_dict(initial.averaged)
     if initial.critics is None or initial.discriminator_config is None:
         logger.warning("%s has no discriminators: theirs are random weights", where)
+    elif initial.kind != preset.kind:
+        logger.warning(
+            "the discriminators of %s are of --discriminators %s, not %s: random weights",
+            where,
+            initial.kind,
+            preset.kind,
+        )
+    elif preset.kind == "features":  # the same layers for crops of any size
+        critics.load_state_dict(grown(initial.critics, critics.state_dict()), strict=False)
     elif differs := differing(initial.discriminator_config, preset.discriminators, ignore=("crop_size", "patch_size")):
         logger.warning("the discriminators of %s are of another --preset (their %s): random weights", where, differs)
     else:

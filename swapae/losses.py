@@ -25,7 +25,8 @@ from swapae.second_order import CheapSecondDerivatives
 class LossWeights:
     """Weights of the terms; the defaults are the paper's.
 
-    `perceptual` (LPIPS of the reconstruction) is no part of the published method: 0 in both recipes.
+    `perceptual` (LPIPS of the reconstruction) and `colour` (means and deviations of the hybrid's colours) are no part
+    of the published method.
     """
 
     reconstruction: float = 1.0
@@ -35,6 +36,7 @@ class LossWeights:
     r1: float = 10.0
     patch_r1: float = 1.0
     perceptual: float = 0.0
+    colour: float = 0.0
 
     @property
     def adversarial(self) -> bool:
@@ -46,6 +48,8 @@ RECIPES = {
     "paper": LossWeights(),
     # The published code weighs the hybrid's realism twice as much as the paper says, for the generator alone.
     "release": dataclasses.replace(LossWeights(), gan_swap=1.0),
+    # For discriminators that look through a pretrained network: what was found to give natural pictures on a CPU.
+    "features": LossWeights(gan_reconstruction=1.0, gan_swap=1.0, patch=2.0, perceptual=1.0, colour=1.0),
     # Reconstruction alone: a cheap start for the others, no model to swap with.
     "autoencoder": LossWeights(gan_reconstruction=0.0, gan_swap=0.0, patch=0.0),
 }
@@ -57,14 +61,11 @@ Noise = Literal["zero"] | Sequence[Tensor]
 NoiseMaker = Callable[[Tensor], Noise]  # structure codes [B, K, h, w] -> noise for `decode`
 Cropper = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> patches [B, N, 3, S, S]
 Augmenter = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> as the image discriminator sees them
-Recolourer = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> as their structure is read
+ImageCritic = Callable[[Tensor], Sequence[Tensor]]  # images [B, 3, H, W] -> logits [B, ...] of each head
 
 
 class SwapModel(Protocol):
     """What the objectives need of `SwapAE`."""
-
-    def encode(self, images: Tensor) -> Codes:
-        """Images -> codes."""
 
     def decode(self, codes: Codes, *, noise: Noise) -> Tensor:
         """Codes -> images."""
@@ -103,46 +104,65 @@ class Fakes(NamedTuple):
     hybrids: Tensor  # [B, 3, H, W], texture of image i, structure of its neighbour
 
 
-def encode(model: SwapModel, images: Tensor, recolour: Recolourer | None) -> Codes:
-    """Codes of images, the structure read from the images in other colours if `recolour` is given."""
-    if recolour is None:
-        return model.encode(images)
-    codes = model.encode(torch.cat([recolour(images), images]))
-    return Codes(codes.structure[: len(images)], codes.texture[len(images) :])
+def generate(
+    model: SwapModel,
+    images: Tensor,
+    encode: Callable[[Tensor], Codes],
+    make_noise: NoiseMaker,
+    make_own_noise: NoiseMaker | None = None,
+) -> Fakes:
+    """Reconstruct half of the images and swap all of them, in one call of the generator.
 
-
-def generate(model: SwapModel, images: Tensor, make_noise: NoiseMaker, recolour: Recolourer | None = None) -> Fakes:
-    """Reconstruct half of the images and swap all of them, in one call of the generator."""
-    structure, texture = encode(model, images, recolour)
+    Args:
+        encode: images -> codes; in training the structure may be read from disguised copies.
+        make_noise: for hybrids, and for reconstructions too unless `make_own_noise` is given.
+    """
+    structure, texture = encode(images)
     half = structure[::2]
     codes = Codes(
         torch.cat([half, structure[neighbours(len(images))]]),
         torch.cat([texture[::2], texture]),
     )
-    noise, own = make_noise(structure), make_noise(structure)
+    noise, own = make_noise(structure), (make_own_noise or make_noise)(structure)
     if not isinstance(noise, str):
         noise = [torch.cat([mine[::2], swapped]) for mine, swapped in zip(own, noise, strict=True)]
     made = model.decode(codes, noise=noise)
     return Fakes(made[: len(half)], made[len(half) :])
 
 
-def look_real(logits: Tensor) -> Tensor:
-    """Non-saturating loss of logits that should say "real", in float32 at least."""
-    return F.softplus(-widen(logits)).mean()
+class Adversarial(NamedTuple):
+    """A pair of opposed losses of logits [B, ...], each a mean in float32 at least."""
+
+    real: Callable[[Tensor], Tensor]  # the discriminator's, of what is real
+    fake: Callable[[Tensor], Tensor]  # the discriminator's, of what is not
+    fool: Callable[[Tensor], Tensor]  # the generator's, of what it made
 
 
-def look_fake(logits: Tensor) -> Tensor:
-    """Loss of logits that should say "fake", in float32 at least."""
-    return F.softplus(widen(logits)).mean()
+NON_SATURATING = Adversarial(
+    real=lambda logits: F.softplus(-widen(logits)).mean(),
+    fake=lambda logits: F.softplus(widen(logits)).mean(),
+    fool=lambda logits: F.softplus(-widen(logits)).mean(),
+)
+HINGE = Adversarial(
+    real=lambda logits: F.relu(1 - widen(logits)).mean(),
+    fake=lambda logits: F.relu(1 + widen(logits)).mean(),
+    fool=lambda logits: -widen(logits).mean(),
+)
+
+
+def over_heads(loss: Callable[[Tensor], Tensor], heads: Sequence[Tensor]) -> Tensor:
+    """Mean of a loss over the heads of an image discriminator."""
+    return torch.stack([loss(logits) for logits in heads]).mean()
 
 
 def discriminator_losses(
     fakes: Fakes,
     images: Tensor,
-    image_discriminator: Callable[[Tensor], Tensor],
+    image_discriminator: ImageCritic,
     patch_discriminator: PatchCritic,
     crop: Cropper,
     augment: Augmenter,
+    adversarial: Adversarial = NON_SATURATING,
 ) -> dict[str, Tensor]:
     """Weighted terms of both discriminators; each is called once.
 
@@ -152,8 +172,9 @@ def discriminator_losses(
     `real_sign`, the mean sign of the logits of real images, is no loss and has no gradient: near 1 the image
     discriminator knows its photographs by heart (Karras et al. 2020, ADA, Eq. 1).
     """
-    logits = image_discriminator(torch.cat([augment(kind) for kind in (images, *fakes)]))
-    real, reconstruction, hybrid = logits.split([len(images), *map(len, fakes)])
+    heads = image_discriminator(torch.cat([augment(kind) for kind in (images, *fakes)]))
+    sizes = [len(images), *map(len, fakes)]
+    real, reconstruction, hybrid = zip(*(logits.split(sizes) for logits in heads), strict=True)
     references, others, swapped = crop(images), crop(images), crop(fakes.hybrids)
     features = patch_discriminator.features(torch.cat([references, others, swapped], 1))
     count = references.shape[1]
@@ -161,12 +182,12 @@ def discriminator_losses(
     reference = reference.mean(1, keepdim=True).expand_as(other)
     patch_logits = patch_discriminator.logits(torch.cat([reference, reference], 1), torch.cat([other, swap], 1))
     return {
-        "d_real": look_real(real),
-        "d_reconstruction": 0.5 * look_fake(reconstruction),
-        "d_hybrid": 0.5 * look_fake(hybrid),
-        "d_patch_real": look_real(patch_logits[:, :count]),
-        "d_patch_hybrid": look_fake(patch_logits[:, count:]),
-        "real_sign": real.detach().float().sign().mean(),
+        "d_real": over_heads(adversarial.real, real),
+        "d_reconstruction": 0.5 * over_heads(adversarial.fake, reconstruction),
+        "d_hybrid": 0.5 * over_heads(adversarial.fake, hybrid),
+        "d_patch_real": adversarial.real(patch_logits[:, :count]),
+        "d_patch_hybrid": adversarial.fake(patch_logits[:, count:]),
+        "real_sign": over_heads(lambda logits: logits.detach().float().sign().mean(), real),
     }
 
 
@@ -214,27 +235,40 @@ def zero_of_biases(network: object) -> Tensor | float:
 def generator_losses(
     fakes: Fakes,
     images: Tensor,
-    image_discriminator: Callable[[Tensor], Tensor],
+    image_discriminator: ImageCritic,
     patch_discriminator: PatchCritic,
     crop: Cropper,
     augment: Augmenter,
     weights: LossWeights,
     perceptual_distance: Callable[[Tensor, Tensor], Tensor] | None = None,
+    adversarial: Adversarial = NON_SATURATING,
 ) -> dict[str, Tensor]:
     """Weighted terms of encoder and generator (Eq. 1 to 5); each discriminator is called once."""
-    logits = image_discriminator(torch.cat([augment(kind) for kind in fakes]))
-    reconstruction, hybrid = logits.split([*map(len, fakes)])
+    heads = image_discriminator(torch.cat([augment(kind) for kind in fakes]))
+    sizes = [*map(len, fakes)]
+    reconstruction, hybrid = zip(*(logits.split(sizes) for logits in heads), strict=True)
     with torch.no_grad():
         references = crop(images)
     swapped = crop(fakes.hybrids)
     features = patch_discriminator.features(torch.cat([references, swapped], 1))
     reference, swap = features.split(references.shape[1], 1)
     patch_logits = patch_discriminator.logits(reference.mean(1, keepdim=True).expand_as(swap), swap)
-    return reconstruction_losses(fakes.reconstructions, images[::2], weights, perceptual_distance) | {
-        "g_reconstruction": weights.gan_reconstruction * look_real(reconstruction),
-        "g_hybrid": weights.gan_swap * look_real(hybrid),
-        "g_patch": weights.patch * look_real(patch_logits),
+    terms = reconstruction_losses(fakes.reconstructions, images[::2], weights, perceptual_distance) | {
+        "g_reconstruction": weights.gan_reconstruction * over_heads(adversarial.fool, reconstruction),
+        "g_hybrid": weights.gan_swap * over_heads(adversarial.fool, hybrid),
+        "g_patch": weights.patch * adversarial.fool(patch_logits),
     }
+    if weights.colour:
+        terms["g_colour"] = weights.colour * colour_loss(fakes.hybrids, images)
+    return terms
+
+
+def colour_loss(hybrids: Tensor, images: Tensor) -> Tensor:
+    """Mean absolute difference of hybrids [B, 3, H, W] from their texture images in channels' means and deviations."""
+    (mean, deviation), (wanted_mean, wanted_deviation) = (
+        (x.mean((2, 3)), (x.var((2, 3)) + 1e-5).sqrt()) for x in (widen(hybrids), widen(images))
+    )
+    return F.l1_loss(mean, wanted_mean) + F.l1_loss(deviation, wanted_deviation)
 
 
 def reconstruction_losses(

@@ -7,6 +7,7 @@ sets is a FID or a KID only by the features of the Inception network, and is to 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor
 
 # Self-similarity compares every two places: of more than this many a side, neighbours are averaged first.
 LARGEST_GRID = 32
+# Of `luminance_patches`, in pixels; the step is odd, so that grids of 8 pixels are seen in every phase.
+PATCH_SIDE, PATCH_STEP = 12, 5
 
 
 def self_similarity(features: Tensor) -> Tensor:
@@ -145,12 +148,74 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
         ValueError: fewer than two samples.
     """
     a, b = samples(a, b)
-    first, second = (torch.cov(features.T).reshape(a.shape[1], a.shape[1]) for features in (a, b))
+    return frechet_of_moments(*((x.mean(0), torch.cov(x.T).reshape(x.shape[1], x.shape[1])) for x in (a, b)))
+
+
+def frechet_of_moments(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> float:
+    """Frechet distance of two Gaussians, each given by mean [C] and covariance [C, C]."""
+    (first_mean, first), (second_mean, second) = a, b
     # The trace of (first second)^(1/2), by a symmetric matrix of the same eigenvalues.
     values, vectors = torch.linalg.eigh(first)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
     mixed = torch.linalg.eigvalsh(root @ second @ root).clamp(min=0).sqrt().sum()
-    return ((a.mean(0) - b.mean(0)).square().sum() + first.trace() + second.trace() - 2 * mixed).item()
+    return ((first_mean - second_mean).square().sum() + first.trace() + second.trace() - 2 * mixed).item()
+
+
+def luminance_patches(images: Tensor) -> Tensor:
+    """Patches of 12 x 12 pixels of luminance, every 5 pixels: [B, 3, H, W] -> [B, 144, h, w]."""
+    luminance = images.float().mul(torch.tensor([0.299, 0.587, 0.114], device=images.device).view(1, 3, 1, 1)).sum(1)
+    rows = luminance.unfold(1, PATCH_SIDE, PATCH_STEP)
+    return rows.unfold(2, PATCH_SIDE, PATCH_STEP).flatten(3).permute(0, 3, 1, 2)
+
+
+def grain_patches(images: Tensor) -> Tensor:
+    """`luminance_patches` less their own means: without light and shade, what is left is fine detail."""
+    patches = luminance_patches(images)
+    return patches - patches.mean(1, keepdim=True)
+
+
+def local_moments(features: Tensor) -> Tensor:
+    """Mean and covariance of an image's features [C, h, w] over its places, as rows of [1 + C, C] in float64."""
+    places = features.flatten(1).double()
+    return torch.cat([places.mean(1)[None], torch.cov(places, correction=0).reshape(len(places), len(places))])
+
+
+def pooled(moments: Sequence[Tensor], weights: Sequence[float] | None = None) -> tuple[Tensor, Tensor]:
+    """Mean [C] and covariance [C, C] of all places of several images of one size, from their `local_moments`.
+
+    Args:
+        weights: of each image; all alike if not given.
+    """
+    stacked = torch.stack([one.double() for one in moments])
+    share = torch.tensor([1.0] * len(moments) if weights is None else weights, dtype=torch.float64).to(stacked.device)
+    share = share / share.sum()
+    mean = share @ stacked[:, 0]
+    off = stacked[:, 0] - mean
+    return mean, torch.einsum("n,nij->ij", share, stacked[:, 1:]) + off.T @ (share[:, None] * off)
+
+
+def local_frechet(photographs: Sequence[Tensor], made: Sequence[Tensor], origins: Sequence[int]) -> float:
+    """How unlike photographs pictures are in what any small part of them looks like: 1 is as unlike as photographs.
+
+    The Frechet distance of local features, each place a sample, of pictures made of one half of the photographs to the
+    other half's photographs, in units of the distance of the two halves. Blur, hatching and repeated patterns raise it,
+    wherever they are, while single images' layouts do not matter. All photographs that something was made of count
+    alike, however often it was.
+
+    Args:
+        photographs: `local_moments` of two or more photographs of one size; every second one is of the other half.
+        made: those of pictures of that size.
+        origins: of each picture, the number of the photograph that it was made of; of a hybrid, its texture image.
+    """
+    halves = [pooled(photographs[start::2]) for start in (0, 1)]
+    unit = frechet_of_moments(*halves)
+    counts = Counter(origins)
+    distances = []
+    for half in (0, 1):
+        of_half = [(moments, 1 / counts[o]) for moments, o in zip(made, origins, strict=True) if o % 2 == half]
+        if of_half:
+            distances.append(frechet_of_moments(pooled(*zip(*of_half, strict=True)), halves[1 - half]))
+    return sum(distances) / len(distances) / max(unit, 1e-12)
 
 
 def sifid(a: Tensor, b: Tensor) -> float:

@@ -66,7 +66,10 @@ class Run:
         self.folder, self.settings, self.keep = folder, settings, keep
         self.networks, self.optimizers = networks, optimizers
         self.averaged: SwapAE = networks["averaged"]  # type: ignore[assignment]
-        self.sizes = json.dumps([dataclasses.asdict(preset.model), dataclasses.asdict(preset.discriminators)])
+        sizes = [dataclasses.asdict(preset.model), dataclasses.asdict(preset.discriminators)]
+        # Runs of before there were other kinds have two entries.
+        self.sizes = json.dumps(sizes if preset.kind == "pixels" else [*sizes, preset.kind])
+        self.sharing = "half of them for either side" if preset.kind == "pixels" else "each for both sides"
         self.best = math.inf  # score of best/
         self.figures: dict[str, float] = {}  # of the newest evaluation
         self._terms: dict[str, list[Tensor]] = {}
@@ -97,8 +100,8 @@ class Run:
             return 0, 0
         if checkpoint.counters["sizes"] != self.sizes:
             raise UserError(
-                f"the checkpoint in {self.folder} is of another --preset or --resolution: give that one, or another "
-                "--output"
+                f"the checkpoint in {self.folder} is of another --preset, --resolution or --discriminators: give that "
+                "one, or another --output, and start from it with --init"
             )
         for name, network in self.networks.items():
             network.load_state_dict(checkpoint.weights[name])
@@ -212,7 +215,7 @@ class Run:
     def card(self, images_seen: int) -> dict[str, Any]:
         """What the model's card says: how it was trained, and what the newest evaluation measured."""
         settings = self.settings
-        shares = "without discriminators" if settings["recipe"] == "autoencoder" else "half of them for either side"
+        shares = "without discriminators" if settings["recipe"] == "autoencoder" else self.sharing
         about = (
             f"Trained with `train_accelerate.py --preset {settings['preset']}` on {images_seen:,} images in batches of "
             f"{settings['batch_size']}, {shares}. Whoever publishes this model describes its photographs here."

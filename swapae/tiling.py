@@ -15,7 +15,6 @@ from torch import Tensor
 
 from swapae.codes import Codes
 from swapae.config import MINIMUM_CELLS, TEXTURE_DOWNSAMPLINGS
-from swapae.generator import HEAD_BLOCKS
 from swapae.layers import unit_length
 from swapae.model import DEFAULT_NOISE_SEED, Noise, SwapAE
 
@@ -157,17 +156,17 @@ def decode(
     grid = structure.shape[2:]
     if any(one.shape[2:] not in ((1, 1), grid) for one in textures):
         raise ValueError(f"in tiles, maps of textures must have the structure's grid of {list(grid)} cells")
-    generator, stride = model.generator, model.config.stride
-    head_noises = None if noises is None else noises[: 2 * HEAD_BLOCKS]
-    head = generator.run(range(HEAD_BLOCKS), structure, textures[:HEAD_BLOCKS], head_noises)
+    generator, stride, heads = model.generator, model.config.stride, model.config.head_blocks
+    head_noises = None if noises is None else noises[: 2 * heads]
+    head = generator.run(range(heads), structure, textures[:heads], head_noises)
     images = structure.new_empty(len(structure), 3, *(side * stride for side in grid))
     first, *others = generator_halos(model.config.downsamplings)
     for part in track(tiles(*grid, tile_cells(tile, stride), first)):
         made = part.cut(head, grid).clone(memory_format=torch.channels_last)  # blocks may overwrite it
-        for number, halo in enumerate([*others, 0], HEAD_BLOCKS):
+        for number, halo in enumerate([*others, 0], heads):
             own_noises = None if noises is None else [part.cut(one, grid) for one in noises[2 * number :][:2]]
             made = generator.run(range(number, number + 1), made, [part.cut(textures[number], grid)], own_noises)
-            scale = 2 ** (number - HEAD_BLOCKS + 1)
+            scale = 2 ** (number - heads + 1)
             narrower = part.narrowed(halo)
             made = made[..., narrower.rows.within(part.rows, scale), narrower.columns.within(part.columns, scale)]
             part = narrower

@@ -9,7 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
-PRESET = ["--preset", "small128", "--num-workers", "0", "--tracker", "none"]
+PRESET = ["--preset", "small128", "--discriminators", "pixels", "--num-workers", "0", "--tracker", "none"]
+FEATURES = ["--discriminators", "features", "--noise", "hybrids", "--recolour", "--hide-grain", "0.5"]
+FEATURES += ["--structure-noise", "0.4", "--zoom", "--max-gradient-norm", "20"]
 
 
 def make_photographs(folder, count=12):
@@ -33,7 +35,6 @@ def start(folder, *program, processes=1, environment=None):
     ours = {
         "ACCELERATE_USE_CPU": "true",
         "OMP_NUM_THREADS": "1",
-        "SWAPAE_LPIPS_WEIGHTS": str(ROOT / "tests/lpips"),
         "HF_HUB_OFFLINE": "1",
     }
     # On a CPU, --num_processes alone silently starts one; --multi_gpu is the launcher's word for several.

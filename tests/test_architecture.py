@@ -15,6 +15,7 @@ PACKAGE = ROOT / "swapae"
 # A module may import those in lines above its own.
 LAYERS = [
     {"errors", "precision", "second_order"},
+    {"backbones"},
     {
         "config",
         "atomic",
@@ -23,6 +24,7 @@ LAYERS = [
         "arguments",
         "draws",
         "augment",
+        "grain",
         "metrics",
         "recolour",
         "attributes",
@@ -35,6 +37,7 @@ LAYERS = [
         "encoder",
         "generator",
         "discriminators",
+        "feature_discriminators",
         "hub",
         "animation",
         "video",

@@ -22,7 +22,7 @@ VISIBLE = 0.3  # LPIPS at which distortions are compared
 def curves():
     images = [fit(load_image(path), SIZE, 8, 56).tensor for path in list_images(ROOT / "swapae/examples")[:3]]
     with torch.inference_mode():
-        return study(images, LPIPS("squeeze", ROOT / "tests/lpips"))
+        return study(images, LPIPS("squeeze"))
 
 
 def extremes(curves, distortions, value):

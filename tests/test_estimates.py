@@ -85,12 +85,23 @@ def test_steps_on_meta_hold_what_real_ones_do(preset, half):
         with Meter() as meter:
             with torch.autocast("cpu", enabled=half):
                 losses = module(other, images.clone(), Draws(0, 0))
+                losses = losses[0] if isinstance(losses, tuple) else losses
             sum(losses.values()).backward()
         # In bf16 a CPU computes strided filters at every pixel (`Blur`): 4 % more.
         assert meter.flop / 4 == pytest.approx(step.flop, rel=0.05 if half else 1e-6)
         # A CPU's autocast pads in float32, CUDA's and ours do not: up to 16 % more.
         assert meter.peak == pytest.approx(step.half_peak if half else step.peak, rel=0.2 if half else 0.01)
         module.zero_grad(set_to_none=True)
+
+
+def test_discriminators_of_features_have_no_r1_and_share_the_batches():
+    costs = estimate(PRESETS["small256"], 2)
+    assert costs.r1_step is None and costs.patch_discriminator > 500_000
+    assert costs.flop_per_image_seen == costs.discriminator_step.flop + costs.generator_step.flop
+    # What the generator makes is in its own step alone.
+    assert costs.discriminator_step.flop < costs.generator_step.flop
+    lines = describe(costs, 1e12, "bf16", 1, 1000)
+    assert "generator step" in lines and "R1" not in lines
 
 
 def test_swaps_need_pairs(preset):

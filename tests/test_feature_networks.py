@@ -12,8 +12,6 @@ from swapae.evaluating import Networks
 from swapae.feature_networks import INCEPTION_FILE, WEIGHTS_VARIABLE, Inception, Trunk, find_inception
 from swapae.lpips import LPIPS
 
-LPIPS_FOLDER = Path(__file__).parent / "lpips"
-
 
 @pytest.fixture(scope="module")
 def fidelity():
@@ -42,7 +40,7 @@ def weights(fidelity, tmp_path_factory):
 
 
 def test_the_trunks_of_lpips_never_call_their_distances_fid():
-    distance = LPIPS("squeeze", LPIPS_FOLDER)
+    distance = LPIPS("squeeze")
     network = Trunk(distance, "SqueezeNet")
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     features = network(images)
@@ -68,7 +66,7 @@ def test_inception_is_torch_fidelitys(fidelity, weights):
 
 
 def test_inception_is_used_only_where_its_weights_are_named(weights, monkeypatch, tmp_path):
-    monkeypatch.setenv("SWAPAE_LPIPS_WEIGHTS", str(LPIPS_FOLDER))
+    monkeypatch.delenv("SWAPAE_LPIPS_WEIGHTS", raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
     assert find_inception() is None

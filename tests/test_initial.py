@@ -7,13 +7,14 @@ import torch
 from safetensors.torch import load_file
 from test_training import CRITICS
 
+from swapae.backbones import FrozenBackbone
 from swapae.config import DiscriminatorConfig, Preset
 from swapae.convert import Converted, save_discriminators
 from swapae.draws import Draws
 from swapae.errors import UserError
 from swapae.initial import freeze, read_initial, start_from
 from swapae.losses import LossWeights
-from swapae.training import DiscriminatorStep, GeneratorStep
+from swapae.training import DiscriminatorStep, GeneratorStep, Reading
 
 
 @pytest.fixture
@@ -80,10 +81,21 @@ def test_what_is_frozen_stays_frozen_through_the_generators_step(tiny_model, noi
     critics = DiscriminatorStep(CRITICS, LossWeights())
     freeze(["image_discriminator.blocks.0", "patch_discriminator", "encoder.trunk"], tiny_model, critics)
     images = torch.rand(2, 3, 64, 64) * 2 - 1
-    sum(GeneratorStep(tiny_model.train(), LossWeights(), noise)(critics, images, Draws(0, 0)).values()).backward()
+    sum(
+        GeneratorStep(tiny_model.train(), LossWeights(), Reading(noise))(critics, images, Draws(0, 0))[0].values()
+    ).backward()
     assert not any(parameter.requires_grad for parameter in critics.patch_discriminator.parameters())
     assert not any(parameter.requires_grad for parameter in critics.image_discriminator.blocks[0].parameters())
     assert all(parameter.requires_grad for parameter in critics.image_discriminator.blocks[1].parameters())
     for name, parameter in tiny_model.named_parameters():
         idle = name.startswith("encoder.trunk") or (noise == "zero" and name.endswith("noise_weight"))
         assert (parameter.grad is None) == idle, name
+
+
+def test_discriminators_of_the_other_kind_start_afresh_and_say_so(folder, tiny_model, caplog):
+    preset = dataclasses.replace(Preset(tiny_model.config, CRITICS), kind="features")
+    critics = DiscriminatorStep(CRITICS, LossWeights(), backbone=FrozenBackbone("squeeze"))
+    before = copy.deepcopy(critics.state_dict())
+    start_from(str(folder), preset, tiny_model, copy.deepcopy(tiny_model), critics)
+    assert "--discriminators pixels, not features: random weights" in caplog.text
+    assert all(torch.equal(value, before[name]) for name, value in critics.state_dict().items())

@@ -57,7 +57,7 @@ def test_hybrids_keep_the_texture_of_an_image_and_take_the_structure_of_its_neig
     images = torch.arange(batch).float().view(-1, 1, 1, 1).expand(-1, 3, 4, 4)
     model = Recorder()
     maps = torch.arange(batch).float().view(-1, 1, 1, 1)
-    fakes = generate(model, images, lambda structure: [maps])
+    fakes = generate(model, images, model.encode, lambda structure: [maps])
     assert model.calls == 1
     # Each picture has its own map, which does not depend on how the batch is shared out.
     assert model.noise[0].flatten().tolist() == [*range(0, batch, 2), *range(batch)]
@@ -91,7 +91,7 @@ def test_terms_by_hand():
         return random_patches(x, 16, torch.rand(len(x), 8, 5))
 
     def critic(x):
-        return x.mean((1, 2, 3))
+        return [x.mean((1, 2, 3))]
 
     both = (critic, ConstantCritic(), crop, unchanged)
     terms = {name: value.item() for name, value in discriminator_losses(fakes, images, *both).items()}
@@ -163,7 +163,7 @@ def test_the_image_discriminator_sees_every_kind_of_image_augmented():
 
     def critic(x):
         seen.append(x.mean((1, 2, 3)).tolist())
-        return x.mean((1, 2, 3))
+        return [x.mean((1, 2, 3))]
 
     def crop(x):
         assert x.max() <= 1  # patches are of the images as they are
@@ -172,7 +172,7 @@ def test_the_image_discriminator_sees_every_kind_of_image_augmented():
     both = (critic, ConstantCritic(), crop, augment)
     discriminator_losses(fakes, images, *both)
     generator_losses(fakes, images, *both, LossWeights())
-    r1_losses(images, *both, LossWeights(), 16)
+    r1_losses(images, lambda x: critic(x)[0], *both[1:], LossWeights(), 16)
     assert seen == [[10.5, 10.5, 11, 9, 9], [11, 9, 9], [10.5, 10.5]] and augmented == [2, 1, 2, 1, 2, 2]
 
 

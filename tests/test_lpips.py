@@ -13,11 +13,12 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from swapae.backbones import BACKBONES, PACKAGED, WEIGHTS_VARIABLE
 from swapae.errors import UserError
-from swapae.lpips import LPIPS, TRUNKS, WEIGHTS_VARIABLE
+from swapae.lpips import LPIPS
 
 FOLDER = Path(__file__).parent / "lpips"
-SQUEEZE = FOLDER / "squeezenet1_1_features.safetensors"
+SQUEEZE = PACKAGED / "squeezenet1_1_features.safetensors"
 
 
 def photo(name: str) -> Tensor:
@@ -34,8 +35,8 @@ def squeeze() -> LPIPS:
 def random_trunk(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     """A backbone of seeded random weights: right for comparing implementations, not for measuring images."""
     torch.manual_seed(7)
-    path = tmp_path / TRUNKS[request.param].file
-    save_file({f"features.{name}": t for name, t in TRUNKS[request.param].build().state_dict().items()}, path)
+    path = tmp_path / BACKBONES[request.param].file
+    save_file({f"features.{name}": t for name, t in BACKBONES[request.param].build().state_dict().items()}, path)
     return request.param, path
 
 
@@ -104,7 +105,7 @@ def test_a_metric_is_zero_for_equal_images_and_symmetric(squeeze: LPIPS) -> None
 
 def test_gradients_are_finite_where_a_layer_is_dead(squeeze: LPIPS) -> None:
     """The root's derivative at 0 makes NaN there; ReLU's own must drop it, or one grey patch ends a run."""
-    squeeze.trunk[0].bias.fill_(-100)
+    squeeze.backbone.layers[0].bias.fill_(-100)
     a = torch.zeros(1, 3, 32, 32, requires_grad=True)
     squeeze(a, torch.ones(1, 3, 32, 32)).backward()
     assert a.grad.isfinite().all()
@@ -185,7 +186,7 @@ def test_offline_without_weights_the_error_says_which_file_goes_where(offline: P
 
 
 def test_finds_weights_by_folder_variable_and_hub_cache(offline: Path) -> None:
-    LPIPS("squeeze", FOLDER)
+    LPIPS("squeeze", PACKAGED)
 
     tensors = load_file(SQUEEZE)
     (offline / SQUEEZE.name).symlink_to(SQUEEZE)
@@ -213,7 +214,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> N
 
 
 def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="does not hold the weights of LPIPS's backbone 'alex'"):
+    with pytest.raises(UserError, match="does not hold the weights of the backbone 'alex'"):
         LPIPS("alex", SQUEEZE)
     torch.save([torch.zeros(1)], tmp_path / "list.pth")
     with pytest.raises(UserError, match="holds a list, not named tensors"):

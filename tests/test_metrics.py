@@ -13,6 +13,10 @@ from swapae.lpips import LPIPS
 from swapae.metrics import (
     frechet_distance,
     kernel_distance,
+    local_frechet,
+    local_moments,
+    luminance_patches,
+    pooled,
     psnr,
     self_similarity,
     sifid,
@@ -162,15 +166,18 @@ def images():
     return pictures[:4]
 
 
-def test_evaluation_tells_good_models_from_bad_ones(images, monkeypatch, request):
-    monkeypatch.setenv("SWAPAE_LPIPS_WEIGHTS", str(request.config.rootpath / "tests/lpips"))
+def test_evaluation_tells_good_models_from_bad_ones(images):
     evaluation = Evaluation(images, LPIPS("squeeze"))
 
     def scores(decode):
         return evaluation(Fixed(images, decode))
 
     structure_only = scores(lambda structure, texture: images[structure])
-    assert structure_only == pytest.approx({"lpips": 0, "structure": 0, "texture": 1, "score": 1}, abs=1e-5)
+    local = structure_only["local"]
+    assert structure_only == pytest.approx(
+        {"lpips": 0, "structure": 0, "texture": 1, "local": local, "score": 1 + local / 4}, abs=1e-5
+    )
+    assert 0.5 < local < 2  # photographs themselves
     texture_only = scores(lambda structure, texture: images[texture])
     assert texture_only["structure"] == pytest.approx(1) and texture_only["texture"] == pytest.approx(0, abs=1e-5)
 
@@ -186,4 +193,31 @@ def test_evaluation_tells_good_models_from_bad_ones(images, monkeypatch, request
     grey = scores(lambda structure, texture: torch.zeros_like(images[0]))
     assert grey["lpips"] > 0.5
     assert hybrid["score"] < min(structure_only["score"], texture_only["score"], grey["score"])
-    assert hybrid["score"] == pytest.approx(hybrid["lpips"] + hybrid["structure"] + hybrid["texture"])
+    assert hybrid["score"] == pytest.approx(
+        hybrid["lpips"] + hybrid["structure"] + hybrid["texture"] + hybrid["local"] / 4
+    )
+
+
+def test_local_frechet_of_patches_sees_hatching_and_blur_wherever_they_are(images):
+    def local(change):
+        made = [local_moments(luminance_patches(change(image))[0]) for image in images]
+        photographs = [local_moments(luminance_patches(image)[0]) for image in images]
+        return local_frechet(photographs, made, range(len(images)))
+
+    hatching = 0.3 * (torch.arange(64) % 4 < 2).float().sub(0.5)
+    plain = local(lambda image: image)
+    assert plain == pytest.approx(1)
+    assert local(lambda image: image + hatching) > 1.01
+    assert local(lambda image: torch.nn.functional.avg_pool2d(image, 9, 1, 4)) > 1.05
+
+
+def test_pooled_moments_are_those_of_all_places(images):
+    patches = [luminance_patches(image)[0] for image in images]
+    assert patches[0].shape == (144, 11, 11)
+    corner = images[0][0, :, :12, :12]
+    luminance = (corner * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(0)
+    torch.testing.assert_close(patches[0][:, 0, 0], luminance.flatten())
+    mean, covariance = pooled([local_moments(one) for one in patches])
+    together = torch.cat([one.flatten(1) for one in patches], 1).double()
+    torch.testing.assert_close(mean, together.mean(1))
+    torch.testing.assert_close(covariance, torch.cov(together, correction=0), rtol=1e-6, atol=1e-9)

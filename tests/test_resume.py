@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from launching import FEATURES
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -20,27 +21,29 @@ IMAGES = 96
 ARGUMENTS = ["--data", "photos", "--preset", "small128", "--batch-size", "2", "--num-workers", "0", "--seed", "7"]
 ARGUMENTS += ["--total-images", str(IMAGES), "--save-every-images", "8", "--log-every-images", "8"]
 ARGUMENTS += ["--sample-every-images", "48"]
+KINDS = {"pixels": ["--discriminators", "pixels"], "features": FEATURES}
 
 
-def start(folder, output):
+def start(folder, output, kind):
     # One thread: sums in another order are other numbers.
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "train_accelerate.py"), "--output", output, *ARGUMENTS]
+    command = [sys.executable, str(ROOT / "train_accelerate.py"), "--output", output, *ARGUMENTS, *KINDS[kind]]
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.slow
-def test_killed_five_times_and_bit_identical(tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_five_times_and_bit_identical(tmp_path, kind):
     (tmp_path / "photos").mkdir()
     for index in range(9):
         Image.effect_noise((150, 140), 20 + 10 * index).convert("RGB").save(tmp_path / f"photos/{index}.png")
-    whole = start(tmp_path, "whole")
+    whole = start(tmp_path, "whole", kind)
     assert whole.wait() == 0, whole.stderr.read()
 
     moments = random.Random(0)
     resumed_from = []
     for kill in range(5):
-        process = start(tmp_path, "killed")
+        process = start(tmp_path, "killed", kind)
         checkpoints = tmp_path / "killed/checkpoints"
         goal = 2 * (kill + 1)  # steps; a checkpoint is written every second one
         while process.poll() is None and not any(int(path.name[5:]) >= goal for path in list_checkpoints(checkpoints)):
@@ -50,12 +53,12 @@ def test_killed_five_times_and_bit_identical(tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
         resumed_from.append(int(list_checkpoints(checkpoints)[-1].name[5:]))
-    last = start(tmp_path, "killed")
+    last = start(tmp_path, "killed", kind)
     assert last.wait() == 0, last.stderr.read()
     assert resumed_from == sorted(resumed_from) and resumed_from[0] > 0
 
     folders = [list_checkpoints(tmp_path / name / "checkpoints")[-1] for name in ("whole", "killed")]
-    assert folders[0].name == folders[1].name == f"step_{IMAGES // 4:09d}"
+    assert folders[0].name == folders[1].name == f"step_{IMAGES // (4 if kind == 'pixels' else 2):09d}"
     for name in ("model", "averaged", "critics"):
         one, other = (load_file(folder / f"{name}.safetensors") for folder in folders)
         assert all(torch.equal(one[key], other[key]) for key in one), name

@@ -7,16 +7,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
+from swapae.backbones import BACKBONES
 from swapae.errors import UserError
 from swapae.evaluating.measuring import Item, Measured, Measuring
 from swapae.evaluating.processes import Processes
-from swapae.evaluating.results import Results, check_enough, figure_names, means, set_distances, stack
+from swapae.evaluating.results import (
+    Results,
+    check_enough,
+    figure_names,
+    local_distances,
+    means,
+    set_distances,
+    stack,
+)
 from swapae.evaluating.store import Store
 from swapae.evaluating.timing import machine, runtimes
 from swapae.images import header
-from swapae.lpips import TRUNKS
 from swapae.pairs import Pairs
 
 
@@ -83,11 +92,15 @@ def evaluate(
     more, more_errors = means(of_hybrids)
     whole = dict(zip(digests, stack(of_photographs), strict=True))
     gave_structure = dict.fromkeys(first for first, _ in pairs.pairs)
+    numbers = {name: number for number, name in enumerate(digests)}
+    figures |= local_distances(
+        of_photographs, of_reconstructions, of_hybrids, [numbers[second] for _, second in pairs.pairs]
+    )
     figures |= more | set_distances(
         stack(of_photographs),
         stack(of_reconstructions),
         stack(of_hybrids),
-        stack([Measured({}, whole[name]) for name in gave_structure]),
+        torch.stack([whole[name] for name in gave_structure]),
         stack(collect(store, references)) if references else None,
     )
     figures |= runtimes(measuring, photographs[0].paths[0])
@@ -137,7 +150,7 @@ def describe(
         "pairs": f"{len(pairs.pairs)}, seed {pairs.seed}",
         "pairs' digest": pairs.digest[:16],
         "pixels a side": measuring.size,
-        "structure and texture by": TRUNKS[networks.main].name,
+        "structure and texture by": BACKBONES[networks.main].name,
         "sets by": networks.sets.name,
     }
     if references:

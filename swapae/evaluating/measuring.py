@@ -14,10 +14,21 @@ from swapae.codes import Codes
 from swapae.evaluating.networks import Networks
 from swapae.feature_networks import Features
 from swapae.images import MAX_PIXELS, fit, load_image
-from swapae.metrics import psnr, sifid, ssim, structure_distance, texture_distance
+from swapae.metrics import (
+    grain_patches,
+    local_moments,
+    luminance_patches,
+    psnr,
+    sifid,
+    ssim,
+    structure_distance,
+    texture_distance,
+)
 from swapae.model import DEFAULT_NOISE_SEED, SwapAE
 
-VERSION = 1  # of what is measured: earlier results are of no use to a newer one
+VERSION = 3  # of what is measured: earlier results are of no use to a newer one
+# By what places of images are compared: patches of luminance, their grain, and the main network's first layers.
+LOCAL = ("pixels", "grain", "layer1", "layer2")
 PIXELS_HELD = 16_000_000  # of photographs kept with their layers, of some 50 bytes a pixel
 
 
@@ -33,10 +44,11 @@ class Item(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Figures by name, and whole features [C] to compare sets by."""
+    """Figures by name; whole features [C] to compare sets by; and `metrics.local_moments` of each of `LOCAL`."""
 
     figures: dict[str, float]
     features: Tensor
+    local: dict[str, Tensor]
 
 
 class Subject(NamedTuple):
@@ -82,7 +94,8 @@ class Measuring:
         """
         if item.kind == "photograph":
             image = self.load(item.paths[0])
-            return Measured({}, self.networks.features(image, self.networks.layers(image)).whole[0].cpu())
+            layers = self.networks.layers(image)
+            return self._measured({}, image, layers, self.networks.features(image, layers))
         return self._reconstruction(*item.paths) if item.kind == "reconstruction" else self._hybrid(*item.paths)
 
     def _reconstruction(self, path: Path) -> Measured:
@@ -90,8 +103,8 @@ class Measuring:
         picture = self.decode(subject.codes)
         figures = {f"lpips_{net}": distance(subject.image, picture) for net, distance in self.networks.lpips.items()}
         figures |= {"psnr": psnr(subject.image, picture), "ssim": ssim(subject.image, picture)}
-        features = self.networks.features(picture, self.networks.layers(picture))
-        return Measured(numbers(figures), features.whole[0].cpu())
+        layers = self.networks.layers(picture)
+        return self._measured(numbers(figures), picture, layers, self.networks.features(picture, layers))
 
     def _hybrid(self, structure_path: Path, texture_path: Path) -> Measured:
         structure, texture = self.subject(structure_path), self.subject(texture_path)
@@ -122,7 +135,14 @@ class Measuring:
             figures[f"nearer_{name}"] = 100.0 * (
                 figures[f"{name}_to_{own}_image"] < figures[f"{name}_to_{other}_image"]
             )
-        return Measured(figures, features.whole[0].cpu())
+        return self._measured(figures, picture, layers, features)
+
+    def _measured(
+        self, figures: dict[str, float], picture: Tensor, layers: list[Tensor], features: Features
+    ) -> Measured:
+        local = dict(zip(LOCAL, (luminance_patches(picture), grain_patches(picture), *layers[:2]), strict=True))
+        moments = {name: local_moments(of[0]).float().cpu() for name, of in local.items()}
+        return Measured(figures, features.whole[0].cpu(), moments)
 
     def _subject(self, path: Path) -> Subject:
         image = self.load(path)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from swapae.backbones import BACKBONES, find_weights
 from swapae.evaluation import STRUCTURE_LAYER
 from swapae.feature_networks import FeatureNetwork, Features, Inception, Trunk, find_inception
-from swapae.lpips import LPIPS, TRUNKS, find_trunk
+from swapae.lpips import LPIPS
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ class Networks:
         Raises:
             UserError: which file is missing and where to put it, or which is damaged.
         """
-        found = [net for net in TRUNKS if find_trunk(net)]
+        found = [net for net in BACKBONES if find_weights(net)]
         main = next((net for net in ("alex", "squeeze") if net in found), "alex")
         lpips = {net: LPIPS(net).to(device) for net in dict.fromkeys([main, *found])}
         inception = find_inception()
-        sets = Trunk(lpips[main], TRUNKS[main].name) if inception is None else Inception(inception)
+        sets = Trunk(lpips[main], BACKBONES[main].name) if inception is None else Inception(inception)
         sets.weights.to(device)
         return cls(lpips, main, sets)
 

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from swapae.atomic import atomic_path
+from swapae.backbones import BACKBONES
 from swapae.errors import UserError
-from swapae.evaluating.measuring import Measured
+from swapae.evaluating.measuring import LOCAL, Measured
 from swapae.evaluating.networks import Networks
-from swapae.lpips import TRUNKS
-from swapae.metrics import frechet_distance, kernel_distance
+from swapae.metrics import frechet_distance, kernel_distance, local_frechet
 
 VERSION = 1
 LEAST = 10  # photographs; a covariance of fewer says nothing
@@ -102,8 +102,8 @@ def cell(value: object) -> str:
 
 def figure_names(networks: Networks, reference: bool) -> dict[str, str]:
     """What each figure is called, in the order of the table; distances of sets by their network."""
-    sets, main = networks.sets, TRUNKS[networks.main].name
-    names = {f"lpips_{net}": f"reconstruction LPIPS ({TRUNKS[net].name})" for net in networks.lpips}
+    sets, main = networks.sets, BACKBONES[networks.main].name
+    names = {f"lpips_{net}": f"reconstruction LPIPS ({BACKBONES[net].name})" for net in networks.lpips}
     names |= {
         "psnr": "reconstruction PSNR, dB",
         "ssim": "reconstruction SSIM",
@@ -125,6 +125,10 @@ def figure_names(networks: Networks, reference: bool) -> dict[str, str]:
         "frechet_hybrids": f"{sets.frechet} of hybrids to their structure images",
         "kernel_hybrids": f"{sets.kernel}, times 1000, of hybrids to their structure images",
     }
+    by = ("patches of luminance", "their grain", f"{main}'s first layer", f"{main}'s second layer")
+    for kind in ("reconstructions", "hybrids"):
+        for name, of in zip(LOCAL, by, strict=True):
+            names[f"local_{name}_{kind}"] = f"local Frechet distance of {kind} by {of}, photographs' own being 1"
     if reference:
         for kind in ("photographs", "reconstructions", "hybrids"):
             names[f"reference_frechet_{kind}"] = f"{sets.frechet} of {kind} to the reference"
@@ -173,6 +177,21 @@ def set_distances(
             distances = [frechet_distance(group, reference) for group in groups]
             figures[f"reference_frechet_{kind}"] = statistics.fmean(distances)
             figures[f"reference_kernel_{kind}"] = 1000 * kernel_distance(features, reference)
+    return figures
+
+
+def local_distances(
+    photographs: Sequence[Measured],
+    reconstructions: Sequence[Measured],
+    hybrids: Sequence[Measured],
+    textures: Sequence[int],
+) -> dict[str, float]:
+    """`metrics.local_frechet` of reconstructions and hybrids; `textures` are numbers of the hybrids' photographs."""
+    figures = {}
+    for name in LOCAL:
+        real, own, mixed = ([one.local[name] for one in kind] for kind in (photographs, reconstructions, hybrids))
+        figures[f"local_{name}_reconstructions"] = local_frechet(real, own, range(len(real)))
+        figures[f"local_{name}_hybrids"] = local_frechet(real, mixed, textures)
     return figures
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from swapae.errors import UserError
-from swapae.evaluating.measuring import Item, Measured
+from swapae.evaluating.measuring import LOCAL, Item, Measured
 from swapae.hub import read_tensors, write_tensors
 
 
@@ -43,7 +43,8 @@ class Store:
         try:
             tensors, metadata = read_tensors(path, remedy="")
             names, values = json.loads(metadata["names"]), tensors["figures"].tolist()
-            return Measured(dict(zip(names, values, strict=True)), tensors["features"])
+            local = {name: tensors[f"local.{name}"] for name in LOCAL}
+            return Measured(dict(zip(names, values, strict=True)), tensors["features"], local)
         except (UserError, KeyError, ValueError, TypeError):
             return None
 
@@ -51,7 +52,8 @@ class Store:
         """Keep what was measured; UserError if it cannot be written."""
         # In float64: the same numbers come back.
         figures = torch.tensor(list(measured.figures.values()), dtype=torch.float64)
-        tensors = {"figures": figures, "features": measured.features}
+        local = {f"local.{name}": moments for name, moments in measured.local.items()}
+        tensors = {"figures": figures, "features": measured.features, **local}
         write_tensors(self.path(item), tensors, {"names": json.dumps(list(measured.figures))})
 
 
