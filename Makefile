@@ -25,9 +25,9 @@ demo: install
 	PORT=$(PORT) $(BIN)/python app.py
 
 # What the page of `swapae export --format web` runs on is on npm alone; without npm its browser test is skipped.
-$(RUNTIME): $(INSTALLED) swapae/web/runtime.py
+$(RUNTIME): $(INSTALLED) swapae/apps/browser/runtime.py
 	-! command -v npm >/dev/null || { rm -rf $@ && $(BIN)/python -c \
-		"from pathlib import Path; from swapae.web.runtime import fetch_runtime; fetch_runtime(Path('$@'))"; }
+		"from pathlib import Path; from swapae.apps.browser.runtime import fetch_runtime; fetch_runtime(Path('$@'))"; }
 
 # The browser tests drive Debian's Chromium.
 test: install $(RUNTIME) lint

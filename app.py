@@ -2,8 +2,8 @@
 
     python app.py [--port 7860] [--model owner/name] [--allow-model owner/name]
 
-The page itself is in `swapae.demo`: `launch` serves it, `page` its parts and handlers, `tabs` its controls, `studio`
-what they do.
+The page itself is in `swapae.apps.page`: `launch` serves it, `page` has its parts and handlers, `tabs` its controls,
+`studio` what they do.
 """
 
 import os
@@ -13,7 +13,7 @@ import sys
 # picture take 1 s instead of 0.07 s on two cores; on idle ones it makes no difference. Read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from swapae.demo.launch import LAUNCH, build_demo, main
+from swapae.apps.page.launch import LAUNCH, build_demo, main
 
 __all__ = ["LAUNCH", "build_demo", "main"]
 

@@ -33,21 +33,20 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from swapae import SwapAE
-from swapae.arguments import parse_arguments
+from swapae.apps.arguments import parse_arguments
 from swapae.backbones import FrozenBackbone
 from swapae.config import PRESETS, DiscriminatorKind, Preset
-from swapae.data import held_out, training_data
-from swapae.draws import Draws
+from swapae.data.dataset import held_out, training_data
+from swapae.data.sources import open_source
 from swapae.errors import UserError, first_line
-from swapae.estimates import describe, estimate, throughput
-from swapae.evaluation import Evaluation
-from swapae.initial import freeze, start_from
+from swapae.evaluation.lpips import LPIPS
+from swapae.evaluation.validation import Evaluation
 from swapae.losses import RECIPES, Fakes, LossWeights
-from swapae.lpips import LPIPS
-from swapae.run import SAMPLES, Run, check_output
-from swapae.sources import open_source
-from swapae.tracking import Tracker, choose_tracker, start_tracker, track_picture
-from swapae.training import (
+from swapae.training.estimates import describe, estimate, throughput
+from swapae.training.initial import freeze, start_from
+from swapae.training.random import Draws
+from swapae.training.run_folder import SAMPLES, Run, check_output
+from swapae.training.steps import (
     R1_INTERVAL,
     AveragedWeights,
     DiscriminatorStep,
@@ -60,6 +59,7 @@ from swapae.training import (
     share_of_rate,
     wake_noise,
 )
+from swapae.training.tracking import Tracker, choose_tracker, start_tracker, track_picture
 
 EVALUATED = 64  # photographs, of those kept out of training
 logger = logging.getLogger(__name__)

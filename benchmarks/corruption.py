@@ -23,10 +23,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from swapae.backbones import BACKBONES
-from swapae.evaluation import STRUCTURE_LAYER
-from swapae.images import fit, list_images, load_image, save_image, to_pil
-from swapae.lpips import LPIPS
-from swapae.metrics import psnr, sifid, ssim, structure_distance, texture_distance
+from swapae.evaluation.lpips import LPIPS
+from swapae.evaluation.metrics import psnr, sifid, ssim, structure_distance, texture_distance
+from swapae.evaluation.validation import STRUCTURE_LAYER
+from swapae.pictures.images import fit, list_images, load_image, save_image, to_pil
 
 EXAMPLES = Path(__file__).parent.parent / "swapae/examples"
 SIZE = 256

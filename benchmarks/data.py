@@ -24,10 +24,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from swapae.config import PRESETS
-from swapae.crops import DRAFT_MARGIN
-from swapae.data import Photographs
-from swapae.images import levels, list_images, load_image, resize_short, save_image, scaled_size, to_pil
-from swapae.picture_files import FolderSource, PackedNames
+from swapae.data.crops import DRAFT_MARGIN
+from swapae.data.dataset import Photographs
+from swapae.data.picture_files import FolderSource, PackedNames
+from swapae.pictures.images import levels, list_images, load_image, resize_short, save_image, scaled_size, to_pil
 
 HANDLING = PRESETS["church256"].data
 

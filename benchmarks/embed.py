@@ -18,13 +18,15 @@ import torch
 from tqdm import tqdm
 
 from swapae import SwapAE
-from swapae.crops import is_validation
-from swapae.directions import FILE
-from swapae.evaluating import Measuring, Networks, evaluate
-from swapae.hub import EMBEDDED
-from swapae.images import fit, list_images, load_image
-from swapae.making_directions import make_directions
-from swapae.pairs import Pairs, listed_photographs
+from swapae.data.crops import is_validation
+from swapae.editing.directions import FILE
+from swapae.editing.fitting import make_directions
+from swapae.evaluation.evaluate import evaluate
+from swapae.evaluation.measuring import Measuring
+from swapae.evaluation.networks import Networks
+from swapae.evaluation.pairs import Pairs, listed_photographs
+from swapae.hub.model_files import EMBEDDED
+from swapae.pictures.images import fit, list_images, load_image
 
 ABOUT = Path("docs/flowers256/about.md")
 PAIRS = 500

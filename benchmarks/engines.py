@@ -23,7 +23,7 @@ import torch
 from speed import alternate, make, processor
 
 from swapae import Codes, SwapAE
-from swapae.export import Source, export_model
+from swapae.inference.export import Source, export_model
 
 SIZE = 256
 Call = Callable[[], list[np.ndarray]]

@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 
 from swapae import Codes, SwapAE
-from swapae.crops import is_validation
-from swapae.directions import Directions
-from swapae.grids import labelled_grid, swap_grid
-from swapae.images import fit, load_image, save_image, to_pil
+from swapae.data.crops import is_validation
+from swapae.editing.directions import Directions
+from swapae.pictures.grids import labelled_grid, swap_grid
+from swapae.pictures.images import fit, load_image, save_image, to_pil
 
 STRUCTURES = [
     "daisy_3440366251_5b9bdf27c9_m.jpg",

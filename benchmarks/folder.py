@@ -23,8 +23,8 @@ import torch
 from speed import make
 
 from swapae import Codes, SwapAE
-from swapae.images import fit, list_images, load_image
-from swapae.inference import optimize_for_inference
+from swapae.inference.fast import optimize_for_inference
+from swapae.pictures.images import fit, list_images, load_image
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def main() -> None:
 
 def swap_all(folder: Path, texture: Path, output: Path) -> float:
     """Seconds of the command, from its start to its end."""
-    words = [sys.executable, "-m", "swapae.cli", "swap", "photos", str(texture), "-o", str(output), "--model", "model"]
+    words = [sys.executable, "-m", "swapae", "swap", "photos", str(texture), "-o", str(output), "--model", "model"]
     start = time.perf_counter()
     subprocess.run(words, cwd=folder, check=True, capture_output=True)
     return time.perf_counter() - start

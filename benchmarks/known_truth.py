@@ -21,10 +21,10 @@ from tqdm import tqdm
 
 from benchmarks.baselines.colours import ColourTransfer
 from swapae import SwapAE
-from swapae.grids import labelled_grid
-from swapae.images import save_image, to_pil
-from swapae.metrics import local_difference
-from swapae.synthetic import coverage, draw, random_layout, random_texture
+from swapae.data.synthetic import coverage, draw, random_layout, random_texture
+from swapae.evaluation.metrics import local_difference
+from swapae.pictures.grids import labelled_grid
+from swapae.pictures.images import save_image, to_pil
 
 UNSEEN = 1_000_000  # seeds from here on are of no training picture
 SHOWN = 6

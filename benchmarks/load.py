@@ -27,10 +27,10 @@ import torch
 from PIL import Image
 
 from swapae import SwapAE
-from swapae.demo.examples import examples
-from swapae.demo.models import EMBEDDED
-from swapae.images import fit, load_image, to_pil
-from swapae.inference import optimize_for_inference
+from swapae.apps.page.examples import examples
+from swapae.apps.page.models import EMBEDDED
+from swapae.inference.fast import optimize_for_inference
+from swapae.pictures.images import fit, load_image, to_pil
 
 ROOT = Path(__file__).parent.parent
 STRENGTHS = [step / 10 for step in range(11)]

@@ -19,9 +19,9 @@ from playwright.sync_api import Page, sync_playwright
 
 import app
 from swapae import SwapAE
-from swapae.demo.models import directions_of
-from swapae.demo.style import TABS
-from swapae.demo.tabs import INTRODUCTIONS
+from swapae.apps.page.models import directions_of
+from swapae.apps.page.style import TABS
+from swapae.apps.page.tabs import INTRODUCTIONS
 
 DESK, PHONE = (1360, 940), (390, 844)
 THEMES = ("light", "dark")

@@ -32,9 +32,10 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from swapae import PRESETS, Codes, SwapAE, tiling
-from swapae.engine import POOL
-from swapae.inference import optimize_for_inference
+from swapae import PRESETS, Codes, SwapAE
+from swapae.inference import tiling
+from swapae.inference.engine import POOL
+from swapae.inference.fast import optimize_for_inference
 
 PRESET = "church256"
 FORMS = ("plain", "inference")

@@ -11,7 +11,7 @@ import torch
 from speed import make
 from torch import Tensor
 
-from swapae import tiling
+from swapae.inference import tiling
 
 SIZES = {512: 256, 1024: 384, 1536: 640}  # sides of pictures, and of their tiles
 

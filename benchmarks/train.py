@@ -35,9 +35,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from swapae import SwapAE
 from swapae.config import PRESETS, DiscriminatorConfig, Preset, SwapAEConfig
-from swapae.draws import Draws
 from swapae.losses import LossWeights
-from swapae.training import R1_INTERVAL, AveragedWeights, DiscriminatorStep, GeneratorStep, adam, compile_networks
+from swapae.training.random import Draws
+from swapae.training.steps import R1_INTERVAL, AveragedWeights, DiscriminatorStep, GeneratorStep, adam, compile_networks
 
 QUARTER = Preset(
     SwapAEConfig(

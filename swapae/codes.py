@@ -16,7 +16,7 @@ from torch import Tensor
 
 from swapae.config import SwapAEConfig
 from swapae.errors import UserError
-from swapae.hub import read_tensors, write_tensors
+from swapae.hub.model_files import read_tensors, write_tensors
 
 FORMAT = "swapae codes 1"
 PROBE_LENGTH = 64

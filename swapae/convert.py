@@ -22,11 +22,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from swapae.atomic import check_new_folder, new_folder
 from swapae.config import TEXTURE_DOWNSAMPLINGS, DiscriminatorConfig, SwapAEConfig
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
 from swapae.errors import UserError, first_line
-from swapae.hub import load_network, read_config, write_tensors
+from swapae.files import check_new_folder, new_folder
+from swapae.hub.model_files import load_network, read_config, write_tensors
 from swapae.layers import ConvLayer, EqualLinear, ModulatedConv, ToRGB
 from swapae.model import SwapAE
 

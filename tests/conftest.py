@@ -12,8 +12,8 @@ from command_line import pixels
 from PIL import Image
 
 from swapae import PRESETS, SwapAE, SwapAEConfig
-from swapae.cli import main
-from swapae.web.runtime import DESCRIPTION, FILES, PACKAGE, VERSION
+from swapae.apps.browser.runtime import DESCRIPTION, FILES, PACKAGE, VERSION
+from swapae.apps.cli import main
 
 
 @pytest.fixture(scope="session")

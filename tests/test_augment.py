@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from swapae.augment import DRAWS, LARGEST_STRENGTH, adapted, augment
+from swapae.training.augment import DRAWS, LARGEST_STRENGTH, adapted, augment
 
 OFF, ON = torch.tensor(0.0), torch.tensor(1.0)
 # Draws that do nothing where a map is done: no turn, no move, a zoom and a stretch of 1, no tilt.

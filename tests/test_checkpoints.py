@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from swapae.checkpoints import Checkpoint, list_checkpoints, load_newest, save_checkpoint
 from swapae.errors import UserError
+from swapae.training.checkpoints import Checkpoint, list_checkpoints, load_newest, save_checkpoint
 
 
 def checkpoint(step):
@@ -86,7 +86,7 @@ WRITER = """
 import sys
 from pathlib import Path
 import torch
-from swapae.checkpoints import Checkpoint, save_checkpoint
+from swapae.training.checkpoints import Checkpoint, save_checkpoint
 weights = {"model": {"weight": torch.randn(500_000)}}
 for step in range(10**6):
     save_checkpoint(Path(sys.argv[1]), step, Checkpoint({"step": step}, weights, {}), keep=2)

@@ -15,9 +15,9 @@ from command_line import files
 from PIL import Image
 
 from swapae import Codes, SwapAE
-from swapae.cli import COMMANDS, GROUPS
-from swapae.images import fit, load_image, to_pil
-from swapae.inference import optimize_for_inference
+from swapae.apps.cli import COMMANDS, GROUPS
+from swapae.inference.fast import optimize_for_inference
+from swapae.pictures.images import fit, load_image, to_pil
 
 
 def test_swap_is_the_models_swap(run):
@@ -193,7 +193,7 @@ def test_loaded_codes_are_what_was_saved(run):
 
 
 def test_every_command_on_pictures_works_in_half_precision(run, photographs, monkeypatch):
-    monkeypatch.setattr("swapae.making_directions.CALIBRATED_ON", 2)
+    monkeypatch.setattr("swapae.editing.fitting.CALIBRATED_ON", 2)
     white = np.full((9, 9), 255, np.uint8)
     Image.fromarray(white).save("mask.png")
     half, film = ["--dtype", "bfloat16"], ["-o", "out.gif"]

@@ -8,9 +8,9 @@ import pytest
 from command_line import assert_one_line, files, pixels
 from PIL import Image
 
-from swapae.animation import mp4_writer
-from swapae.images import to_pil
-from swapae.video import open_video
+from swapae.pictures.animation import mp4_writer
+from swapae.pictures.images import to_pil
+from swapae.pictures.video import open_video
 
 RATE = Fraction(24000, 1001)
 
@@ -122,7 +122,7 @@ def test_an_interrupted_film_leaves_nothing(run, video, monkeypatch):
             raise KeyboardInterrupt
         return to_pil(image, size)
 
-    monkeypatch.setattr("swapae.cli.video.to_pil", interrupted)
+    monkeypatch.setattr("swapae.apps.cli.video.to_pil", interrupted)
     before = files()
     assert_one_line(run("restyle", video, "--texture", "b.jpg", "-o", "x.mp4"), "interrupted; nothing was written")
     assert files() == before and len(seen) == 3

@@ -9,10 +9,10 @@ from command_line import assert_one_line, files
 from PIL import Image
 
 from swapae import Codes, SwapAE
-from swapae.cli.structure import snap_box, snap_edges
+from swapae.apps.cli.structure import snap_box, snap_edges
 from swapae.editing import Box, move, outpaint, paste
-from swapae.images import fit, load_image, to_pil
-from swapae.inference import optimize_for_inference
+from swapae.inference.fast import optimize_for_inference
+from swapae.pictures.images import fit, load_image, to_pil
 
 
 def codes_of(name, size=64):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from swapae import SwapAE
 from swapae.editing import interpolate_spherical, textures_per_block
-from swapae.images import fit, load_image, to_pil
+from swapae.pictures.images import fit, load_image, to_pil
 
 
 def photograph(model, name):

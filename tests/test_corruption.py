@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from swapae.images import fit, list_images, load_image
-from swapae.lpips import LPIPS
+from swapae.evaluation.lpips import LPIPS
+from swapae.pictures.images import fit, list_images, load_image
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -6,10 +6,10 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from swapae.config import PRESETS, DataHandling, SwapAEConfig
-from swapae.data import Photographs, held_out, is_validation
+from swapae.data.dataset import Photographs, held_out, is_validation
+from swapae.data.picture_files import FolderSource
 from swapae.errors import UserError
-from swapae.images import header, load_image, to_pil
-from swapae.picture_files import FolderSource
+from swapae.pictures.images import header, load_image, to_pil
 
 SMALL = DataHandling(size=20, crop_size=16)
 

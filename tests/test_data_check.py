@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from swapae.cli import main
-from swapae.data_check import NEAR_BITS, check, near_pairs
-from swapae.images import load_image
-from swapae.inspection import inspect
-from swapae.picture_files import FolderSource
+from swapae.apps.cli import main
+from swapae.data.check import NEAR_BITS, check, near_pairs
+from swapae.data.picture_files import FolderSource
+from swapae.pictures.images import load_image
+from swapae.pictures.inspection import inspect
 
 
 def photograph(seed, size=(200, 150), cells=(12, 9)):
@@ -158,7 +158,7 @@ def test_all_pictures_unreadable(tmp_path, run):
 
 def test_the_installed_command(folder):
     done = subprocess.run(
-        [sys.executable, "-m", "swapae.cli", "data", "check", folder, "--workers", "1"],
+        [sys.executable, "-m", "swapae", "data", "check", folder, "--workers", "1"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

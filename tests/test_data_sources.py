@@ -17,11 +17,11 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from swapae.config import DataHandling, SwapAEConfig
-from swapae.data import Photographs, held_out, is_validation, training_data
+from swapae.data.dataset import Photographs, held_out, is_validation, training_data
+from swapae.data.picture_files import FolderSource, LmdbSource, PackedNames
+from swapae.data.sources import RowSource, StreamSource, open_source
 from swapae.errors import PictureError, UserError
-from swapae.images import load_image
-from swapae.picture_files import FolderSource, LmdbSource, PackedNames
-from swapae.sources import RowSource, StreamSource, open_source
+from swapae.pictures.images import load_image
 
 ROOT = Path(__file__).parent.parent
 HANDLING = DataHandling(size=20, crop_size=16)

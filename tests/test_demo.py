@@ -23,22 +23,22 @@ from PIL import Image
 
 import app
 from swapae import SwapAE, SwapAEConfig, UserError
-from swapae.animation import save_animation
-from swapae.data import is_validation
-from swapae.demo import launch, restyling
-from swapae.demo import studio as studio_module
-from swapae.demo.examples import FOLDER, PAIRS, examples
-from swapae.demo.history import MOST, History, Step
-from swapae.demo.models import EMBEDDED, Models
-from swapae.demo.restyling import restyle_video
-from swapae.demo.settings import ROLES
-from swapae.demo.studio import MAX_ASPECT, MAX_FRAMES, PREVIEW_SIDE, Result, Studio
-from swapae.demo.tabs import PRESETS, preset
-from swapae.demo.words import in_words
-from swapae.directions import Direction, Directions
-from swapae.images import fit, load_image, to_pil
-from swapae.recipes import Recipe
-from swapae.video import open_video
+from swapae.apps.page import launch, restyling
+from swapae.apps.page import studio as studio_module
+from swapae.apps.page.examples import FOLDER, PAIRS, examples
+from swapae.apps.page.history import MOST, History, Step
+from swapae.apps.page.models import EMBEDDED, Models
+from swapae.apps.page.restyling import restyle_video
+from swapae.apps.page.settings import ROLES
+from swapae.apps.page.studio import MAX_ASPECT, MAX_FRAMES, PREVIEW_SIDE, Result, Studio
+from swapae.apps.page.tabs import PRESETS, preset
+from swapae.apps.page.words import in_words
+from swapae.data.dataset import is_validation
+from swapae.editing.directions import Direction, Directions
+from swapae.editing.recipes import Recipe
+from swapae.pictures.animation import save_animation
+from swapae.pictures.images import fit, load_image, to_pil
+from swapae.pictures.video import open_video
 
 IMAGE_DESCRIPTION = 0x010E
 NASTY = Path(__file__).parent / "nasty"

@@ -16,14 +16,14 @@ from playwright.sync_api import Browser, Page, expect
 from test_demo import NASTY, encoded, launched, painted, served, tiny_directions, tiny_model
 
 from swapae import SwapAE
-from swapae.animation import save_animation
-from swapae.demo import page as page_module
-from swapae.demo.examples import examples
-from swapae.demo.models import Models
-from swapae.demo.parts import MAX_FILE_SIZE
-from swapae.demo.studio import Studio
-from swapae.images import to_pil
-from swapae.recipes import Recipe
+from swapae.apps.page import page as page_module
+from swapae.apps.page.examples import examples
+from swapae.apps.page.models import Models
+from swapae.apps.page.parts import MAX_FILE_SIZE
+from swapae.apps.page.studio import Studio
+from swapae.editing.recipes import Recipe
+from swapae.pictures.animation import save_animation
+from swapae.pictures.images import to_pil
 
 pytestmark = pytest.mark.slow
 

@@ -9,11 +9,10 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from swapae.attributes import ATTRIBUTES, brightness, contrast, picture_statistics, sharpness, vividness, warmth
 from swapae.codes import Codes
-from swapae.directions import FILE, Direction, Directions
-from swapae.errors import UserError
-from swapae.making_directions import (
+from swapae.editing.attributes import ATTRIBUTES, brightness, contrast, picture_statistics, sharpness, vividness, warmth
+from swapae.editing.directions import FILE, Direction, Directions
+from swapae.editing.fitting import (
     add_direction,
     calibrated,
     layout_axes,
@@ -22,6 +21,7 @@ from swapae.making_directions import (
     principal_axes,
     separation,
 )
+from swapae.errors import UserError
 
 
 def random(*shape, seed=0):

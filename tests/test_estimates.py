@@ -7,10 +7,10 @@ from test_training import CRITICS
 
 from swapae import PRESETS, SwapAE
 from swapae.config import Preset
-from swapae.draws import Draws
-from swapae.estimates import Estimate, Meter, Step, describe, estimate, throughput
 from swapae.losses import LossWeights
-from swapae.training import DiscriminatorStep, GeneratorStep, adam
+from swapae.training.estimates import Estimate, Meter, Step, describe, estimate, throughput
+from swapae.training.random import Draws
+from swapae.training.steps import DiscriminatorStep, GeneratorStep, adam
 
 SMALL = dataclasses.replace(CRITICS, patch_hidden_channels=64)
 estimated = functools.cache(estimate)  # a second each

@@ -16,11 +16,13 @@ from PIL import Image
 
 from swapae import Codes, SwapAE
 from swapae.backbones import PACKAGED
-from swapae.evaluating import Measuring, Networks, Processes
-from swapae.evaluating.evaluate import work
-from swapae.images import fit, load_image
-from swapae.lpips import LPIPS
-from swapae.metrics import frechet_distance, psnr, sifid, structure_distance, texture_distance
+from swapae.evaluation.evaluate import work
+from swapae.evaluation.lpips import LPIPS
+from swapae.evaluation.measuring import Measuring
+from swapae.evaluation.metrics import frechet_distance, psnr, sifid, structure_distance, texture_distance
+from swapae.evaluation.networks import Networks
+from swapae.evaluation.processes import Processes
+from swapae.pictures.images import fit, load_image
 
 WEIGHTS = PACKAGED
 
@@ -256,7 +258,7 @@ def test_processes_share_the_items():
 
 @pytest.mark.slow
 def test_two_processes_measure_what_one_does(run, photographs, tmp_path):
-    usual = ("-m", "swapae.cli", "evaluate", "--data", "many", "--model", "model", "--count", "30", "--device", "cpu")
+    usual = ("-m", "swapae", "evaluate", "--data", "many", "--model", "model", "--count", "30", "--device", "cpu")
     for processes in (1, 2):
         environment = {"PYTHONPATH": str(ROOT)}
         done = start(tmp_path, *usual, "--output", processes, processes=processes, environment=environment)

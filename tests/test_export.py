@@ -21,10 +21,12 @@ from command_line import assert_one_line
 from PIL import Image
 from torch import Tensor
 
-from swapae import Codes, SwapAE, SwapAEConfig, export, hub
-from swapae.cli import main
-from swapae.export import Source
-from swapae.web import runtime as npm
+from swapae import Codes, SwapAE, SwapAEConfig
+from swapae.apps.browser import runtime as npm
+from swapae.apps.cli import main
+from swapae.hub import model_files
+from swapae.inference import export
+from swapae.inference.export import Source
 
 TOLERANCE = 1e-4  # of the range of values
 ROOT = Path(__file__).parent.parent
@@ -177,7 +179,7 @@ def test_the_python_block_of_the_documentation_runs(web_page: Path, tmp_path: Pa
 def test_a_hub_model_is_known_by_its_commit(tiny: tuple[SwapAE, Path], tmp_path: Path, monkeypatch) -> None:
     snapshot = tmp_path / "snapshots" / "0123abcd"
     shutil.copytree(tiny[1], snapshot)
-    monkeypatch.setattr(hub, "download", lambda *_: snapshot)
+    monkeypatch.setattr(model_files, "download", lambda *_: snapshot)
     source = Source.load("owner/name")
     assert (source.name, source.revision, source.licence) == ("owner/name", "0123abcd", "cc-by-4.0")
     (snapshot / "README.md").write_text("---\nlicense: [unclosed\n---\n")
@@ -295,14 +297,14 @@ def test_npm_is_asked_for_the_runtime(run, tmp_path: Path, monkeypatch) -> None:
 # graphs are written, and about to be compared with the model.
 WAITING = """
 import sys, time
-import swapae.export
-from swapae.cli import main
+import swapae.inference.export
+from swapae.apps.cli import main
 
 def compare(*_):
     print("written", flush=True)
     time.sleep(600)
 
-swapae.export.compare = compare
+swapae.inference.export.compare = compare
 sys.exit(main())
 """
 

@@ -3,10 +3,8 @@
 import pytest
 import torch
 
-from swapae.augment import jitter, shifted
 from swapae.backbones import FrozenBackbone
 from swapae.config import DiscriminatorConfig
-from swapae.draws import Draws
 from swapae.errors import UserError
 from swapae.feature_discriminators import (
     TAP_CHANNELS,
@@ -18,9 +16,18 @@ from swapae.feature_discriminators import (
     power_iteration,
     unit_features,
 )
-from swapae.grain import hide_grain
 from swapae.losses import HINGE, RECIPES, Fakes, discriminator_losses
-from swapae.training import NOISE_START, DiscriminatorStep, GeneratorStep, Reading, discriminators_adam, wake_noise
+from swapae.training.augment import jitter, shifted
+from swapae.training.grain import hide_grain
+from swapae.training.random import Draws
+from swapae.training.steps import (
+    NOISE_START,
+    DiscriminatorStep,
+    GeneratorStep,
+    Reading,
+    discriminators_adam,
+    wake_noise,
+)
 
 SIZES = DiscriminatorConfig(crop_size=64, patch_size=16)
 WEIGHTS = RECIPES["features"]

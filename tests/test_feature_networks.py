@@ -8,9 +8,9 @@ import torch
 from test_lpips import define_missing_operators
 
 from swapae.errors import UserError
-from swapae.evaluating import Networks
-from swapae.feature_networks import INCEPTION_FILE, WEIGHTS_VARIABLE, Inception, Trunk, find_inception
-from swapae.lpips import LPIPS
+from swapae.evaluation.feature_networks import INCEPTION_FILE, WEIGHTS_VARIABLE, Inception, Trunk, find_inception
+from swapae.evaluation.lpips import LPIPS
+from swapae.evaluation.networks import Networks
 
 
 @pytest.fixture(scope="module")

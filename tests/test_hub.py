@@ -19,8 +19,8 @@ from loopback_hub import LoopbackHub, Repo
 from safetensors.torch import load_file, save_file
 
 from swapae import Codes, SwapAE, UserError
-from swapae.directions import Direction, Directions
-from swapae.hub import CARD_MARK
+from swapae.editing.directions import Direction, Directions
+from swapae.hub.model_files import CARD_MARK
 
 FILES = {"config.json", "model.safetensors", "README.md"}
 METRICS = {"LPIPS": 0.231, "FID, 5000 swaps": 41.5}
@@ -89,7 +89,7 @@ def test_an_older_model_is_replaced_whole_or_not_at_all(tiny_model: SwapAE, fold
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("swapae.hub.save_file", fail)
+    monkeypatch.setattr("swapae.hub.model_files.save_file", fail)
     with pytest.raises(UserError, match=r"model/model\.safetensors'.*No space left") as caught:
         tiny_model.save_pretrained(folder, model_card_kwargs={"metrics": METRICS})
     one_line(caught.value)
@@ -285,14 +285,14 @@ def test_a_damaged_folder_is_refused_in_one_line(folder: Path, case: str) -> Non
 
 
 def test_what_is_no_folder_is_refused_without_the_network(folder: Path, monkeypatch) -> None:
-    monkeypatch.setattr("swapae.hub.HfApi", None)
+    monkeypatch.setattr("swapae.hub.model_files.HfApi", None)
     assert "is a file" in refused(folder / "config.json")
     for name in (folder / "missing", "a/b/c", "no such thing", "", "a" * 300, "nul\0byte", "line\nbreak"):
         assert "no such folder, and not a Hub name" in refused(name)
 
 
 def test_the_command_line_shows_the_one_line(folder: Path, monkeypatch, capsys) -> None:
-    from swapae.cli import main
+    from swapae.apps.cli import main
 
     write("model.safetensors", b"")(folder)
     image = str(folder / "picture.png")
@@ -415,7 +415,7 @@ def test_directions_travel_with_their_model(hub: LoopbackHub, client, tmp_path: 
     known.save(tmp_path / "mine.safetensors", tiny_model)
     pushed = client("""
 import contextlib, io
-from swapae.cli import main
+from swapae.apps.cli import main
 SwapAE.from_pretrained("local").push_to_hub("tester/tulips")
 sys.argv = ["swapae", "direction", "push", "mine.safetensors", "tester/tulips", "--model", "tester/tulips"]
 with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -426,7 +426,7 @@ result = [status, out.getvalue().strip()]
     assert pushed[0] == 0 and pushed[1].endswith(repo.branches["main"])
     assert set(repo.files()) == FILES | {".gitattributes", "directions.safetensors"}
     words = client("""
-from swapae.directions import Directions
+from swapae.editing.directions import Directions
 model = SwapAE.from_pretrained("tester/tulips")
 found = Directions.from_pretrained(model, "tester/tulips")
 result = {name: [one.less, one.more, one.vector.sum().item()] for name, one in found.named.items()}

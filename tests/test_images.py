@@ -16,10 +16,10 @@ import pytest
 import torch
 from PIL import Image, ImageCms, features
 
-from swapae.atomic import atomic_path
 from swapae.errors import PictureError, UserError
-from swapae.grids import swap_grid
-from swapae.images import (
+from swapae.files import atomic_path
+from swapae.pictures.grids import swap_grid
+from swapae.pictures.images import (
     check_output,
     fit,
     list_images,
@@ -618,7 +618,7 @@ import pathlib, sys
 from PIL import Image
 from process_memory import peak
 from swapae.errors import PictureError
-from swapae.images import load_image
+from swapae.pictures.images import load_image
 load_image(Image.new("RGBA", (64, 64)))
 try: load_image(b"warm up")
 except PictureError: pass

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from swapae import Codes, inference, tiling
-from swapae.inference import optimize_for_inference
+from swapae import Codes
+from swapae.inference import fast as fast_form
+from swapae.inference import tiling
+from swapae.inference.fast import optimize_for_inference
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def test_tiles_make_no_seam(model, fast, values, monkeypatch):
     grid = codes.structure.shape[2:]
     mapped = Codes(codes.structure, torch.randn(2, model.config.texture_channels, *grid))
     whole = [*fast.encode(images), fast.decode(codes), fast.decode(mapped)]
-    monkeypatch.setattr(inference, "TILE_VALUES", values)
+    monkeypatch.setattr(fast_form, "TILE_VALUES", values)
     tiled = [*fast.encode(images), fast.decode(codes), fast.decode(mapped)]
     assert all(relative(one, other) < 1e-5 for one, other in zip(tiled, whole, strict=True))
 

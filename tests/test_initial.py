@@ -10,11 +10,11 @@ from test_training import CRITICS
 from swapae.backbones import FrozenBackbone
 from swapae.config import DiscriminatorConfig, Preset
 from swapae.convert import Converted, save_discriminators
-from swapae.draws import Draws
 from swapae.errors import UserError
-from swapae.initial import freeze, read_initial, start_from
 from swapae.losses import LossWeights
-from swapae.training import DiscriminatorStep, GeneratorStep, Reading
+from swapae.training.initial import freeze, read_initial, start_from
+from swapae.training.random import Draws
+from swapae.training.steps import DiscriminatorStep, GeneratorStep, Reading
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`swapae.lpips`: equal to the `lpips` package to the bit; published numbers; ways of lacking weights."""
+"""`swapae.evaluation.lpips`: equal to the `lpips` package to the bit; published numbers; ways of lacking weights."""
 
 import functools
 import subprocess
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from swapae.backbones import BACKBONES, PACKAGED, WEIGHTS_VARIABLE
 from swapae.errors import UserError
-from swapae.lpips import LPIPS
+from swapae.evaluation.lpips import LPIPS
 
 FOLDER = Path(__file__).parent / "lpips"
 SQUEEZE = PACKAGED / "squeezenet1_1_features.safetensors"
@@ -137,8 +137,8 @@ def test_making_it_draws_no_random_numbers() -> None:
 
 def test_importing_it_imports_neither_lpips_nor_torchvision() -> None:
     code = f"""
-import sys, swapae.lpips
-swapae.lpips.LPIPS("squeeze", {str(SQUEEZE)!r})
+import sys, swapae.evaluation.lpips
+swapae.evaluation.lpips.LPIPS("squeeze", {str(SQUEEZE)!r})
 assert not {{"lpips", "torchvision"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])

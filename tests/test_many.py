@@ -15,11 +15,12 @@ from launching import start
 from PIL import Image
 
 from swapae import SwapAE
-from swapae.cli import main
-from swapae.cli.many import Job, ahead, make_all, pictures
+from swapae.apps.cli import main
+from swapae.apps.cli.many import Job, ahead, make_all, pictures
 from swapae.errors import UserError
-from swapae.evaluating import Processes, centre_square
-from swapae.pairs import Pairs, listed_photographs
+from swapae.evaluation.measuring import centre_square
+from swapae.evaluation.pairs import Pairs, listed_photographs
+from swapae.evaluation.processes import Processes
 
 
 def make_pictures(folder, names, size=(70, 60)):
@@ -177,7 +178,7 @@ def test_a_full_disk_ends_the_work(tmp_path):
 @pytest.mark.slow
 def test_a_killed_run_leaves_whole_pictures_and_goes_on(here):
     make_pictures(here / "photos", [f"{number:02}.png" for number in range(60)])
-    command = [sys.executable, "-m", "swapae.cli", "reconstruct", "photos", "-o", "out", "--size", "128"]
+    command = [sys.executable, "-m", "swapae", "reconstruct", "photos", "-o", "out", "--size", "128"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while len(results(here / "out")) < 10:
         assert process.poll() is None
@@ -200,7 +201,7 @@ def test_two_processes_make_each_picture_once(here):
     make_pictures(here / "photos", [f"{number}.png" for number in range(7)])
     (here / "photos/broken.png").write_text("no picture")
     words = ["swap", "photos", "looks", "-o", "out", "--every", "--device", "cpu", "--size", "64"]
-    done = start(here, "-m", "swapae.batch", *words, processes=2)
+    done = start(here, "-m", "swapae", *words, processes=2)
     assert "process 1 of 2: made 11, there before 0, failed 1" in done.stdout, done.stderr
     assert "process 2 of 2: made 10, there before 0, failed 2" in done.stdout
     assert len(results(here / "out")) == 21

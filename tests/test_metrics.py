@@ -7,10 +7,8 @@ import scipy.linalg
 import torch
 
 from swapae.codes import Codes
-from swapae.evaluation import Evaluation
-from swapae.images import fit, list_images, load_image
-from swapae.lpips import LPIPS
-from swapae.metrics import (
+from swapae.evaluation.lpips import LPIPS
+from swapae.evaluation.metrics import (
     frechet_distance,
     kernel_distance,
     local_frechet,
@@ -25,6 +23,8 @@ from swapae.metrics import (
     texture_distance,
     texture_statistics,
 )
+from swapae.evaluation.validation import Evaluation
+from swapae.pictures.images import fit, list_images, load_image
 
 EXAMPLES = Path(__file__).parent.parent / "swapae/examples"
 

@@ -8,7 +8,7 @@ import pytest
 from command_line import assert_one_line
 
 from swapae.errors import UserError
-from swapae.pairs import Pairs, listed_photographs
+from swapae.evaluation.pairs import Pairs, listed_photographs
 
 
 def test_the_same_pairs_everywhere_and_all_different():

@@ -8,7 +8,7 @@ import pytest
 from launching import FEATURES, launch, log_lines, make_photographs
 from safetensors.torch import load_file
 
-from swapae.checkpoints import list_checkpoints
+from swapae.training.checkpoints import list_checkpoints
 
 NETWORKS = ("model", "averaged", "critics")
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from swapae import SwapAE
-from swapae.cli import COMMANDS, GROUPS
+from swapae.apps.cli import COMMANDS, GROUPS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -45,7 +45,7 @@ def test_the_command_lines_run(folder, monkeypatch, capsys):
     # or they make no picture.
     assert {*COMMANDS} - shown <= {"convert", "translate", "select", "restyle", "replay", "evaluate", "export"}
     assert shown <= {*COMMANDS, *GROUPS}
-    from swapae.cli import main
+    from swapae.apps.cli import main
 
     for line in lines:
         words = shlex.split(line)

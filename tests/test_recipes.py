@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 
 from swapae import SwapAE, editing
-from swapae.directions import Direction, Directions
 from swapae.editing import Box
-from swapae.edits import (
+from swapae.editing.directions import Direction, Directions
+from swapae.editing.operations import (
     EDITS,
     Desk,
     Directed,
@@ -36,10 +36,10 @@ from swapae.edits import (
     digest_of,
     edit_from_plain,
 )
+from swapae.editing.recipes import MAX_BYTES, ModelId, Photograph, Recipe, read_input
+from swapae.editing.validation import Mask
 from swapae.errors import UserError
-from swapae.images import load_image, save_image, to_pil
-from swapae.recipe_values import Mask
-from swapae.recipes import MAX_BYTES, ModelId, Photograph, Recipe, read_input
+from swapae.pictures.images import load_image, save_image, to_pil
 
 
 def picture(seed, size=(64, 64)):
@@ -323,7 +323,7 @@ def test_the_command_finds_inputs_by_their_contents(tiny_model, tmp_path):
         (tmp_path / name).write_bytes(data)
     recipe = recipe_of(tiny_model, [Texture(1, 1.0, "linear")], FILES[:2])
     recipe.save(tmp_path / "recipe.json")
-    command = [sys.executable, "-m", "swapae.cli", "replay", tmp_path / "recipe.json", "--model", tmp_path / "model"]
+    command = [sys.executable, "-m", "swapae", "replay", tmp_path / "recipe.json", "--model", tmp_path / "model"]
     inputs = [tmp_path / name for name in names]
     done = subprocess.run(
         [*command, "-o", tmp_path / "c.png", "--inputs", *inputs], capture_output=True, text=True, check=False

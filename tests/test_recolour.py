@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from swapae.recolour import DRAWS, recolour
+from swapae.training.colour_jitter import DRAWS, recolour
 
 SAME = [0.5, 0.5, 0.5, 0.5]  # hue, saturation, contrast, brightness as they are
 

@@ -14,7 +14,7 @@ from launching import FEATURES
 from PIL import Image
 from safetensors.torch import load_file
 
-from swapae.checkpoints import list_checkpoints
+from swapae.training.checkpoints import list_checkpoints
 
 ROOT = Path(__file__).parent.parent
 IMAGES = 96

@@ -15,9 +15,10 @@ from loopback_hub import LoopbackHub, Repo
 from PIL import Image
 from space_page import served, write
 
-from swapae import SwapAE, space
-from swapae.demo.examples import examples
-from swapae.directions import Direction, Directions
+from swapae import SwapAE
+from swapae.apps import space
+from swapae.apps.page.examples import examples
+from swapae.editing.directions import Direction, Directions
 
 ROOT = Path(__file__).parent.parent
 NAME = "spaces/tester/swaps"
@@ -35,7 +36,7 @@ def push(hub: LoopbackHub, tmp_path: Path) -> Callable[..., tuple[int, str, str]
 
     def run(*arguments: str, token: str | None = None, package: Path = ROOT) -> tuple[int, str, str]:
         environment = hub.environment(tmp_path / "home", token) | {"PYTHONPATH": str(package)}
-        command = [sys.executable, "-m", "swapae.cli", "space", "push", *arguments]
+        command = [sys.executable, "-m", "swapae", "space", "push", *arguments]
         done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout, done.stderr
 
@@ -45,7 +46,7 @@ def push(hub: LoopbackHub, tmp_path: Path) -> Callable[..., tuple[int, str, str]
 # Runs the command with each of some arguments and tokens, since to start Python is what takes long.
 MANY = """
 import contextlib, io, json, os, sys
-from swapae.cli import main
+from swapae.apps.cli import main
 results = []
 for arguments, token in json.load(sys.stdin):
     if token is not None:
@@ -129,7 +130,9 @@ def test_a_space_is_created_then_updated_in_one_commit_each(hub: LoopbackHub, pu
     assert push("tester/swaps")[0] == 0
     assert len(repo.commits) == 2  # nothing is new
 
-    repo.commit(first | {"swapae/gone.py": b"old", "swapae/demo/errors.py": b"", "notes.md": b"mine", "app.py": b"x"})
+    repo.commit(
+        first | {"swapae/gone.py": b"old", "swapae/apps/page/errors.py": b"", "notes.md": b"mine", "app.py": b"x"}
+    )
     assert push("swaps")[:2] == (0, f"{hub.url}/{NAME}\n")
     assert len(repo.commits) == 4
     assert repo.files() == first | {"notes.md": b"mine"}

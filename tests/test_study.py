@@ -26,12 +26,12 @@ from command_line import assert_one_line, files
 from PIL import Image
 
 from swapae import UserError
-from swapae.study.answers import Answer, Answers
-from swapae.study.definition import Definition
-from swapae.study.pictures import Pictures
-from swapae.study.rates import Rate, student, wilson
-from swapae.study.report import Report
-from swapae.study.trials import PHOTOGRAPH, SAME, SHUFFLED, UNRELATED, Plan, Trial
+from swapae.evaluation.study.answers import Answer, Answers
+from swapae.evaluation.study.definition import Definition
+from swapae.evaluation.study.pictures import Pictures
+from swapae.evaluation.study.rates import Rate, student, wilson
+from swapae.evaluation.study.report import Report
+from swapae.evaluation.study.trials import PHOTOGRAPH, SAME, SHUFFLED, UNRELATED, Plan, Trial
 
 VIEWERS = [f"{number:032x}" for number in range(200)]
 PLAN = Plan(("a", "b", "c"), items=60, questions=True, trials=31, seed=3)
@@ -365,9 +365,9 @@ ASKING = [*STUDY, "--hybrids", "theirs", "--structure", "structure", "--texture"
 @pytest.fixture
 def command(folders, monkeypatch, capsys):
     """Run a command beside the folders; (exit status, stdout, stderr). No page is ever served."""
-    from swapae.cli import main
+    from swapae.apps.cli import main
 
-    monkeypatch.setattr(sys.modules["swapae.cli.study"], "page_server", lambda: lambda *_: print("served"))
+    monkeypatch.setattr(sys.modules["swapae.apps.cli.study"], "page_server", lambda: lambda *_: print("served"))
     monkeypatch.setenv("PORT", "7861")
 
     def run(*arguments):
@@ -512,7 +512,7 @@ def test_help_of_both(command):
 
 def test_a_report_needs_no_gradio_and_the_page_says_so(folders, tmp_path):
     filled(tmp_path / "s.sqlite", PLAN, {VIEWERS[0]: attentive()})
-    program = "import sys; sys.modules['gradio'] = None\nfrom swapae.cli import main; sys.exit(main())"
+    program = "import sys; sys.modules['gradio'] = None\nfrom swapae.apps.cli import main; sys.exit(main())"
     report, page = (
         subprocess.run([sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True)
         for arguments in (["study", "report", "s.sqlite"], [*STUDY, "--port", "65535"])
@@ -527,7 +527,7 @@ def test_a_report_needs_no_gradio_and_the_page_says_so(folders, tmp_path):
 
 def test_what_a_browser_sends_may_be_anything(folders, tmp_path):
     pytest.importorskip("gradio")
-    from swapae.study.page import Page
+    from swapae.evaluation.study.page import Page
 
     pictures = Pictures.find({PHOTOGRAPH: folders["real"], "ours": folders["ours"]}, 32)
     plan = Plan(("ours",), 8, False, 50, 0)

@@ -24,8 +24,8 @@ from chromium import chromium
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from swapae.study.answers import Answers
-from swapae.study.trials import PHOTOGRAPH
+from swapae.evaluation.study.answers import Answers
+from swapae.evaluation.study.trials import PHOTOGRAPH
 
 pytestmark = pytest.mark.slow
 
@@ -178,7 +178,7 @@ class Server:
         self.log = (self.folder / f"{self.port}.txt").open("a")
         environment = os.environ | {"NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "swapae.cli", *self.arguments],
+            [sys.executable, "-m", "swapae", *self.arguments],
             cwd=self.folder, env=environment, stdout=self.log, stderr=self.log,
         )  # fmt: skip
         while True:
@@ -223,7 +223,7 @@ def logs(pages: Sequence[Page]) -> list[list[dict[str, Any]]]:
 
 def report(folder: Path, answers: str, *options: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "swapae.cli", "study", "report", answers, "--json", "report.json", *options],
+        [sys.executable, "-m", "swapae", "study", "report", answers, "--json", "report.json", *options],
         cwd=folder, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

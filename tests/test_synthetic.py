@@ -7,10 +7,8 @@ import math
 import pytest
 import torch
 
-from swapae.cli import main
-from swapae.images import load_image, to_pil
-from swapae.metrics import local_difference
-from swapae.synthetic import (
+from swapae.apps.cli import main
+from swapae.data.synthetic import (
     MARGIN,
     Layout,
     Material,
@@ -21,6 +19,8 @@ from swapae.synthetic import (
     random_layout,
     random_texture,
 )
+from swapae.evaluation.metrics import local_difference
+from swapae.pictures.images import load_image, to_pil
 
 PLAIN = Texture(
     Material((0.2, 0.4, 0.6), (0.0, 0.0, 0.0), "plain", 0.1, 0.0),

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from swapae import PRESETS, Codes, SwapAE
-from swapae.cli import main
-from swapae.inference import optimize_for_inference
-from swapae.tiling import decode, encode, suggested_tile, tiles
+from swapae.apps.cli import main
+from swapae.inference.fast import optimize_for_inference
+from swapae.inference.tiling import decode, encode, suggested_tile, tiles
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_a_halo_one_cell_narrower_shows_seams(model, monkeypatch):
     """So that the halos are as wide as they have to be, and no wider."""
     images = torch.rand(1, 3, 512, 256) * 2 - 1
     codes, tile = model.encode(images), 8 * model.config.stride
-    monkeypatch.setattr("swapae.tiling.ENCODER_HALO", 2)
-    monkeypatch.setattr("swapae.tiling.GENERATOR_REACH", 2)
+    monkeypatch.setattr("swapae.inference.tiling.ENCODER_HALO", 2)
+    monkeypatch.setattr("swapae.inference.tiling.GENERATOR_REACH", 2)
     assert relative(encode(model, images, tile).structure, codes.structure) > 1e-4
     assert relative(decode(model, codes, tile), model.decode(codes)) > 1e-4
 
@@ -106,7 +106,7 @@ PEAK = """
 import sys, torch
 from process_memory import peak
 from swapae import SwapAE
-from swapae.tiling import decode
+from swapae.inference.tiling import decode
 model = SwapAE.default().requires_grad_(False)
 images = torch.zeros(1, 3, 1024, 1024)
 with torch.inference_mode():

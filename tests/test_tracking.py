@@ -4,7 +4,7 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from swapae.tracking import choose_tracker, start_tracker, track_picture
+from swapae.training.tracking import choose_tracker, start_tracker, track_picture
 
 
 def test_what_is_tracked_after_the_last_checkpoint_of_a_killed_run_is_tracked_again(tmp_path):

@@ -16,8 +16,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from swapae import PRESETS, SwapAE
-from swapae.checkpoints import digest, list_checkpoints
-from swapae.crops import is_validation
+from swapae.data.crops import is_validation
+from swapae.training.checkpoints import digest, list_checkpoints
 
 USUAL = ["--data", "photos", "--output", "run", "--batch-size", "4"]
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from swapae.config import DiscriminatorConfig
-from swapae.draws import Draws
 from swapae.losses import LossWeights
-from swapae.training import (
+from swapae.training.random import Draws
+from swapae.training.steps import (
     AveragedWeights,
     DiscriminatorStep,
     GeneratorStep,

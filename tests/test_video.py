@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from swapae.animation import mp4_writer
 from swapae.errors import UserError
-from swapae.video import open_video
+from swapae.pictures.animation import mp4_writer
+from swapae.pictures.video import open_video
 
 RATE = Fraction(30000, 1001)
 

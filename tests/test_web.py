@@ -22,10 +22,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from test_demo import painted
 
 from swapae import Codes, SwapAE
-from swapae.demo.examples import PAIRS, examples
-from swapae.images import fit, load_image, to_pil
-from swapae.recipes import ModelId
-from swapae.web.runtime import VERSION, version_of
+from swapae.apps.browser.runtime import VERSION, version_of
+from swapae.apps.page.examples import PAIRS, examples
+from swapae.editing.recipes import ModelId
+from swapae.pictures.images import fit, load_image, to_pil
 
 TIMEOUT = 60_000
 ISOLATION = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}

@@ -12,9 +12,10 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from space_page import served, write
 
-from swapae import SwapAE, space
-from swapae.demo import zerogpu
-from swapae.demo.examples import examples
+from swapae import SwapAE
+from swapae.apps import space
+from swapae.apps.page import zerogpu
+from swapae.apps.page.examples import examples
 
 ROOT = Path(__file__).parent.parent
 # One process, forked at the first call as the real one is, and kept; what crosses is pickled. No function may be
@@ -66,13 +67,13 @@ import hashlib, json, os, sys
 from pathlib import Path
 import numpy as np
 from swapae import SwapAE
-from swapae.animation import save_animation
-from swapae.demo import zerogpu
-from swapae.demo.examples import examples
-from swapae.demo.page import describe_model
-from swapae.demo.restyling import restyle_video
-from swapae.demo.studio import Studio
-from swapae.inference import optimize_for_inference
+from swapae.pictures.animation import save_animation
+from swapae.apps.page import zerogpu
+from swapae.apps.page.examples import examples
+from swapae.apps.page.page import describe_model
+from swapae.apps.page.restyling import restyle_video
+from swapae.apps.page.studio import Studio
+from swapae.inference.fast import optimize_for_inference
 from PIL import Image
 
 data = [example.path.read_bytes() for example in examples()[:3]]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.baselines --data FOLDER
 
-FOLDER holds photographs of what the model knows; those that `swapae.crops.is_validation` keeps out of training are
+FOLDER holds photographs of what the model knows; those that `swapae.data.crops.is_validation` keeps out of training are
 measured, and the others say where optimisation starts. LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS. Optimisation
 makes the LPIPS of `--trunk` small, as the papers do with VGG's, and stops as soon as this very distance is as small as
 the encoder's on the same photograph; AlexNet's, which it never saw, is given beside it. `--full N` lets it run to its
@@ -29,13 +29,13 @@ from benchmarks.baselines.latents import Im2StyleGAN, Projector, Spread, race
 from benchmarks.baselines.statistics import StatisticsMatching
 from benchmarks.baselines.strotss import Strotss
 from swapae import SwapAE
-from swapae.crops import is_validation
-from swapae.evaluating.timing import machine, median_milliseconds
-from swapae.evaluation import STRUCTURE_LAYER
-from swapae.grids import labelled_grid
-from swapae.images import fit, list_images, load_image, save_image, to_pil
-from swapae.lpips import LPIPS
-from swapae.metrics import structure_distance, texture_distance
+from swapae.data.crops import is_validation
+from swapae.evaluation.lpips import LPIPS
+from swapae.evaluation.metrics import structure_distance, texture_distance
+from swapae.evaluation.timing import machine, median_milliseconds
+from swapae.evaluation.validation import STRUCTURE_LAYER
+from swapae.pictures.grids import labelled_grid
+from swapae.pictures.images import fit, list_images, load_image, save_image, to_pil
 
 STARTING = 200  # photographs that say where optimisation starts
 

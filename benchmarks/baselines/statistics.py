@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from swapae.lpips import LPIPS
-from swapae.metrics import texture_statistics
+from swapae.evaluation.lpips import LPIPS
+from swapae.evaluation.metrics import texture_statistics
 
 
 class StatisticsMatching:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from swapae.lpips import LPIPS
+from swapae.evaluation.lpips import LPIPS
 
 LUMINANCE_AND_CHROMA = torch.tensor([[0.577, 0.577, 0.577], [-0.577, 0.788, -0.211], [-0.577, -0.211, 0.788]])
 

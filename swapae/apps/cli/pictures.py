@@ -1,0 +1,92 @@
+"""`swapae reconstruct`, `encode`, `decode` and `grid`: pictures to codes and back, and a sheet of all swaps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from PIL import Image
+from tqdm import tqdm
+
+from swapae.apps.cli.checks import check_between
+from swapae.apps.cli.many import Job, Work
+from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Photographs, Session, expand
+from swapae.codes import Codes
+from swapae.pictures.grids import swap_grid
+from swapae.pictures.images import Fitted, check_output, load_image
+
+File = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
+
+
+def reconstruct(image: Photograph, output: Output, common: Common = DEFAULTS) -> None:
+    """Picture encoded and decoded again: what the model keeps of it. Or all of a folder.
+
+    Args:
+        image: photograph; or a folder of them, or a pattern such as 'photos/*.jpg'.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
+    """
+    work = Work.on(image, output, common)
+    session = work.session
+
+    def compute(job: Job, photograph: Fitted) -> Image.Image:
+        return session.decode(session.codes(photograph.tensor), photograph.size)
+
+    work.run("reconstruct", {"image": image}, work.read, compute, lambda job: session.recipe(job.inputs))
+
+
+def encode(image: Photograph, output: Output, common: Common = DEFAULTS) -> None:
+    """Structure and texture codes of a photograph, as a file to keep.
+
+    Args:
+        image: photograph.
+        output: .safetensors file to write.
+    """
+    check_output(output, (".safetensors",))
+    session = Session(common)
+    codes, size = session.encode(image)
+    session.model.save_codes(codes, output, size=size)
+
+
+def decode(codes: File, output: Output, common: Common = DEFAULTS) -> None:
+    """Picture from codes that `swapae encode` wrote with the same model.
+
+    Args:
+        codes: .safetensors file.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+    """
+    check_output(output)
+    session = Session(common)
+    session.save(session.decode(*session.model.load_codes(codes)), output)
+
+
+def grid(
+    structure: Photographs,
+    texture: Photographs,
+    output: Output,
+    common: Common = DEFAULTS,
+    cell: int = 256,
+) -> None:
+    """Contact sheet of every structure in every texture, inputs in the margins.
+
+    Args:
+        structure: photographs, or folders of them, one row each.
+        texture: photographs, or folders of them, one column each.
+        output: picture to write.
+        cell: side in pixels of each square of the sheet.
+    """
+    check_output(output)
+    check_between("cell", cell, 16, 2048)
+    rows, columns = expand(structure), expand(texture)
+    session = Session(common)
+    codes = {path: session.encode(path) for path in tqdm({*rows, *columns}, desc="encode", unit="picture")}
+    with tqdm(total=len(rows) * len(columns), desc="decode", unit="picture") as progress:
+
+        def hybrid(row: Path, column: Path) -> Image.Image:
+            (own, size), (other, _) = codes[row], codes[column]
+            progress.update()
+            return session.decode(Codes(own.structure, other.texture), size)
+
+        results = [[hybrid(row, column) for column in columns] for row in rows]
+    inputs = [[load_image(path, max_pixels=common.max_pixels) for path in paths] for paths in (rows, columns)]
+    session.save(swap_grid(*inputs, results, cell), output)

@@ -1,0 +1,37 @@
+"""`swapae replay`: the picture that a recipe describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from swapae.apps.cli.directions import Directory
+from swapae.apps.cli.session import DEFAULTS, Common, Output, Session
+from swapae.editing.operations import Directed
+from swapae.editing.recipes import Recipe
+from swapae.pictures.images import check_output, to_pil
+
+RecipeFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RECIPE")]
+Inputs = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")]
+
+
+def replay(
+    recipe: RecipeFile, inputs: Inputs, output: Output, common: Common = DEFAULTS, directions: Directory = None
+) -> None:
+    """Picture that a recipe describes, to the same bytes; the size and the seed are the recipe's own.
+
+    Args:
+        recipe: .json file from the page.
+        inputs: its photographs, in any order; they are known by their contents.
+        output: picture to write: .png, .jpg, .webp, .tif or .bmp.
+        directions: file that `swapae direction make` wrote; the model's own if not given.
+    """
+    check_output(output)
+    read = Recipe.load(recipe)
+    session = Session(common)
+    needed = directions is not None or any(isinstance(edit, Directed) for edit in read.edits)
+    known = session.directions(directions) if needed else None
+    picture = read.replay(session.model, inputs, directions=known)
+    session.save(to_pil(picture), output, read)

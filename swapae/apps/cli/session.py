@@ -1,0 +1,255 @@
+"""What commands share: the options on pictures, and a model loaded with them that takes pictures in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from swapae.codes import Codes
+from swapae.editing.directions import Directions
+from swapae.editing.masks import fit_mask
+from swapae.editing.operations import Edit
+from swapae.editing.recipes import ModelId, Recipe
+from swapae.editing.recipes import Photograph as RecipeInput
+from swapae.editing.structure import mirror
+from swapae.editing.validation import MAX_PHOTOGRAPHS
+from swapae.errors import UserError
+from swapae.evaluation.pairs import file_digest
+from swapae.hub.model_files import EMBEDDED
+from swapae.inference import tiling
+from swapae.inference.fast import optimize_for_inference
+from swapae.model import SwapAE
+from swapae.pictures.animation import save_animation
+from swapae.pictures.images import MAX_PIXELS, Fitted, fit, list_images, load_image, save_image, to_pil
+
+Structure = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
+Photograph = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IMAGE")]
+Photographs = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")]
+Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
+Size = tuple[int, int]  # (width, height) in pixels
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every command on pictures takes.
+
+    Args:
+        model: a folder with config.json and model.safetensors, or owner/name on the Hugging Face Hub; the
+            embedded model of flowers if not given.
+        size: pixels of the short side that pictures are brought to, or "full" for every pixel they have; the
+            size that the model was trained at if not given.
+        seed: of the noise that generates fine detail; the same seed gives the same picture.
+        device: where to compute; auto takes a GPU if there is one.
+        dtype: precision; the half ones are faster on GPUs, and less exact.
+        compile: have torch compile the networks first, which takes a minute and pays for many pictures of one size; for
+            half precision or a GPU.
+        max_pixels: refuse pictures with more pixels than this, before decoding them, and larger results.
+        tile: compute in tiles with sides of this many pixels, which gives the same result in less memory; auto where a
+            whole picture would take more than 2 GiB, no for never.
+    """
+
+    model: Annotated[str | None, tyro.conf.arg(metavar="REPO_OR_FOLDER")] = None
+    size: Annotated[str | None, tyro.conf.arg(metavar="N|full")] = None
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    compile: bool = False
+    max_pixels: int = MAX_PIXELS
+    tile: Annotated[str, tyro.conf.arg(metavar="auto|N|no")] = "auto"
+
+
+Common = Annotated[Options, tyro.conf.OmitArgPrefixes]
+DEFAULTS = Options()
+
+
+class Session:
+    """A loaded model and the options of one command: pictures in, pictures out.
+
+    Args:
+        options: of the command.
+        plain: leave the model as it is trained and published, to measure it.
+    """
+
+    def __init__(self, options: Options, plain: bool = False) -> None:
+        device = choose_device(options.device)
+        dtype = getattr(torch, options.dtype)
+        model = SwapAE.from_pretrained(options.model or EMBEDDED, device=device, dtype=dtype)
+        self.model = model if plain else optimize_for_inference(model, compile=options.compile)
+        self.options = options
+        self.size = parse_size(options.size, self.model.config.image_size)
+        check_tile(options.tile)
+        self.device, self.dtype = device, dtype
+
+    # ------------------------------------------------------------ in
+
+    def load(self, path: Path) -> Fitted:
+        """A picture as the model takes it, in float32."""
+        return self.fit(load_image(path, max_pixels=self.options.max_pixels))
+
+    def fit(self, picture: Image.Image) -> Fitted:
+        """A picture brought to the size asked for and padded to whole cells, in float32."""
+        config = self.model.config
+        fitted = fit(picture, self.size, config.stride, config.minimum_side, max_pixels=self.options.max_pixels)
+        return Fitted(fitted.tensor.to(self.device), fitted.size)
+
+    def load_whole(self, path: Path, height: int | None = None) -> Tensor:
+        """A picture resized to whole cells rather than padded, so that it can go on beyond its right and its bottom.
+
+        Args:
+            path: of the picture.
+            height: in pixels, a multiple of the stride; if not given the size asked for decides.
+        """
+        config, most = self.model.config, self.options.max_pixels
+        picture = load_image(path, max_pixels=most)
+        scale = height / picture.height if height else 1.0
+        if height is None and self.size != "full":
+            scale = self.size / min(picture.size)
+        width, height = (max(1, round(scale * side / config.stride)) * config.stride for side in picture.size)
+        self.check_result(width, height)
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+        return fit(picture, "full", config.stride, config.minimum_side, max_pixels=most).tensor.to(self.device)
+
+    def encode(self, path: Path) -> tuple[Codes, Size]:
+        """Codes of a picture, and its size without padding."""
+        fitted = self.load(path)
+        return self.codes(fitted.tensor), fitted.size
+
+    def texture(self, path: Path) -> Tensor:
+        """Texture [1, T] of a picture."""
+        return self.encode(path)[0].texture
+
+    def codes(self, images: Tensor) -> Codes:
+        """Codes of images [1, 3, H, W] as `load` gives them."""
+        images = images.to(self.dtype)
+        tile = self.tile(*images.shape[2:])
+        if tile is None:
+            return self.model.encode(images)
+        return tiling.encode(self.model, images, tile, partial(tqdm, desc="encode", unit="tile"))
+
+    def tile(self, height: int, width: int) -> int | None:
+        """Side of the tiles for a picture, None for whole."""
+        if self.options.tile == "auto":
+            return tiling.suggested_tile(self.model, height, width)
+        return None if self.options.tile == "no" else int(self.options.tile)
+
+    def mask(self, path: Path, fitted: Fitted) -> Tensor:
+        """A grey picture of any size as a mask [1, 1, H, W] on a fitted picture: black and transparent 0, white 1."""
+        grey = load_image(path, background=(0, 0, 0), max_pixels=self.options.max_pixels).convert("L")
+        values = torch.frombuffer(bytearray(grey.tobytes()), dtype=torch.uint8).float() / 255
+        width, height = fitted.size
+        mask = fit_mask(values.view(1, 1, grey.height, grey.width), 1, (height, width), torch.device(self.device))
+        padded_height, padded_width = fitted.tensor.shape[2:]
+        return mirror(mirror(mask, 2, 0, padded_height - height), 3, 0, padded_width - width)
+
+    def directions(self, path: Path | None) -> Directions:
+        """Of a file, or those beside the model's weights."""
+        if path is not None:
+            return Directions.load(path, self.model)
+        return Directions.from_pretrained(self.model, self.options.model or EMBEDDED)
+
+    # ------------------------------------------------------------ out
+
+    def generate(self, codes: Codes, textures: Sequence[Tensor] | None = None) -> Tensor:
+        """The images that codes describe, [1, 3, H, W] in [-1, 1] and float32; `textures`: one per block instead."""
+        codes = Codes(*(code.to(self.device, self.dtype) for code in codes))
+        stride, how = self.model.config.stride, {"noise": self.options.seed, "block_textures": textures}
+        tile = self.tile(*(stride * side for side in codes.structure.shape[2:]))
+        if tile is None:
+            return self.model.decode(codes, **how).float().clamp(-1, 1)
+        track = partial(tqdm, desc="decode", unit="tile")
+        return tiling.decode(self.model, codes, tile, track, **how).float().clamp_(-1, 1)
+
+    def decode(self, codes: Codes, size: Size | None) -> Image.Image:
+        """The picture that codes describe, cropped to `size`."""
+        return to_pil(self.generate(codes), size)
+
+    def save(self, picture: Image.Image, output: Path, recipe: Recipe | None = None) -> None:
+        """Write a generated picture, which says that it is one, and how it was made if that is known."""
+        save_image(picture, output, (recipe or ModelId.of(self.model)).metadata())
+
+    def save_film(self, frames: Iterable[Image.Image], output: Path, frames_per_second: int) -> None:
+        """Write a film of generated pictures, which says that it is one."""
+        save_animation(frames, output, frames_per_second=frames_per_second, metadata=ModelId.of(self.model).metadata())
+
+    def recipe(self, inputs: Sequence[Path], *edits: Edit) -> Recipe | None:
+        """The recipe of edits of photographs, the first of them the one edited, where it makes the same picture.
+
+        None where recipes cannot say it: another size than the model's, and more or larger photographs, longer names or
+        larger numbers than they take.
+        """
+        larger = len(inputs) > MAX_PHOTOGRAPHS or self.options.max_pixels > MAX_PIXELS
+        if larger or self.size != self.model.config.image_size:
+            return None
+        try:
+            photographs = tuple(RecipeInput(path.name, file_digest(path)) for path in inputs)
+            recipe = Recipe(ModelId.of(self.model), photographs, edits, self.options.seed)
+            return Recipe.from_plain(recipe.to_plain())
+        except UserError:
+            return None
+
+    def check_result(self, width: int, height: int) -> None:
+        """Raise UserError for a result of more pixels than --max-pixels."""
+        if width * height > self.options.max_pixels:
+            raise UserError(
+                f"the result would have {width}x{height} pixels, over the limit of {self.options.max_pixels}: "
+                "use a smaller --size, or make less of it"
+            )
+
+
+def choose_device(name: str) -> str:
+    """A device that is there, for `auto` the fastest.
+
+    Raises:
+        UserError: the device asked for is not there.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if available[device])
+    if not available[name]:
+        raise UserError(f"PyTorch finds no {name} device on this machine: use --device auto or cpu")
+    return name
+
+
+def check_tile(text: str) -> None:
+    """Raise UserError for a value of --tile that is none."""
+    if text not in ("auto", "no") and not (text.isdecimal() and int(text) > 0):
+        raise UserError(f"--tile must be auto, no, or a number of pixels, got {text!r}")
+
+
+def parse_size(text: str | None, default: int) -> int | Literal["full"]:
+    """The value of --size: pixels of the short side, or "full".
+
+    Raises:
+        UserError: anything else.
+    """
+    if text is None or text == "full":
+        return text or default
+    if not text.isdecimal():
+        raise UserError(f"--size must be a number of pixels or full, got {text!r}")
+    return int(text)
+
+
+def sample(folder: Path, most: int) -> list[Path]:
+    """The pictures of a folder, or `most` of them spread over it.
+
+    Raises:
+        UserError: there are none, or fewer than one is asked for.
+    """
+    if most < 1:
+        raise UserError(f"--most must be 1 or more, got {most}")
+    paths = list_images(folder)
+    return paths[:: -(-len(paths) // most)]
+
+
+def expand(paths: Iterable[Path]) -> list[Path]:
+    """The files among `paths`, and the pictures in the folders among them."""
+    return [file for path in paths for file in (list_images(path) if path.is_dir() else [path])]

@@ -1,0 +1,85 @@
+"""Serving the page: `app.py` of this repository and of every Space calls `main`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from swapae import SwapAE, UserError
+from swapae.apps.page import zerogpu
+from swapae.apps.page.models import Models, directions_of, load_model
+from swapae.apps.page.page import Page
+from swapae.apps.page.parts import MAX_FILE_SIZE
+from swapae.apps.page.studio import Studio
+from swapae.apps.page.style import CSS, tab_rules
+from swapae.editing.directions import Directions
+from swapae.hub import model_files
+from swapae.inference.fast import optimize_for_inference
+
+# What `Blocks.launch` wants to know about the page since Gradio 6.
+LAUNCH: dict[str, Any] = {
+    "theme": gr.themes.Default(
+        primary_hue="teal",
+        font=["system-ui", "sans-serif"],  # no font is fetched from anywhere
+        font_mono=["ui-monospace", "monospace"],
+    ),
+    "css": CSS + tab_rules(),
+    "max_file_size": MAX_FILE_SIZE,
+    # Visitors whose history is remembered; of more, the ones who came first are forgotten.
+    "state_session_capacity": 200,
+    "footer_links": ["api", "settings"],
+}
+
+
+def build_demo(
+    model: SwapAE, directions: Directions | None = None, allowed: Sequence[str] = (), source: str | None = None
+) -> gr.Blocks:
+    """The page for a model in evaluation mode; launch it with `**LAUNCH`.
+
+    Args:
+        model: that it opens with.
+        directions: the model's, if it has any.
+        allowed: folders or "owner/name" of further models that visitors may choose.
+        source: the model's own folder or name; the embedded model's if not given.
+    """
+    return Page(Models(Studio(model, directions), allowed, source)).build()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the page until interrupted; 2 if that cannot be."""
+    parser = argparse.ArgumentParser(description="The structure of one photograph in the texture of another.")
+    default = os.environ.get("PORT", "7860")
+    parser.add_argument("--port", type=int, default=default, help="$PORT or 7860 if not given")
+    parser.add_argument(
+        "--model", metavar="FOLDER_OR_NAME", help="that the page opens with; the embedded model of flowers if not given"
+    )
+    parser.add_argument(
+        "--allow-model",
+        action="append",
+        default=[name for name in os.environ.get("SWAPAE_MODELS", "").split(",") if name],
+        metavar="FOLDER_OR_NAME",
+        help="a model that visitors may choose as well; also $SWAPAE_MODELS, with commas between",
+    )
+    options = parser.parse_args(arguments)
+    # A Space is reached from outside its container; everyone else has to ask for that.
+    host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
+    try:
+        source = options.model or model_files.EMBEDDED
+        model = optimize_for_inference(SwapAE.default()) if options.model is None else load_model(options.model)
+        demo = build_demo(model, directions_of(model, source), options.allow_model, options.model)
+        # Only now: the picture that the page opens with is nobody's, and no GPU is lent before the launch.
+        zerogpu.lend(model, source)
+        zerogpu.prepare(source)
+        demo.launch(server_name=host, server_port=options.port, **LAUNCH)
+    except UserError as error:
+        print(f"app.py: {error}", file=sys.stderr)
+    except (OSError, OverflowError):  # all that Gradio says of a port that is taken, or is none
+        print(f"app.py: cannot serve at {host}:{options.port}; is it taken? Choose another --port", file=sys.stderr)
+    else:
+        return 0
+    return 2

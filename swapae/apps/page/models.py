@@ -1,0 +1,105 @@
+"""The models that visitors may choose: those that the operator allowed, loaded when first wanted."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+from swapae.apps.page import zerogpu
+from swapae.apps.page.studio import Studio
+from swapae.editing.directions import Directions
+from swapae.errors import UserError
+from swapae.hub import model_files
+from swapae.inference.fast import optimize_for_inference
+from swapae.model import SwapAE
+
+EMBEDDED = "flowers (comes with swapae)"
+MOST_LOADED = 2
+
+
+class Models:
+    """Studios by the names that visitors see; threads may share it.
+
+    Args:
+        first: the studio of the model that the page opens with.
+        allowed: folders, or "owner/name" on the Hub, that visitors may choose as well.
+        source: folder or name of the model that the page opens with; the embedded model's if not given.
+    """
+
+    def __init__(self, first: Studio, allowed: Sequence[str] = (), source: str | None = None) -> None:
+        self.first, self.source = first, source or model_files.EMBEDDED
+        self.opening = EMBEDDED if source is None else shown_name(source)
+        self.sources = {shown_name(source): source for source in allowed}
+        self._loaded: OrderedDict[str, Studio] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def names(self) -> list[str]:
+        """What visitors may choose."""
+        return [self.opening, *self.sources]
+
+    def studio(self, name: object) -> Studio:
+        """The studio of a model.
+
+        Raises:
+            UserError: it is not among those allowed, or cannot be loaded.
+        """
+        if name in (None, "", self.opening):
+            return self.first
+        if not isinstance(name, str) or name not in self.sources:
+            raise UserError(f"this page has no such model; choose one of {', '.join(self.names)}")
+        with self._lock:
+            if name not in self._loaded:
+                source = self.sources[name]
+                model = zerogpu.lend(load_model(source), source)
+                self._loaded[name] = Studio(model, directions_of(model, source))
+            self._loaded.move_to_end(name)
+            while len(self._loaded) > MOST_LOADED:
+                self._loaded.popitem(last=False)
+            return self._loaded[name]
+
+    def leave(self, visit: str) -> None:
+        """Forget what only this visit had uploaded."""
+        with self._lock:
+            loaded = [self.first, *self._loaded.values()]
+        for studio in loaded:
+            studio.leave(visit)
+
+    def card(self, name: object) -> str:
+        """The text of a model's card, or why there is none.
+
+        Raises:
+            UserError: as of `studio`.
+        """
+        self.studio(name)
+        source = self.source if name in (None, "", self.opening) else self.sources[str(name)]
+        try:
+            config, _ = model_files.model_files(source, also=(model_files.CARD_FILE,), local_files_only=True)
+            return (config.parent / model_files.CARD_FILE).read_text(encoding="utf-8")[:20_000]
+        except (UserError, OSError, ValueError):
+            return "This model has no card here."
+
+
+def load_model(source: str) -> SwapAE:
+    """A model, with its card beside it where `Models.card` looks.
+
+    Raises:
+        UserError: it cannot be found or loaded.
+    """
+    model_files.model_files(source, also=(model_files.CARD_FILE,))
+    return optimize_for_inference(SwapAE.from_pretrained(source))
+
+
+def directions_of(model: SwapAE, source: str | Path = model_files.EMBEDDED) -> Directions | None:
+    """The directions beside a model's weights; None if there are none, or none of this model."""
+    try:
+        return Directions.from_pretrained(model, source)
+    except UserError:
+        return None
+
+
+def shown_name(source: str) -> str:
+    """What visitors see of a model's place: a folder's name alone, without the folders it is in."""
+    return Path(source).name if Path(source).is_dir() else source

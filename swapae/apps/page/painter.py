@@ -1,0 +1,208 @@
+"""The painter: regions brushed onto the photograph itself, as a tint, and sent to the server as small masks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from swapae.apps.page.settings import FURTHER
+from swapae.editing.validation import MAX_MASK_SIDE, Mask
+
+# Cells of the painter to a side of a structure's cell: edges a little finer than the codes.
+FINENESS = 2
+
+# What each brush is called, and the colour of its tint.
+BRUSHES = {
+    **{
+        role: (f"{role.capitalize()} photograph's texture", tint)
+        for role, tint in zip(FURTHER, ("#f59e0b", "#3b82f6", "#14b8a6", "#84cc16", "#f43f5e", "#8b5cf6"), strict=True)
+    },
+    "texture": ("Texture photograph's", "#ec4899"),
+    "own": ("The photograph's own texture", "#ffffff"),
+    "protect": ("Keep the photograph itself", "#22c55e"),
+    "directions": ("Directions only here", "#a855f7"),
+}
+TEMPLATE = (
+    '<canvas tabindex="0" role="img" aria-label="The photograph to paint on. Arrow keys move the brush, space paints."'
+    '></canvas><fieldset class="brushes"><legend>Paint</legend>'
+    + "".join(
+        f'<label class="brush-{layer}"><input type="radio" name="brush" value="{layer}"'
+        f'{" checked" if layer == "third" else ""}><i style="background: {tint}"></i>{words}</label>'
+        for layer, (words, tint) in BRUSHES.items()
+    )
+    + '</fieldset><div class="row"><label>Brush <input type="range" name="size" min="0" max="8" value="2"></label>'
+    '<label><input type="checkbox" name="erase"> Erase</label></div>'
+    '<div class="row"><label><input type="checkbox" name="pick"> Select similar by a click</label>'
+    '<label>Likeness <input type="range" name="likeness" min="0" max="1" step="0.01" value="0.9"></label></div>'
+    '<div class="row"><button data-do="invert">Invert</button><button data-do="clear">Clear</button>'
+    '<button data-do="clear all">Clear all</button></div>'
+)
+COLOURS = f"const colours = {json.dumps({layer: tint for layer, (_, tint) in BRUSHES.items()})};"
+SCRIPT = """
+let masks = {}, photo = null, held = false, cursor = null, sent = '';
+const field = (name) => element.querySelector(`[name=${name}]`);
+const layer = () => element.querySelector('[name=brush]:checked').value;
+const grid = () => (props.value && props.value.grid) || [1, 1];
+const mask = (name) => masks[name] ??= new Uint8Array(grid()[0] * grid()[1]);
+const draw = () => {
+  const canvas = element.querySelector('canvas'), [rows, columns] = grid(), side = Math.ceil(384 / columns);
+  canvas.width = columns * side;
+  canvas.height = rows * side;
+  const pen = canvas.getContext('2d');
+  if (photo) pen.drawImage(photo, 0, 0, photo.naturalWidth, photo.naturalHeight, 0, 0,
+    canvas.width * props.value.share[0], canvas.height * props.value.share[1]);
+  for (const [name, levels] of Object.entries(masks)) {
+    pen.fillStyle = colours[name];
+    levels.forEach((level, cell) => {
+      if (!level) return;
+      pen.globalAlpha = 0.55 * level / 255;
+      pen.fillRect(cell % columns * side, Math.floor(cell / columns) * side, side, side);
+    });
+  }
+  pen.globalAlpha = 1;
+  if (cursor) {
+    pen.lineWidth = 2;
+    pen.strokeStyle = colours[layer()];
+    pen.beginPath();
+    pen.arc((cursor[0] + 0.5) * side, (cursor[1] + 0.5) * side, (Number(field('size').value) + 0.5) * side, 0, 7);
+    pen.stroke();
+  }
+};
+const brush = (column, row) => {
+  const [rows, columns] = grid(), size = Number(field('size').value) + 0.5, levels = mask(layer());
+  const level = field('erase').checked ? 0 : 255;
+  for (let r = Math.max(0, Math.ceil(row - size)); r <= Math.min(rows - 1, row + size); r++)
+    for (let c = Math.max(0, Math.ceil(column - size)); c <= Math.min(columns - 1, column + size); c++)
+      if ((r - row) ** 2 + (c - column) ** 2 <= size * size) levels[r * columns + c] = level;
+  draw();
+};
+const runs = (levels) => {
+  const found = [];
+  levels.forEach((level) => {
+    if (found.length && found[found.length - 2] === level) found[found.length - 1]++;
+    else found.push(level, 1);
+  });
+  return found;
+};
+const send = () => {
+  const [height, width] = grid(), paint = {};
+  for (const [name, levels] of Object.entries(masks))
+    if (levels.some((level) => level)) paint[name] = {height, width, runs: runs(levels)};
+  const text = JSON.stringify(paint);
+  if (text !== sent) trigger('click', {paint});
+  sent = text;
+};
+const place = (event) => {
+  const box = element.querySelector('canvas').getBoundingClientRect(), [rows, columns] = grid();
+  return [Math.min(columns - 1, Math.max(0, Math.floor((event.clientX - box.left) / box.width * columns))),
+          Math.min(rows - 1, Math.max(0, Math.floor((event.clientY - box.top) / box.height * rows)))];
+};
+const act = (column, row) => {
+  const [rows, columns] = grid();
+  if (!field('pick').checked) return brush(column, row);
+  trigger('click', {across: (column + 0.5) / columns, along: (row + 0.5) / rows, layer: layer(),
+                    likeness: Number(field('likeness').value)});
+};
+element.addEventListener('pointerdown', (event) => {
+  if (event.target.tagName !== 'CANVAS') return;
+  event.preventDefault();
+  event.target.setPointerCapture(event.pointerId);
+  held = !field('pick').checked;
+  act(...place(event));
+});
+element.addEventListener('pointermove', (event) => {
+  if (event.target.tagName !== 'CANVAS') return;
+  cursor = place(event);
+  if (held) brush(...cursor); else draw();
+});
+for (const name of ['pointerup', 'pointercancel'])
+  element.addEventListener(name, () => { if (held) { held = false; send(); } });
+element.addEventListener('keydown', (event) => {
+  const steps = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}, [rows, columns] = grid();
+  if (event.target.tagName !== 'CANVAS' || !(event.key in steps || event.key === ' ')) return;
+  event.preventDefault();
+  cursor ??= [Math.floor(columns / 2), Math.floor(rows / 2)];
+  if (event.key === ' ') {
+    act(...cursor);
+    if (!field('pick').checked) send();
+    return;
+  }
+  const step = steps[event.key];
+  cursor = [Math.min(columns - 1, Math.max(0, cursor[0] + step[0])),
+            Math.min(rows - 1, Math.max(0, cursor[1] + step[1]))];
+  draw();
+});
+element.addEventListener('click', (event) => {
+  const what = event.target.closest('button')?.dataset.do;
+  if (!what) return;
+  if (what === 'invert') mask(layer()).forEach((level, cell, levels) => { levels[cell] = 255 - level; });
+  if (what === 'clear') delete masks[layer()];
+  if (what === 'clear all') masks = {};
+  draw();
+  send();
+});
+const show = () => {
+  if (!props.value) return;
+  masks = {};
+  for (const [name, plain] of Object.entries(props.value.paint)) {
+    let cell = 0;
+    const levels = mask(name);
+    if (plain.height * plain.width !== levels.length) { delete masks[name]; continue; }
+    for (let run = 0; run < plain.runs.length; run += 2) {
+      levels.fill(plain.runs[run], cell, cell + plain.runs[run + 1]);
+      cell += plain.runs[run + 1];
+    }
+  }
+  sent = JSON.stringify(props.value.paint);
+  if (photo?.src === props.value.photo) return draw();
+  photo = new Image();
+  photo.onload = draw;
+  photo.src = props.value.photo;
+};
+watch('value', show);
+show();
+"""
+
+
+def painter() -> gr.HTML:
+    """The painter, empty; a click event carries either `paint` or a point to select from."""
+    return gr.HTML(
+        None,
+        html_template=TEMPLATE,
+        js_on_load=COLOURS + SCRIPT,
+        apply_default_css=False,
+        elem_id="painter",
+    )
+
+
+def on_canvas(shown: Mapping[str, Any], grid: tuple[int, int], paint: Mapping[str, Any]) -> dict[str, Any]:
+    """The painter's value: a photograph, its grid, and the masks painted on it.
+
+    Args:
+        shown: the photograph, of `swapae.apps.page.addresses.canvas_photo`.
+        grid: (rows, columns) of its structure.
+        paint: plain masks by layer; those of another grid are dropped.
+    """
+    rows, columns = fine_grid(grid)
+    fitting = {name: mask for name, mask in paint.items() if (mask["height"], mask["width"]) == (rows, columns)}
+    return {**shown, "grid": [rows, columns], "paint": fitting}
+
+
+def fine_grid(grid: tuple[int, int]) -> tuple[int, int]:
+    """(rows, columns) of the painter's cells for a structure's grid."""
+    fineness = FINENESS if FINENESS * max(grid) <= MAX_MASK_SIDE else 1
+    return fineness * grid[0], fineness * grid[1]
+
+
+def grown(paint: Mapping[str, Any], layer: str, selected: Mask, grid: tuple[int, int]) -> dict[str, Any]:
+    """Plain masks with a selected region added to a layer."""
+    mask = selected.to_tensor()
+    scale = fine_grid(grid)[0] // grid[0]
+    mask = mask.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    if layer in paint:
+        earlier = Mask(**{**paint[layer], "runs": tuple(paint[layer]["runs"])}).to_tensor()
+        mask = mask.maximum(earlier) if earlier.shape == mask.shape else mask
+    return {**paint, layer: Mask.from_tensor(mask).to_plain()}

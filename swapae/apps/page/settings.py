@@ -1,0 +1,246 @@
+"""The page's controls as plain values: what each is called, what it may be, and the edits that they all make together.
+
+A visitor's settings are one dictionary over all tabs. Those left at their defaults make no edit, so that 0 means "as
+it was" and what was done on one tab still holds on the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from swapae.editing import Box
+from swapae.editing.directions import Directions
+from swapae.editing.operations import (
+    Directed,
+    Edit,
+    Join,
+    Keep,
+    Layers,
+    Mix,
+    Move,
+    Outpaint,
+    Paste,
+    Protect,
+    Regions,
+    Shape,
+    Texture,
+    Translate,
+    digest_of,
+)
+from swapae.editing.validation import Check, Mask, choice, mask, number, several, shown, switch, whole
+from swapae.errors import UserError
+
+Values = Mapping[str, Any]
+# The photographs of the page in order; the first is the one that is edited.
+ROLES = ("structure", "texture", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+FURTHER = ROLES[2:]
+# What can be painted: where each photograph's texture goes, what keeps its pixels, where directions work.
+SOURCES = {"own": "structure"} | {role: role for role in ROLES[1:]}
+LAYERS = (*SOURCES, "protect", "directions")
+MAX_DIRECTIONS = 12
+# The principal axes that the page has sliders for, by their names in `Directions`.
+AXES = tuple(
+    f"{part}{number}"
+    for part, most in (("texture", 6), ("structure", 4), ("layout", 4))
+    for number in range(1, most + 1)
+)
+
+
+class Setting(NamedTuple):
+    """A control: its label, its check and the value that changes nothing (or, for Swap, the one to begin with)."""
+
+    label: str
+    check: Check
+    default: Any
+
+
+def painted(name: str, value: Any) -> dict[str, Mask]:
+    """Masks by layer, of those that are not empty."""
+    given = {} if value is None else value
+    if not isinstance(given, Mapping) or not set(given) <= set(LAYERS):
+        raise UserError(f"{name} must be masks by {', '.join(LAYERS)}, got {shown(value)}")
+    masks = {layer: mask(f"{name} ({layer})", one) for layer, one in given.items() if one is not None}
+    return {layer: one for layer, one in masks.items() if not one.empty}
+
+
+SHARE, PERCENT = number(0, 1), number(0, 100)
+SETTINGS: dict[str, Setting] = {
+    # Swap
+    "amount": Setting("Texture strength", SHARE, 1.0),
+    "path": Setting("Way between the textures", choice("linear", "spherical"), "linear"),
+    "coarse": Setting("Coarse shapes", SHARE, 1.0),
+    "middle": Setting("Middle detail", SHARE, 1.0),
+    "fine": Setting("Fine detail and colours", SHARE, 1.0),
+    "keep": Setting("Keep of the photograph", choice("nothing", "luminance", "colour"), "nothing"),
+    # Mix
+    **{role: Setting(f"{role.capitalize()} photograph", SHARE, 0.0) for role in FURTHER},
+    # Regions
+    "paint": Setting("Painted regions", painted, {}),
+    "feather": Setting("Soft edge", whole(0, 8), 1),
+    # Directions
+    "gains": Setting("Directions", several(number(-3, 3), MAX_DIRECTIONS, 0), []),
+    "axes": Setting("Numbered axes", several(number(-3, 3), len(AXES), 0), []),
+    "orthogonal": Setting("Keep the directions apart", switch, False),
+    "translation": Setting("From the one kind to the other", number(-3, 3), 0.0),
+    # Structure
+    "shape": Setting("Blend into the texture photograph's shapes", SHARE, 0.0),
+    "left": Setting("Left edge of the piece", PERCENT, 30.0),
+    "top": Setting("Top edge of the piece", PERCENT, 30.0),
+    "width": Setting("Width of the piece", PERCENT, 40.0),
+    "height": Setting("Height of the piece", PERCENT, 40.0),
+    "right": Setting("Shift right", number(-100, 100), 0.0),
+    "down": Setting("Shift down", number(-100, 100), 0.0),
+    "scale": Setting("Scale", number(25, 400), 100.0),
+    "flip": Setting("Mirror", switch, False),
+    "leave": Setting("Fill where it was", switch, False),
+    "wider": Setting("Wider", PERCENT, 0.0),
+    "taller": Setting("Taller", PERCENT, 0.0),
+    "join": Setting("Beside it", several(choice(*ROLES[1:]), len(ROLES) - 1, 0), []),
+    "seam": Setting("Soft seam", number(0, 50), 20.0),
+    "shared": Setting("One texture for all", SHARE, 1.0),
+}
+DEFAULTS: dict[str, Any] = {name: setting.default for name, setting in SETTINGS.items()}
+
+
+def checked(values: Values) -> dict[str, Any]:
+    """All settings, the defaults where none are given.
+
+    Raises:
+        UserError: an unknown one, or a value that it may not have.
+    """
+    if unknown := sorted(values.keys() - SETTINGS.keys()):
+        raise UserError(f"there is no setting {shown(unknown[0])}")
+    return {name: one.check(one.label, values.get(name, one.default)) for name, one in SETTINGS.items()}
+
+
+class Situation(NamedTuple):
+    """What settings depend on besides themselves.
+
+    Attributes:
+        number: gives a role's place among the recipe's photographs, taking it in; or UserError if there is none.
+        grid: (rows, columns) of the structure photograph.
+        directions: of the model, if it has any.
+        domains: the places of photographs of the one kind and of the other.
+    """
+
+    number: Callable[[str], int]
+    grid: tuple[int, int]
+    directions: Directions | None
+    domains: Callable[[], tuple[tuple[int, ...], tuple[int, ...]]]
+
+
+def edits_of(values: Values, situation: Situation) -> list[Edit]:
+    """The edits that checked settings make together, tab by tab.
+
+    Raises:
+        UserError: a photograph or directions that are not there.
+    """
+    tabs = (swapped, mixed, brushed, directed, restructured, resized, kept)
+    return [edit for tab in tabs for edit in tab(values, situation)]
+
+
+def swapped(values: Values, situation: Situation) -> list[Edit]:
+    """Of the tab Swap."""
+    amount = values["amount"]
+    layers = {name: amount * values[name] for name in ("coarse", "middle", "fine")}
+    if not any(layers.values()):
+        return []
+    texture = situation.number("texture")
+    if len(set(layers.values())) > 1:
+        return [Layers(texture, **layers)]
+    return [Texture(texture, layers["fine"], values["path"])]
+
+
+def mixed(values: Values, situation: Situation) -> list[Edit]:
+    """Of the tab Mix: what they leave to 1 stays with the texture so far."""
+    weights = {role: values[role] for role in FURTHER if values[role]}
+    if not weights:
+        return []
+    own = max(0.0, 1 - sum(weights.values()))
+    return [Mix(own, tuple(situation.number(role) for role in weights), tuple(weights.values()))]
+
+
+def brushed(values: Values, situation: Situation) -> list[Edit]:
+    """Of the tab Regions, but for what keeps pixels."""
+    masks = {SOURCES[layer]: one for layer, one in values["paint"].items() if layer in SOURCES}
+    if not masks:
+        return []
+    numbers = tuple(situation.number(role) for role in masks)
+    return [Regions(numbers, tuple(masks.values()), values["feather"])]
+
+
+def directed(values: Values, situation: Situation) -> list[Edit]:
+    """Of the tab Directions."""
+    edits: list[Edit] = []
+    if any(values["gains"]) or any(values["axes"]):
+        if situation.directions is None:
+            raise UserError("this model has no directions yet; `swapae direction make` makes them")
+        names = list(situation.directions.named)
+        if any(values["gains"][len(names) :]):
+            raise UserError(f"this model has {len(names)} directions: {', '.join(names)}")
+        pairs = [*zip(names, values["gains"], strict=False), *zip(AXES, values["axes"], strict=False)]
+        gains = {name: gain for name, gain in pairs if gain}
+        apart, where = values["orthogonal"], values["paint"].get("directions")
+        digest = digest_of(situation.directions, gains, orthogonal=apart)
+        edits.append(Directed(gains, apart, where, values["feather"], digest))
+    if values["translation"]:
+        edits.append(Translate(*situation.domains(), values["translation"]))
+    return edits
+
+
+def restructured(values: Values, situation: Situation) -> list[Edit]:
+    """Of the tab Structure, what keeps the size: blending shapes, and a piece copied or moved."""
+    edits: list[Edit] = []
+    if values["shape"]:
+        edits.append(Shape(situation.number("texture"), values["shape"]))
+    if not (values["right"] or values["down"] or values["flip"] or values["scale"] != 100):
+        return edits
+    box = piece(values, situation.grid)
+    rows, columns = situation.grid
+    height, width = (max(1, round(side * values["scale"] / 100)) for side in box[2:])
+    # Scaled about its middle.
+    top = box.top + (box.height - height) // 2 + round(rows * values["down"] / 100)
+    left = box.left + (box.width - width) // 2 + round(columns * values["right"] / 100)
+    place = Box(top, left, height, width)
+    if top + height <= 0 or left + width <= 0 or top >= rows or left >= columns:
+        raise UserError("the piece would lie wholly beyond the picture: shift it less")
+    if values["leave"]:
+        return [*edits, Move(box, place, values["flip"], 1)]
+    return [*edits, Paste(None, box, place, values["flip"], 1)]
+
+
+def piece(values: Values, grid: tuple[int, int]) -> Box:
+    """The cells of the piece that is copied."""
+    spans = []
+    for cells, edge, length in zip(grid, ("top", "left"), ("height", "width"), strict=True):
+        start = min(round(cells * values[edge] / 100), cells - 1)
+        spans.append((start, min(max(1, round(cells * values[length] / 100)), cells - start)))
+    (top, height), (left, width) = spans
+    return Box(top, left, height, width)
+
+
+def resized(values: Values, situation: Situation) -> list[Edit]:
+    """Of the tab Structure, what changes the size."""
+    edits: list[Edit] = []
+    rows, columns = situation.grid
+    more = Outpaint(round(rows * values["taller"] / 200), round(columns * values["wider"] / 200))
+    if more.rows or more.columns:
+        edits.append(more)
+    if values["join"]:
+        if more.rows:
+            raise UserError("photographs can be joined only while the picture is not taller")
+        roles = [role for role in ROLES if role in values["join"]]
+        seam = round(columns * values["seam"] / 100)
+        edits.append(Join(tuple(situation.number(role) for role in roles), seam, values["shared"]))
+    return edits
+
+
+def kept(values: Values, situation: Situation) -> list[Edit]:
+    """What is kept of the photograph's pixels, of the tabs Swap and Regions."""
+    edits: list[Edit] = []
+    if values["keep"] != "nothing":
+        edits.append(Keep(values["keep"]))
+    if "protect" in values["paint"]:
+        edits.append(Protect(values["paint"]["protect"], 2 * values["feather"]))
+    return edits

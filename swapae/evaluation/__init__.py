@@ -1,0 +1,1 @@
+"""How good a model is: metrics, the paper's evaluation, validation during training, and the human study."""

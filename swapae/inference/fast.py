@@ -1,0 +1,296 @@
+"""The networks for inference alone: on a CPU several times faster than as they are trained.
+
+The functions are those of `encoder.py` and `generator.py`; read these first. Here all that is constant is done
+beforehand, and an engine (`engine.py`) runs the rest.
+
+- Equalisation, demodulation, the activations' gain and the residual blocks' sqrt(1/2) are in the weights.
+- Biases go into the convolution before them, or into the blur: no pass over the map of their own.
+- All textures' modulations are one matrix product.
+- Blocks with large maps are computed tile by tile, which bounds memory.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from swapae.encoder import Encoder
+from swapae.generator import Generator, GeneratorBlock
+from swapae.inference.engine import Graph, Network
+from swapae.inference.tiling import tiles
+from swapae.layers import (
+    ACTIVATION_GAIN,
+    LEAK,
+    Blur,
+    ConvLayer,
+    DownBlock,
+    ModulatedConv,
+    ToRGB,
+    unit_length,
+)
+from swapae.model import SwapAE
+
+HALF = math.sqrt(0.5)
+# Steps (a pixel of the smaller of a block's input and output) beyond its own that a tile's result depends on.
+REACH = 2
+# Of a block's largest map, what is computed at a time: with twice as much decoding takes half as much memory again, and
+# is a few per cent faster.
+TILE_VALUES = 768 * 1024
+
+
+def optimize_for_inference(model: SwapAE, *, compile: bool = False) -> SwapAE:
+    """A model with the same `encode`, `decode` and `swap`, faster and without gradients.
+
+    In float32 on a CPU it is a copy for the engine, which cannot be saved or moved; its outputs are those of `model` to
+    about 3e-6 of their range. Any other model is returned itself: put it where it is to compute first.
+
+    Args:
+        model: in evaluation mode.
+        compile: have torch compile the networks where the engine does not run them: its compiler takes about a minute
+            when they are first used, and again for other sizes; on a CPU it needs a C++ compiler.
+    """
+    weight = model.encoder.to_texture.weight
+    if weight.device.type == "cpu" and weight.dtype == torch.float32:
+        return InferenceModel(model)
+    if compile:
+        model.requires_grad_(False)
+        for network in (model.encoder, model.generator):
+            network.compile(options={"freezing": True})
+    return model
+
+
+class InferenceModel(SwapAE):
+    """A model for the engine, which `optimize_for_inference` makes."""
+
+    def __init__(self, model: SwapAE) -> None:
+        nn.Module.__init__(self)
+        self.config = model.config
+        with torch.no_grad():
+            self.encoder = EngineEncoder(model.encoder)
+            self.generator = EngineGenerator(model.generator)
+        self.eval().requires_grad_(False)
+
+    def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
+        """Raise TypeError: the weights are no longer those of the published form."""
+        raise TypeError("a model optimized for inference cannot be saved: save the one it was made of")
+
+    push_to_hub = save_pretrained
+
+    def _apply(self, *args: Any, **kwargs: Any) -> InferenceModel:
+        # All of `to`, `cuda`, `half` and so on come here.
+        raise TypeError("a model optimized for inference cannot be moved or converted: do that before")
+
+
+class EngineEncoder(nn.Module):
+    """An `Encoder`."""
+
+    forward = Encoder.forward
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.from_rgb = nn.Identity()
+        first, *others = encoder.trunk
+        self.trunk = nn.Sequential(EngineLayers(encoder.from_rgb, first), *map(EngineLayers, others))
+        self.to_structure = EngineLayers(*encoder.to_structure)
+        self.texture_convs = EngineLayers(*encoder.texture_convs)
+        # As it is, for codes and recipes know the model by it.
+        self.to_texture = copy.deepcopy(encoder.to_texture)
+
+
+class EngineLayers(nn.Module):
+    """Layers of an encoder, one after another; in tiles if it is a block that halves the sides."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        graph = Graph()
+        x = graph.input("x")
+        for layer in layers:
+            x = (add_down_block if isinstance(layer, DownBlock) else add_conv)(graph, x, layer)
+        self.network = graph.build(x)
+        last = layers[-1]
+        # Of a block that halves the sides, which is computed in tiles.
+        self.channels = last.conv1.weight.shape[0] if isinstance(last, DownBlock) else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, O, h, w]."""
+        if self.channels is None:
+            return torch.stack([self.network({"x": one}) for one in x])
+        return in_tiles(self.network, {"x": (x, 2)}, 1, self.channels)
+
+
+class EngineBlock(nn.Module):
+    """A `GeneratorBlock`, with the styles of its convolutions from outside; or the last one and RGB."""
+
+    def __init__(self, block: GeneratorBlock, to_rgb: ToRGB | None = None) -> None:
+        super().__init__()
+        graph = Graph()
+        x = graph.input("x")
+        y = add_modulated_conv(graph, x, block.conv1, "1")
+        y = add_modulated_conv(graph, y, block.conv2, "2", HALF)
+        skip = x if block.skip is None else add_conv(graph, x, block.skip)
+        if block.upsample:
+            skip = graph.upsample(skip)
+        y = graph.weighted_sum(y, skip, HALF)
+        if to_rgb is not None:
+            y = graph.multiply(y, graph.input("style3"))
+            y = graph.conv(y, to_rgb.weight / math.sqrt(to_rgb.weight[0].numel()), to_rgb.bias)
+        self.network = graph.build(y)
+        self.upsample, self.channels = block.upsample, len(block.conv2.bias)
+        self.noise_weights = [float(ACTIVATION_GAIN * conv.noise_weight) for conv in (block.conv1, block.conv2)]
+        self.noise_weights[1] *= HALF
+
+    def forward(self, x: Tensor, styles: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
+        """x [B, C, h, w] -> [B, O, h, w] or twice the sides; styles [B, C, 1, 1] or of the size of the map."""
+        scale = 2 if self.upsample else 1
+        inputs = {"x": (x, 1)}
+        for i, style in enumerate(styles, 1):
+            inputs[f"style{i}"] = (style, 1 if i == 1 else scale)
+        for i, weight in enumerate(self.noise_weights):
+            inputs[f"noise{i + 1}"] = (x.new_zeros(1, 1, 1, 1) if noises is None else weight * noises[i], scale)
+        return in_tiles(self.network, inputs, scale, self.channels)
+
+
+def in_tiles(network: Network, inputs: Mapping[str, tuple[Tensor, int]], scale: int, channels: int) -> Tensor:
+    """What a block makes of a batch, computed picture by picture and, for bounded memory, tile by tile.
+
+    Args:
+        network: of the block.
+        inputs: by name, a batch [B or 1, C, H, W] or one of height and width 1, and the pixels of a step's side in it.
+        scale: pixels of a step's side in the output.
+        channels: of the block's largest map.
+    """
+    x, own_scale = inputs["x"]
+    height, width = (length // own_scale for length in x.shape[2:])
+    side = max(1, int((TILE_VALUES / channels) ** 0.5) // max(own_scale, scale))
+    whole = None
+    for picture, (rows, columns) in itertools.product(range(len(x)), tiles(height, width, side, REACH)):
+        cut = {}
+        for name, (value, of_step) in inputs.items():
+            one = value[min(picture, len(value) - 1)]
+            if one.shape[1:] != (1, 1):
+                one = one[:, rows.seen(of_step), columns.seen(of_step)]
+            cut[name] = one
+        made = network(cut)
+        if whole is None:
+            whole = made.new_empty(len(x), len(made), scale * height, scale * width)
+        whole[picture, :, rows.own(scale), columns.own(scale)] = made[:, rows.kept(scale), columns.kept(scale)]
+    assert whole is not None, "a batch without pictures"
+    return whole
+
+
+class EngineGenerator(nn.Module):
+    """A `Generator`."""
+
+    noise_sides, block_groups, forward = Generator.noise_sides, Generator.block_groups, Generator.forward
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        *early, last = generator.blocks
+        self.blocks = nn.ModuleList([*map(EngineBlock, early), EngineBlock(last, generator.to_rgb)])
+        modulations = [[block.conv1.modulation, block.conv2.modulation] for block in generator.blocks]
+        modulations[0] = [generator.structure_modulation.scale, generator.structure_modulation.shift, *modulations[0]]
+        modulations[-1].append(generator.to_rgb.modulation)
+        layers = [layer for of_block in modulations for layer in of_block]
+        self.modulation = nn.Parameter(torch.cat([layer.weight * layer.gain for layer in layers]))
+        self.modulation_bias = nn.Parameter(torch.cat([layer.bias for layer in layers]))
+        self.widths = [[len(layer.bias) for layer in of_block] for of_block in modulations]
+
+    def styles(self, blocks: range, textures: Sequence[Tensor]) -> list[list[Tensor]]:
+        """Of each of the blocks, those of its modulations: one product for all that have one texture."""
+        ends = [0, *itertools.accumulate(map(sum, self.widths))]
+        styles = []
+        for _, group in itertools.groupby(zip(blocks, textures, strict=True), lambda pair: id(pair[1])):
+            numbers, (texture, *_) = zip(*group, strict=True)
+            rows = slice(ends[numbers[0]], ends[numbers[-1] + 1])
+            product = F.conv2d(texture, self.modulation[rows, :, None, None], self.modulation_bias[rows])
+            parts = iter(product.split([width for number in numbers for width in self.widths[number]], 1))
+            styles += [list(itertools.islice(parts, len(self.widths[number]))) for number in numbers]
+        return styles
+
+    def run(self, blocks: range, x: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
+        """As `Generator.run`."""
+        styles = self.styles(blocks, textures)
+        if blocks.start == 0:
+            scale, shift = (resized(styles[0].pop(0), x.shape[2:]) for _ in range(2))
+            x = unit_length(x) * scale + shift
+        for i, number in enumerate(blocks):
+            block, sides = self.blocks[number], x.shape[2:]
+            larger = torch.Size(2 * side for side in sides) if block.upsample else sides
+            first, second, *rgb = styles[i]
+            own = [normalised(first, sides), normalised(second, larger), *(resized(style, larger) for style in rgb)]
+            x = block(x, own, None if noises is None else noises[2 * i : 2 * i + 2])
+        return x
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """As of `Generator`: what goes into a block and what comes out of it, where these are largest."""
+        sizes, side = [3.0], 1.0
+        for block, after in reversed(list(itertools.pairwise(self.blocks))):
+            side = side / 2 if after.upsample else side
+            sizes.append(block.channels * side**2)
+        return 4 * max(map(sum, itertools.pairwise(sizes)))
+
+
+def add_conv(graph: Graph, x: str, layer: ConvLayer, factor: float = 1.0) -> str:
+    """A `ConvLayer` times `factor`."""
+    padding = layer.padding
+    if layer.blur is not None:
+        x = add_blur(graph, x, layer.blur, layer.weight.shape[1])
+    elif padding and layer.pad_mode == "reflect":
+        x, padding = graph.pad(x, padding, padding, reflect=True), 0
+    scale = (ACTIVATION_GAIN if layer.activate else 1.0) * factor
+    bias = None if layer.bias is None else layer.bias * scale
+    weight = layer.weight * (layer.gain * factor)
+    leak = LEAK if layer.activate else None
+    return graph.conv(x, weight, bias, stride=layer.stride, padding=padding, leak=leak)
+
+
+def add_down_block(graph: Graph, x: str, block: DownBlock) -> str:
+    """A `DownBlock`."""
+    y = add_conv(graph, add_conv(graph, x, block.conv1), block.conv2, HALF)
+    return graph.add(y, add_conv(graph, x, block.skip, HALF))
+
+
+def add_modulated_conv(graph: Graph, x: str, layer: ModulatedConv, number: str, factor: float = 1.0) -> str:
+    """A `ModulatedConv` times `factor`, whose style and noise, ready to be added, are inputs with this number."""
+    weight = layer.weight * (ACTIVATION_GAIN * factor)
+    weight = weight * torch.rsqrt(layer.weight.square().sum((1, 2, 3), keepdim=True) + 1e-8)
+    bias = layer.bias * (ACTIVATION_GAIN * factor)
+    x = graph.multiply(x, graph.input(f"style{number}"))
+    if layer.blur is None:
+        y = graph.conv(x, weight, bias, padding=1)
+    else:
+        y = graph.conv_transpose(x, weight.transpose(0, 1), stride=2)
+        y = add_blur(graph, y, layer.blur, len(bias), bias)
+    return graph.leaky_relu(graph.add(y, graph.input(f"noise{number}")), LEAK)
+
+
+def add_blur(graph: Graph, x: str, blur: Blur, channels: int, bias: Tensor | None = None) -> str:
+    """A `Blur`, and a bias."""
+    (before, after), padding = blur.pad, 0
+    if blur.pad_mode == "constant" and before == after:
+        padding = before
+    else:
+        x = graph.pad(x, before, after, reflect=blur.pad_mode == "reflect")
+    kernel = blur.kernel.expand(channels, 1, -1, -1)
+    return graph.conv(x, kernel, bias, stride=blur.stride, padding=padding, groups=channels)
+
+
+def resized(style: Tensor, sides: torch.Size) -> Tensor:
+    """A map of styles at this size; one of a single place as it is."""
+    if style.shape[2:] in ((1, 1), sides):
+        return style
+    return F.interpolate(style, size=sides, mode="bilinear", align_corners=False)
+
+
+def normalised(style: Tensor, sides: torch.Size) -> Tensor:
+    """A style at this size, of root mean square 1 over its channels."""
+    style = resized(style, sides)
+    return style * torch.rsqrt(style.square().mean(1, keepdim=True) + 1e-8)

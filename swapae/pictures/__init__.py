@@ -1,0 +1,1 @@
+"""Pictures in and out: safe decoding, colour, sizes, grids, animations and video."""

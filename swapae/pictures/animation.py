@@ -1,0 +1,114 @@
+"""Frames -> GIF, WebP, MP4 or a folder of PNGs; nothing half-written stays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from swapae.errors import UserError
+from swapae.files import atomic_path, new_folder
+from swapae.pictures.images import check_output, metadata_options, one_text
+
+ANIMATION_SUFFIXES = (".gif", ".webp", ".mp4")
+
+
+def check_animation_output(path: str | os.PathLike[str]) -> Path:
+    """The output of `save_animation`, checked before any work is done for it.
+
+    Raises:
+        UserError: an unknown suffix, a missing or unwritable folder, or a folder of frames that is not empty.
+    """
+    path = Path(path)
+    if path.suffix:
+        return check_output(path, ANIMATION_SUFFIXES)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{path} exists already: give the name of a new folder, or of a .gif, .webp or .mp4 file")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"{path.absolute().parent} is no folder: create it first")
+    return path
+
+
+def save_animation(
+    frames: Iterable[Image.Image],
+    path: str | os.PathLike[str],
+    *,
+    frames_per_second: int,
+    metadata: Mapping[str, str] | None = None,
+) -> Path:
+    """Write RGB frames of one size as they come.
+
+    Args:
+        frames: at least one; only one at a time is kept in memory, except by GIF and WebP, whose encoder wants all.
+        path: .gif, .webp or .mp4; without a suffix, a new folder that gets 0000.png, 0001.png, ...
+        frames_per_second: playing speed; a folder ignores it.
+        metadata: texts for the film, or for each of a folder's PNGs, as of `images.save_image`.
+    """
+    path = check_animation_output(path)
+    if not path.suffix:
+        return save_frames(frames, path, metadata or {})
+    with atomic_path(path) as temporary:
+        if path.suffix == ".mp4":
+            save_mp4(iter(frames), temporary, frames_per_second, metadata or {})
+        else:
+            first, *rest = frames
+            options = {"lossless": False, "quality": 90, "method": 4} if path.suffix == ".webp" else {}
+            options |= metadata_options(path.suffix[1:].upper(), metadata or {})
+            first.save(
+                temporary,
+                save_all=True,
+                append_images=rest,
+                duration=round(1000 / frames_per_second),
+                loop=0,
+                **options,
+            )
+    return path
+
+
+def save_frames(frames: Iterable[Image.Image], folder: Path, metadata: Mapping[str, str]) -> Path:
+    """Numbered PNGs in a folder that appears when all are there."""
+    options = metadata_options("PNG", metadata)
+    with new_folder(folder) as temporary:
+        for index, frame in enumerate(frames):
+            frame.save(temporary / f"{index:04d}.png", **options)
+    return folder
+
+
+def save_mp4(frames: Iterator[Image.Image], path: Path, frames_per_second: int, metadata: Mapping[str, str]) -> None:
+    """Frames as they come to `mp4_writer`."""
+    with mp4_writer(path, Fraction(frames_per_second), metadata) as write:
+        for image in frames:
+            write(image)
+
+
+@contextmanager
+def mp4_writer(
+    path: Path, frames_per_second: Fraction, metadata: Mapping[str, str] | None = None
+) -> Iterator[Callable[[Image.Image], None]]:
+    """Yield a function that appends a frame, all of one size, to a new film that is complete at the end.
+
+    H.264 in 4:2:0, which every player takes; sides that are odd lose their last pixel for it. Its comment is
+    `images.one_text` of `metadata`.
+    """
+    import av
+
+    with av.open(str(path), "w", format="mp4") as container:
+        if metadata:
+            container.metadata["comment"] = one_text(metadata)
+        stream = container.add_stream("libx264", rate=frames_per_second, options={"crf": "17"})
+        stream.pix_fmt = "yuv420p"
+
+        def write(image: Image.Image) -> None:
+            width, height = (side // 2 * 2 for side in image.size)
+            if not stream.codec_context.is_open:
+                stream.width, stream.height = width, height
+            pixels = np.ascontiguousarray(np.asarray(image)[:height, :width])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+
+        yield write
+        container.mux(stream.encode())

@@ -1,0 +1,108 @@
+"""Videos in: frames of a file one at a time, so that a long one needs no more memory than a short one.
+
+What is opened may come from anyone: only formats that hold all of their frames are read, none that names other
+files or addresses to fetch (as playlists do), and whatever is broken is a `UserError` of one line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from swapae.errors import UserError, first_line
+from swapae.pictures.images import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,ogg,gif"
+FASTEST = 1000  # frames per second
+
+
+@dataclass(frozen=True)
+class Video:
+    """An open video.
+
+    Attributes:
+        rate: frames per second, on average.
+        count: of frames, as the file claims; 0 if it does not.
+        frames: each [H, W, 3] of uint8, upright and all of one size; to be read once, while the video is open.
+    """
+
+    rate: Fraction
+    count: int
+    frames: Iterator[np.ndarray]
+
+
+@contextmanager
+def open_video(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Iterator[Video]:
+    """Open the first picture track of a video file.
+
+    Args:
+        path: of the file: .mp4, .mov, .mkv, .webm, .avi, .gif and others.
+        max_pixels: frames of more are refused.
+
+    Raises:
+        UserError: missing, no video, of another format, damaged or too large; also while reading frames.
+    """
+    import av
+
+    name = repr(os.fspath(path))
+    if not Path(path).is_file():  # and no pipe or device, which might never end
+        raise UserError(f"there is no file {name}: check the path")
+    with open(path, "rb") as file:
+        try:
+            container = av.open(file, options={"format_whitelist": FORMATS})
+        except Exception as error:  # FFmpeg's, and PyAV's own for what is no file of frames
+            raise UserError(
+                f"{name} is no video of a known format, or damaged ({first_line(error)}): convert it to .mp4"
+            ) from None
+        with container:
+            if not container.streams.video:
+                raise UserError(f"{name} holds no pictures: give a video")
+            stream = container.streams.video[0]
+            rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+            if not 0 < rate <= FASTEST:
+                raise UserError(f"{name} claims {float(rate):g} frames per second: convert it to {FASTEST} at most")
+            size = (stream.codec_context.width, stream.codec_context.height)
+            if not 0 < size[0] * size[1] <= max_pixels:
+                raise UserError(f"{name} has frames of {size[0]}x{size[1]}, over the limit of {max_pixels} pixels")
+            yield Video(rate.limit_denominator(60_000), stream.frames, read_frames(container, name, size))
+
+
+def read_frames(container: InputContainer, name: str, size: tuple[int, int]) -> Iterator[np.ndarray]:
+    """The frames of the first picture track; `name` and `size`, (width, height), are what they must be of.
+
+    Raises:
+        UserError: damaged, without any frame, or with frames of several sizes.
+    """
+    decoded = container.decode(video=0)
+    count = 0
+    while True:
+        try:
+            frame = next(decoded, None)
+            pixels = None if frame is None else upright(frame)
+        except Exception as error:  # the decoders raise much when fed damaged data
+            raise UserError(f"{name} is damaged after frame {count} ({first_line(error)}): convert it anew") from None
+        if frame is None or pixels is None:
+            break
+        if (frame.width, frame.height) != size:
+            raise UserError(f"{name} changes its size after frame {count}: convert it to one size")
+        count += 1
+        yield pixels
+    if not count:
+        raise UserError(f"{name} holds no frames: give a video")
+
+
+def upright(frame: VideoFrame) -> np.ndarray:
+    """Pixels [H, W, 3] of a frame, turned as the file says that it is to be shown."""
+    pixels = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
