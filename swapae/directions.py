@@ -1,5 +1,5 @@
 """Directions, under the name that people import; see `swapae.editing.directions`."""
 
-from swapae.editing.directions import Directions, directions_of
+from swapae.editing.directions import Direction, Directions
 
-__all__ = ["Directions", "directions_of"]
+__all__ = ["Direction", "Directions"]

@@ -1,6 +1,5 @@
 """`swapae.evaluation.lpips`: equal to the `lpips` package to the bit; published numbers; ways of lacking weights."""
 
-import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +11,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torchvision_operators import define_missing_operators
 
 from swapae.backbones import BACKBONES, PACKAGED, WEIGHTS_VARIABLE
 from swapae.errors import UserError
 from swapae.evaluation.lpips import LPIPS
 
-FOLDER = Path(__file__).parent / "lpips"
+FOLDER = Path(__file__).parents[1] / "lpips"
 SQUEEZE = PACKAGED / "squeezenet1_1_features.safetensors"
 
 
@@ -38,15 +38,6 @@ def random_trunk(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, P
     path = tmp_path / BACKBONES[request.param].file
     save_file({f"features.{name}": t for name, t in BACKBONES[request.param].build().state_dict().items()}, path)
     return request.param, path
-
-
-@functools.cache  # the definitions live as long as the returned object
-def define_missing_operators() -> torch.library.Library:
-    """Let a torchvision built for another torch be imported: it lacks two operators of detection."""
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for operator in ("nms", "qnms"):
-        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return library
 
 
 def package_lpips(net: str, weights: Path) -> nn.Module:
@@ -141,7 +132,7 @@ import sys, swapae.evaluation.lpips
 swapae.evaluation.lpips.LPIPS("squeeze", {str(SQUEEZE)!r})
 assert not {{"lpips", "torchvision"}} & set(sys.modules)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
 @pytest.mark.parametrize(

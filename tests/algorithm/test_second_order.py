@@ -2,7 +2,7 @@ import contextlib
 
 import pytest
 import torch
-from test_losses import SMALL
+from sizes import SMALL
 
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
 from swapae.layers import Blur, ConvLayer

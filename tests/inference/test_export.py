@@ -29,7 +29,7 @@ from swapae.inference import export
 from swapae.inference.export import Source
 
 TOLERANCE = 1e-4  # of the range of values
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

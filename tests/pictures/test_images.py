@@ -28,7 +28,7 @@ from swapae.pictures.images import (
     to_pil,
 )
 
-NASTY = Path(__file__).parent / "nasty"
+NASTY = Path(__file__).parents[1] / "nasty"
 HAS_AVIF = features.check("avif")
 FORMATS = ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "JPEG2000", "PPM", *(["AVIF"] if HAS_AVIF else [])]
 
@@ -632,8 +632,8 @@ for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
 """
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program, tmp_path],
-        cwd=Path(__file__).parents[1],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "support")},
         capture_output=True,
         text=True,
         timeout=60,

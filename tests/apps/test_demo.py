@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import socket
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
-import gradio as gr
 import numpy as np
 import pytest
 import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from studio_page import NASTY, encoded, painted, served, tiny_directions, tiny_model
 
-import app
-from swapae import SwapAE, SwapAEConfig, UserError
+from swapae import SwapAE, UserError
 from swapae.apps.page import launch, restyling
 from swapae.apps.page import studio as studio_module
 from swapae.apps.page.examples import FOLDER, PAIRS, examples
@@ -34,14 +32,13 @@ from swapae.apps.page.studio import MAX_ASPECT, MAX_FRAMES, PREVIEW_SIDE, Result
 from swapae.apps.page.tabs import PRESETS, preset
 from swapae.apps.page.words import in_words
 from swapae.data.dataset import is_validation
-from swapae.editing.directions import Direction, Directions
+from swapae.editing.directions import Directions
 from swapae.editing.recipes import Recipe
 from swapae.pictures.animation import save_animation
 from swapae.pictures.images import fit, load_image, to_pil
 from swapae.pictures.video import open_video
 
 IMAGE_DESCRIPTION = 0x010E
-NASTY = Path(__file__).parent / "nasty"
 BROKEN = [
     "README.txt",
     "pillow_broken.png",
@@ -56,61 +53,6 @@ READABLE = [
     "sharp_Channel_digital_image_CMYK_color_no_profile.jpg",
     "sharp_Flag_of_the_Netherlands-16bit.png",
 ]
-
-
-def tiny_model() -> SwapAE:
-    torch.manual_seed(0)
-    config = SwapAEConfig(
-        image_size=64, texture_channels=16, downsamplings=2, encoder_capacity=0.1, generator_capacity=0.1
-    )
-    return SwapAE(config).eval()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def tiny_directions(model: SwapAE) -> Directions:
-    """One named direction, and random axes."""
-    generator = torch.Generator().manual_seed(0)
-    vectors = torch.randn(8, model.config.texture_channels, generator=generator)
-    places = torch.randn(model.config.structure_channels, model.config.structure_channels, generator=generator)
-    layouts = torch.randn(2, model.config.structure_channels, 16, 16, generator=generator)
-    named = {"warm": Direction(vectors[1], "cooler", "warmer")}
-    return Directions(vectors[0], vectors[1:3], places[0], places[:1], named, layouts)
-
-
-@contextlib.contextmanager
-def served(model: SwapAE, directions: Directions | None = None, allowed: Sequence[str] = ()) -> Iterator[str]:
-    """The address of the page for `model`, as `python app.py` launches it."""
-    with launched(app.build_demo(model, directions, allowed)) as url:
-        yield url
-
-
-@contextlib.contextmanager
-def launched(demo: gr.Blocks) -> Iterator[str]:
-    """The address of a page while it is served."""
-    _, url, _ = demo.launch(
-        server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True, **app.LAUNCH
-    )
-    try:
-        yield url
-    finally:
-        demo.close()
-
-
-def painted(width: int, height: int, seed: int) -> Image.Image:
-    """A picture of large coloured blots."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (5, 7, 3), np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-
-
-def encoded(image: Image.Image, format: str = "PNG") -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, format)
-    return stream.getvalue()
 
 
 def expected(model: SwapAE, structure: bytes, texture: bytes, alpha: float) -> Image.Image:

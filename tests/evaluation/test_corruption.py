@@ -9,7 +9,7 @@ import torch
 from swapae.evaluation.lpips import LPIPS
 from swapae.pictures.images import fit, list_images, load_image
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from corruption import SIZE, STRUCTURE, TEXTURE, at_lpips, study  # noqa: E402

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from swapae.training.checkpoints import list_checkpoints
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 IMAGES = 96
 ARGUMENTS = ["--data", "photos", "--preset", "small128", "--batch-size", "2", "--num-workers", "0", "--seed", "7"]
 ARGUMENTS += ["--total-images", str(IMAGES), "--save-every-images", "8", "--log-every-images", "8"]

@@ -13,7 +13,7 @@ import torch
 from chromium import chromium
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
-from test_demo import NASTY, encoded, launched, painted, served, tiny_directions, tiny_model
+from studio_page import NASTY, encoded, launched, painted, served, tiny_directions, tiny_model
 
 from swapae import SwapAE
 from swapae.apps.page import page as page_module

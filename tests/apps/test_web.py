@@ -19,7 +19,7 @@ import yaml
 from chromium import chromium
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
-from test_demo import painted
+from studio_page import painted
 
 from swapae import Codes, SwapAE
 from swapae.apps.browser.runtime import VERSION, version_of

@@ -23,7 +23,7 @@ from swapae.data.sources import RowSource, StreamSource, open_source
 from swapae.errors import PictureError, UserError
 from swapae.pictures.images import load_image
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 HANDLING = DataHandling(size=20, crop_size=16)
 COUNT = 24
 ORANGE, BLUE = (250, 120, 10), (10, 60, 240)

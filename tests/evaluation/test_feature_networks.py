@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_lpips import define_missing_operators
+from torchvision_operators import define_missing_operators
 
 from swapae.errors import UserError
 from swapae.evaluation.feature_networks import INCEPTION_FILE, WEIGHTS_VARIABLE, Inception, Trunk, find_inception

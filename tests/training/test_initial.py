@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_training import CRITICS
+from sizes import CRITICS
 
 from swapae.backbones import FrozenBackbone
 from swapae.config import DiscriminatorConfig, Preset

@@ -3,8 +3,8 @@ import functools
 
 import pytest
 import torch
+from sizes import CRITICS
 
-from swapae.config import DiscriminatorConfig
 from swapae.losses import LossWeights
 from swapae.training.random import Draws
 from swapae.training.steps import (
@@ -15,15 +15,6 @@ from swapae.training.steps import (
     adam,
     compile_networks,
     share_of_rate,
-)
-
-CRITICS = DiscriminatorConfig(
-    crop_size=64,
-    image_capacity=0.02,
-    image_max_channels=8,
-    patch_size=16,
-    patch_capacity=0.1,
-    patch_max_channels=8,
 )
 
 

@@ -17,7 +17,7 @@ from swapae.apps import space
 from swapae.apps.page import zerogpu
 from swapae.apps.page.examples import examples
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # One process, forked at the first call as the real one is, and kept; what crosses is pickled. No function may be
 # decorated after the launch, nor called before it.
 STAND_IN = """

@@ -2,9 +2,10 @@ import math
 
 import pytest
 import torch
+from sizes import SMALL
 
 from swapae.codes import Codes
-from swapae.config import PRESETS, DiscriminatorConfig
+from swapae.config import PRESETS
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator, random_patches
 from swapae.losses import (
     RECIPES,
@@ -15,15 +16,6 @@ from swapae.losses import (
     generator_losses,
     neighbours,
     r1_losses,
-)
-
-SMALL = DiscriminatorConfig(
-    crop_size=32,
-    image_capacity=0.02,
-    image_max_channels=8,
-    patch_size=16,
-    patch_capacity=0.1,
-    patch_max_channels=8,
 )
 
 

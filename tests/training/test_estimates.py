@@ -3,7 +3,7 @@ import functools
 
 import pytest
 import torch
-from test_training import CRITICS
+from sizes import CRITICS
 
 from swapae import PRESETS, SwapAE
 from swapae.config import Preset

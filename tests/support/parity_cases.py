@@ -15,7 +15,7 @@ from torch import Tensor
 from swapae import Codes
 from swapae.convert import Converted, convert_official
 
-FOLDER = Path(__file__).parent / "parity"
+FOLDER = Path(__file__).parents[1] / "parity"
 CASES = sorted(path.stem for path in FOLDER.glob("*.json"))
 FILTERS = {1: [1], 3: [1, 2, 1], 4: [1, 3, 3, 1]}
 

@@ -20,7 +20,7 @@ from swapae.apps import space
 from swapae.apps.page.examples import examples
 from swapae.editing.directions import Direction, Directions
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NAME = "spaces/tester/swaps"
 
 

@@ -26,7 +26,7 @@ from swapae.evaluation.metrics import (
 from swapae.evaluation.validation import Evaluation
 from swapae.pictures.images import fit, list_images, load_image
 
-EXAMPLES = Path(__file__).parent.parent / "swapae/examples"
+EXAMPLES = Path(__file__).parents[2] / "swapae/examples"
 
 
 def random(*shape, seed=0):
