@@ -36,8 +36,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from swapae import SwapAE
 from swapae.config import PRESETS, DiscriminatorConfig, Preset, SwapAEConfig
 from swapae.losses import LossWeights
+from swapae.training.discriminator_step import R1_INTERVAL, DiscriminatorStep
+from swapae.training.generator_step import GeneratorStep
+from swapae.training.optimizers import EMA, adam, compile_networks
 from swapae.training.random import Draws
-from swapae.training.steps import R1_INTERVAL, AveragedWeights, DiscriminatorStep, GeneratorStep, adam, compile_networks
 
 QUARTER = Preset(
     SwapAEConfig(
@@ -79,10 +81,10 @@ class Training:
             adam(self.raw_critics.parameters(), 0.002, R1_INTERVAL),
         )
         self.accelerator, self.batch = accelerator, batch
-        self.generator, self.critics, self.generator_optimizer, self.critic_optimizer = prepared
+        self.generator, self.discriminators, self.generator_optimizer, self.critic_optimizer = prepared
         if compiled:
             compile_networks(self.model, self.raw_critics)
-        self.averages = AveragedWeights(self.model, averaged, 10_000)
+        self.averages = EMA(self.model, averaged, 10_000)
         side = preset.discriminators.crop_size
         self.images = torch.rand(batch, 3, side, side, device=accelerator.device) * 2 - 1
         self.calls = 0
@@ -96,7 +98,7 @@ class Training:
             terms = self.generator(self.raw_critics, self.images, draws)
         else:
             self.critic_optimizer.zero_grad(set_to_none=True)
-            terms = self.critics(self.model, self.images, draws, r1=turn == "R1")
+            terms = self.discriminators(self.model, self.images, draws, r1=turn == "R1")
         self.accelerator.backward(sum(terms.values()))
 
     def take(self, turn: str) -> None:

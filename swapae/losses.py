@@ -44,7 +44,7 @@ class LossWeights:
         return any((self.gan_reconstruction, self.gan_swap, self.patch))
 
 
-RECIPES = {
+LOSS_PRESETS = {
     "paper": LossWeights(),
     # The published code weighs the hybrid's realism twice as much as the paper says, for the generator alone.
     "release": dataclasses.replace(LossWeights(), gan_swap=1.0),
@@ -61,7 +61,7 @@ Noise = Literal["zero"] | Sequence[Tensor]
 NoiseMaker = Callable[[Tensor], Noise]  # structure codes [B, K, h, w] -> noise for `decode`
 Cropper = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> patches [B, N, 3, S, S]
 Augmenter = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> as the image discriminator sees them
-ImageCritic = Callable[[Tensor], Sequence[Tensor]]  # images [B, 3, H, W] -> logits [B, ...] of each head
+ImageHeads = Callable[[Tensor], Sequence[Tensor]]  # images [B, 3, H, W] -> logits [B, ...] of each head
 
 
 class SwapModel(Protocol):
@@ -71,7 +71,7 @@ class SwapModel(Protocol):
         """Codes -> images."""
 
 
-class PatchCritic(Protocol):
+class PatchFeatures(Protocol):
     """What the objectives need of `PatchDiscriminator`."""
 
     def features(self, patches: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class PatchCritic(Protocol):
         """Two feature sets [B, N, C] -> [B, N]."""
 
 
-def neighbours(batch: int) -> list[int]:
+def swap_indices(batch: int) -> list[int]:
     """The image whose structure each image borrows: i with i ^ 1, the last three in a ring if the batch is odd.
 
     Neighbours are near, so that splitting a batch over processes changes no pair; nobody pairs with itself.
@@ -120,7 +120,7 @@ def generate(
     structure, texture = encode(images)
     half = structure[::2]
     codes = Codes(
-        torch.cat([half, structure[neighbours(len(images))]]),
+        torch.cat([half, structure[swap_indices(len(images))]]),
         torch.cat([texture[::2], texture]),
     )
     noise, own = make_noise(structure), (make_own_noise or make_noise)(structure)
@@ -128,6 +128,18 @@ def generate(
         noise = [torch.cat([mine[::2], swapped]) for mine, swapped in zip(own, noise, strict=True)]
     made = model.decode(codes, noise=noise)
     return Fakes(made[: len(half)], made[len(half) :])
+
+
+class Losses(NamedTuple):
+    """What a step returns."""
+
+    terms: dict[str, Tensor]  # weighted; their sum is what is minimised
+    statistics: dict[str, Tensor]  # for the log, without gradient
+
+    @property
+    def total(self) -> Tensor:
+        """The sum of the terms."""
+        return torch.stack(list(self.terms.values())).sum()
 
 
 class Adversarial(NamedTuple):
@@ -158,19 +170,19 @@ def over_heads(loss: Callable[[Tensor], Tensor], heads: Sequence[Tensor]) -> Ten
 def discriminator_losses(
     fakes: Fakes,
     images: Tensor,
-    image_discriminator: ImageCritic,
-    patch_discriminator: PatchCritic,
+    image_discriminator: ImageHeads,
+    patch_discriminator: PatchFeatures,
     crop: Cropper,
     augment: Augmenter,
     adversarial: Adversarial = NON_SATURATING,
-) -> dict[str, Tensor]:
-    """Weighted terms of both discriminators; each is called once.
+) -> Losses:
+    """Losses of both discriminators; each is called once.
 
     Images are real; reconstructions and hybrids, half the weight each, are not. Patches of an image belong
     to its reference patches; patches of the hybrid with its texture do not (Eq. 4).
 
-    `real_sign`, the mean sign of the logits of real images, is no loss and has no gradient: near 1 the image
-    discriminator knows its photographs by heart (Karras et al. 2020, ADA, Eq. 1).
+    A statistic beside them is `real_sign`, the mean sign of the logits of real images: near 1 the image discriminator
+    knows its photographs by heart (Karras et al. 2020, ADA, Eq. 1).
     """
     heads = image_discriminator(torch.cat([augment(kind) for kind in (images, *fakes)]))
     sizes = [len(images), *map(len, fakes)]
@@ -181,25 +193,25 @@ def discriminator_losses(
     reference, other, swap = features.split(count, 1)
     reference = reference.mean(1, keepdim=True).expand_as(other)
     patch_logits = patch_discriminator.logits(torch.cat([reference, reference], 1), torch.cat([other, swap], 1))
-    return {
+    terms = {
         "d_real": over_heads(adversarial.real, real),
         "d_reconstruction": 0.5 * over_heads(adversarial.fake, reconstruction),
         "d_hybrid": 0.5 * over_heads(adversarial.fake, hybrid),
         "d_patch_real": adversarial.real(patch_logits[:, :count]),
         "d_patch_hybrid": adversarial.fake(patch_logits[:, count:]),
-        "real_sign": over_heads(lambda logits: logits.detach().float().sign().mean(), real),
     }
+    return Losses(terms, {"real_sign": over_heads(lambda logits: logits.detach().float().sign().mean(), real)})
 
 
 def r1_losses(
     images: Tensor,
     image_discriminator: Callable[[Tensor], Tensor],
-    patch_discriminator: PatchCritic,
+    patch_discriminator: PatchFeatures,
     crop: Cropper,
     augment: Augmenter,
     weights: LossWeights,
     interval: int,
-) -> dict[str, Tensor]:
+) -> Losses:
     """Gradient penalty on real images and patches (Mescheder et al. 2018), for every `interval`-th step.
 
     weight / 2 * |gradient|^2 per image. For patches it is summed over an image's patches of both sets, and has
@@ -217,10 +229,11 @@ def r1_losses(
     patch_gradients = torch.autograd.grad(patch_logits.sum(), (references, others), create_graph=True)
     penalty = gradient.square().sum((1, 2, 3)).mean()
     patch_penalty = sum(g.square().sum((1, 2, 3, 4)).mean() for g in patch_gradients)
-    return {
+    terms = {
         "d_r1": weights.r1 / 2 * interval * penalty + zero_of_biases(image_discriminator),
         "d_patch_r1": weights.patch_r1 / 4 * interval * patch_penalty + zero_of_biases(patch_discriminator),
     }
+    return Losses(terms, {})
 
 
 def zero_of_biases(network: object) -> Tensor | float:
@@ -235,15 +248,15 @@ def zero_of_biases(network: object) -> Tensor | float:
 def generator_losses(
     fakes: Fakes,
     images: Tensor,
-    image_discriminator: ImageCritic,
-    patch_discriminator: PatchCritic,
+    image_discriminator: ImageHeads,
+    patch_discriminator: PatchFeatures,
     crop: Cropper,
     augment: Augmenter,
     weights: LossWeights,
     perceptual_distance: Callable[[Tensor, Tensor], Tensor] | None = None,
     adversarial: Adversarial = NON_SATURATING,
-) -> dict[str, Tensor]:
-    """Weighted terms of encoder and generator (Eq. 1 to 5); each discriminator is called once."""
+) -> Losses:
+    """Losses of encoder and generator (Eq. 1 to 5); each discriminator is called once."""
     heads = image_discriminator(torch.cat([augment(kind) for kind in fakes]))
     sizes = [*map(len, fakes)]
     reconstruction, hybrid = zip(*(logits.split(sizes) for logits in heads), strict=True)
@@ -253,14 +266,14 @@ def generator_losses(
     features = patch_discriminator.features(torch.cat([references, swapped], 1))
     reference, swap = features.split(references.shape[1], 1)
     patch_logits = patch_discriminator.logits(reference.mean(1, keepdim=True).expand_as(swap), swap)
-    terms = reconstruction_losses(fakes.reconstructions, images[::2], weights, perceptual_distance) | {
+    terms = reconstruction_losses(fakes.reconstructions, images[::2], weights, perceptual_distance).terms | {
         "g_reconstruction": weights.gan_reconstruction * over_heads(adversarial.fool, reconstruction),
         "g_hybrid": weights.gan_swap * over_heads(adversarial.fool, hybrid),
         "g_patch": weights.patch * adversarial.fool(patch_logits),
     }
     if weights.colour:
         terms["g_colour"] = weights.colour * colour_loss(fakes.hybrids, images)
-    return terms
+    return Losses(terms, {})
 
 
 def colour_loss(hybrids: Tensor, images: Tensor) -> Tensor:
@@ -276,9 +289,9 @@ def reconstruction_losses(
     originals: Tensor,
     weights: LossWeights,
     perceptual_distance: Callable[[Tensor, Tensor], Tensor] | None = None,
-) -> dict[str, Tensor]:
-    """Weighted terms of how far reconstructions [B, 3, H, W] are from their originals (Eq. 1)."""
-    losses = {"g_l1": weights.reconstruction * F.l1_loss(widen(reconstructions), widen(originals))}
+) -> Losses:
+    """Losses of how far reconstructions [B, 3, H, W] are from their originals (Eq. 1)."""
+    terms = {"g_l1": weights.reconstruction * F.l1_loss(widen(reconstructions), widen(originals))}
     if perceptual_distance is not None and weights.perceptual:
-        losses["g_perceptual"] = weights.perceptual * perceptual_distance(reconstructions, originals).mean()
-    return losses
+        terms["g_perceptual"] = weights.perceptual * perceptual_distance(reconstructions, originals).mean()
+    return Losses(terms, {})

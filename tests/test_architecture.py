@@ -15,7 +15,7 @@ PACKAGE = ROOT / "swapae"
 # From the bottom up: a folder, and the files at the top, may import from its own row and those above it.
 ROWS = [
     ["errors", "precision", "second_order"],
-    ["config", "files", "backbones", "layers"],
+    ["config", "files", "arguments", "backbones", "layers"],
     ["hub"],
     ["codes", "encoder", "generator", "discriminators", "feature_discriminators"],
     ["model", "losses"],
@@ -23,6 +23,7 @@ ROWS = [
     ["data", "editing"],
     ["inference", "evaluation"],
     ["training"],
+    ["train"],
     ["images", "metrics", "directions"],
     ["apps"],
     ["__main__", "__init__"],

@@ -13,7 +13,7 @@ from swapae.config import DataHandling, SwapAEConfig
 from swapae.data.crops import DRAFT_MARGIN, check_failures, check_sizes, crop, is_validation, resized
 from swapae.data.picture_files import Source
 from swapae.data.sources import StreamSource
-from swapae.data.streams import StreamedPhotographs, first_held_out
+from swapae.data.streams import StreamedPhotographs, first_validation
 from swapae.errors import PictureError, UserError
 from swapae.pictures.images import Fitted, Picture, fit, load_image
 
@@ -120,11 +120,11 @@ class Photographs(Dataset[Tensor]):
         return picture
 
 
-def held_out(source: Source | StreamSource, config: SwapAEConfig, most: int, least: int) -> list[Fitted]:
-    """Up to `most` pictures at the model's size, not trained on; any pictures where fewer than `least` are kept out."""
+def validation_pictures(source: Source | StreamSource, config: SwapAEConfig, most: int, least: int) -> list[Fitted]:
+    """Up to `most` pictures at the model's size, not trained on; any pictures where there are fewer than `least`."""
     candidates: Iterable[Picture | None]
     if isinstance(source, StreamSource):
-        candidates = first_held_out(source, least)
+        candidates = first_validation(source, least)
     else:
         chosen = [index for index, name in enumerate(source.names()) if is_validation(name)]
         chosen = chosen if len(chosen) >= least else list(range(len(source)))

@@ -111,7 +111,7 @@ class StreamedPhotographs(IterableDataset[Tensor]):
             return None
 
 
-def first_held_out(source: StreamSource, count: int) -> list[Picture | None]:
+def first_validation(source: StreamSource, count: int) -> list[Picture | None]:
     """The first pictures that are not trained on, or just the first where they are fewer than `count`."""
     first = list(islice(source.walk(None), CANDIDATES))
     kept = [cell for cell in first if is_validation(content_key(cell))]

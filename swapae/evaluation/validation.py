@@ -18,7 +18,7 @@ STRUCTURE_LAYER = 2
 LOCAL_SHARE = 4
 
 
-class Evaluation:
+class Evaluator:
     """Reconstructions of a fixed set of photographs, and hybrids of each with the texture of the next.
 
     Training longer may lose structure, which neither the losses nor LPIPS of reconstructions shows: hybrids do.

@@ -15,29 +15,29 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # Uniform numbers that `augment` takes for an image: whether each of the five maps is done, and how.
-DRAWS = 5 + 6
+NUMBERS = 5 + 6
 # The mean sign of the logits of real images at which the strength stays as it is (ADA, section 3.2).
 TARGET_SIGN = 0.6
-# Above it the maps are so frequent that the generator draws them too (ADA, Fig. 4).
+# Above it the maps are so frequent that the generator numbers them too (ADA, Fig. 4).
 LARGEST_STRENGTH = 0.8
 # Images of the discriminators after which the strength has changed by 1 where the sign is 1 off its target.
 ADAPTATION_IMAGES = 50_000
 
 
-def augment(images: Tensor, draws: Tensor, strength: Tensor) -> Tensor:
+def augment(images: Tensor, numbers: Tensor, strength: Tensor) -> Tensor:
     """Turn, move, zoom, stretch and tilt images at random, each in one bilinear map, mirrored at the borders.
 
     Args:
         images: [B, 3, S, S].
-        draws: [B, `DRAWS`] uniform in [0, 1).
+        numbers: [B, `NUMBERS`] uniform in [0, 1).
         strength: [], the probability of each of the maps; 0 leaves images as they are, up to rounding.
 
     Returns:
         [B, 3, S, S].
     """
-    draws = draws.to(images.device, torch.float32)
-    done = (draws[:, :5] < strength).float()
-    amount = draws[:, 5:]
+    numbers = numbers.to(images.device, torch.float32)
+    done = (numbers[:, :5] < strength).float()
+    amount = numbers[:, 5:]
     side = images.shape[-1]
     turn = (4 * amount[:, 0]).floor() * done[:, 0] * (math.pi / 2)
     move = ((2 * amount[:, 1:3] - 1) * side / 8).round() * done[:, 1:2] * (2 / side)  # whole pixels
@@ -71,10 +71,10 @@ def adapted(strength: Tensor, real_sign: Tensor, images: int) -> Tensor:
 
 
 # Uniform numbers that `jitter` takes for an image: brightness, saturation, contrast, and two shifts.
-JITTER_DRAWS = 5
+JITTER_NUMBERS = 5
 
 
-def jitter(images: Tensor, draws: Tensor) -> Tensor:
+def jitter(images: Tensor, numbers: Tensor) -> Tensor:
     """Change brightness, saturation and contrast, and shift by whole pixels (Zhao et al. 2020, DiffAugment).
 
     For discriminators that know photographs from the start and would soon know them by heart. Half of DiffAugment's
@@ -82,12 +82,12 @@ def jitter(images: Tensor, draws: Tensor) -> Tensor:
 
     Args:
         images: [B, 3, S, S].
-        draws: [B, `JITTER_DRAWS`] uniform in [0, 1).
+        numbers: [B, `JITTER_NUMBERS`] uniform in [0, 1).
 
     Returns:
         [B, 3, S, S], shifted by up to an eighth of the side each way, mirrored at the borders; not clamped.
     """
-    colours = draws[:, :3, None, None, None].to(images.device, images.dtype)
+    colours = numbers[:, :3, None, None, None].to(images.device, images.dtype)
     brightness, saturation, contrast = colours.unbind(1)
     images = images + (brightness - 0.5) / 2
     grey = images.mean(1, keepdim=True)
@@ -95,12 +95,12 @@ def jitter(images: Tensor, draws: Tensor) -> Tensor:
     mean = images.mean((1, 2, 3), keepdim=True)
     images = (images - mean) * (contrast / 2 + 0.75) + mean
     reach = images.shape[-1] // 8
-    return shifted(F.pad(images, [reach] * 4, mode="reflect"), draws[:, 3:], 2 * reach)
+    return shifted(F.pad(images, [reach] * 4, mode="reflect"), numbers[:, 3:], 2 * reach)
 
 
-def shifted(images: Tensor, draws: Tensor, most: int) -> Tensor:
-    """Crops [B, C, H - most, W - most] of images [B, C, H, W], by 0 to `most` whole pixels; draws [B, 2] in [0, 1)."""
+def shifted(images: Tensor, numbers: Tensor, most: int) -> Tensor:
+    """Crops [B, C, H - most, W - most] of images, by 0 to `most` whole pixels that numbers [B, 2] in [0, 1) choose."""
     height, width = (side - most for side in images.shape[2:])
-    starts = (draws * (most + 1)).long().tolist()
+    starts = (numbers * (most + 1)).long().tolist()
     crops = [image[:, y : y + height, x : x + width] for image, (y, x) in zip(images, starts, strict=True)]
     return torch.stack(crops)

@@ -1,7 +1,7 @@
 """Checkpoints of a training run: written whole or not at all, verified when read, the oldest removed last.
 
     checkpoints/step_000001234/
-        model.safetensors  averaged.safetensors  critics.safetensors    weights
+        model.safetensors  ema.safetensors  discriminators.safetensors   weights
         optimizers.pt                                                   Adam's moments, gradient scaler
         state.json                                                      counters, and a digest of each file
 
@@ -30,6 +30,8 @@ from swapae.errors import UserError, first_line
 
 STATE_FILE = "state.json"
 OPTIMIZERS_FILE = "optimizers.pt"
+# Networks and optimisers by the names that they had before 0.2.
+RENAMED = {"averaged": "ema", "critics": "discriminators"}
 NAME = re.compile(r"step_(\d{9})")
 log = logging.getLogger(__name__)
 
@@ -123,9 +125,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise UserError(f"the checkpoint {path} is damaged ({error})") from None
     if damaged:
         raise UserError(f"the checkpoint {path} is damaged ({', '.join(damaged)})")
-    weights = {name.removesuffix(".safetensors"): load_file(path / name) for name in digests if name != OPTIMIZERS_FILE}
+    networks = [name.removesuffix(".safetensors") for name in digests if name != OPTIMIZERS_FILE]
+    weights = {RENAMED.get(name, name): load_file(path / f"{name}.safetensors") for name in networks}
     optimizers = torch.load(path / OPTIMIZERS_FILE, map_location="cpu", weights_only=True)
-    return Checkpoint(counters, weights, optimizers)
+    return Checkpoint(counters, weights, {RENAMED.get(name, name): state for name, state in optimizers.items()})
 
 
 def digest(path: Path) -> str:

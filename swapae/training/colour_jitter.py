@@ -13,24 +13,24 @@ import math
 import torch
 from torch import Tensor
 
-# Uniform numbers that `recolour` takes for an image: hue, saturation, contrast and brightness.
-DRAWS = 4
+# Uniform numbers that `jitter_colours` takes for an image: hue, saturation, contrast and brightness.
+NUMBERS = 4
 
 
-def recolour(images: Tensor, draws: Tensor) -> Tensor:
+def jitter_colours(images: Tensor, numbers: Tensor) -> Tensor:
     """Turn the hue by up to 90 degrees, scale saturation by 0.5 to 1.5 and contrast by 0.75 to 1.25, shift brightness.
 
     Args:
         images: [B, 3, H, W] in [-1, 1].
-        draws: [B, `DRAWS`] uniform in [0, 1).
+        numbers: [B, `NUMBERS`] uniform in [0, 1).
 
     Returns:
         [B, 3, H, W], nominally in [-1, 1] but not clamped: what is cut off could not be read any more.
     """
-    draws = draws.to(images.device, torch.float32)
-    angle = (draws[:, 0] - 0.5) * math.pi
-    saturation, contrast = draws[:, 1] + 0.5, 0.5 * draws[:, 2] + 0.75
-    brightness = (draws[:, 3] - 0.5) / 2
+    numbers = numbers.to(images.device, torch.float32)
+    angle = (numbers[:, 0] - 0.5) * math.pi
+    saturation, contrast = numbers[:, 1] + 0.5, 0.5 * numbers[:, 2] + 0.75
+    brightness = (numbers[:, 3] - 0.5) / 2
     # A rotation of RGB about the axis of greys (Rodrigues), whose part along the axis is not scaled.
     grey = torch.full((3, 3), 1 / 3, device=images.device)
     cross = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=images.device) / math.sqrt(3)
@@ -38,5 +38,5 @@ def recolour(images: Tensor, draws: Tensor) -> Tensor:
     angle, saturation, contrast = (value[:, None, None] for value in (angle, saturation, contrast))
     chroma = angle.cos() * (identity - grey) + angle.sin() * cross  # [B, 3, 3]
     matrix = contrast * (grey + saturation * chroma)
-    recoloured = torch.einsum("bij,bjhw->bihw", matrix, images.float()) + brightness[:, None, None, None]
-    return recoloured.to(images.dtype)
+    changed = torch.einsum("bij,bjhw->bihw", matrix, images.float()) + brightness[:, None, None, None]
+    return changed.to(images.dtype)

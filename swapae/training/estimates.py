@@ -24,10 +24,12 @@ from torch.utils.flop_counter import flop_registry
 
 from swapae.backbones import FrozenBackbone
 from swapae.config import Preset
-from swapae.losses import Fakes, LossWeights, r1_losses
+from swapae.losses import Fakes, Losses, LossWeights, r1_losses
 from swapae.model import SwapAE
-from swapae.training.random import Draws
-from swapae.training.steps import R1_INTERVAL, DiscriminatorStep, GeneratorStep, Reading, TrainingNoise
+from swapae.training.discriminator_step import R1_INTERVAL, DiscriminatorStep
+from swapae.training.generation import Generation, TrainingNoise
+from swapae.training.generator_step import GeneratorStep
+from swapae.training.random import StepRandom
 
 Precision = Literal["no", "bf16", "fp16"]  # as Accelerate names them
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -146,7 +148,7 @@ class HalfPrecision(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-class MetaDraws(Draws):
+class MetaRandom(StepRandom):
     """`meta` has no generator: noise of the right shape is enough."""
 
     def noise(self, batch: int, sides: Sequence[tuple[int, int]], device: torch.device) -> list[Tensor]:
@@ -166,42 +168,42 @@ def estimate(preset: Preset, part_size: int, *, noise: TrainingNoise = "random",
     Raises:
         ValueError: a part of fewer than two images, which cannot be swapped.
     """
-    reading, features = Reading(noise), preset.kind == "features"
+    generation, features = Generation(noise), preset.kind == "features"
     backbone = FrozenBackbone("squeeze").to("meta") if features else None
     with torch.device("meta"):
         model = SwapAE(preset.model)
-        critics = DiscriminatorStep(preset.discriminators, LossWeights(), reading, backbone=backbone)
-        generator = GeneratorStep(model, LossWeights(), reading)
+        discriminators = DiscriminatorStep(preset.discriminators, LossWeights(), generation, backbone=backbone)
+        generator = GeneratorStep(model, LossWeights(), generation)
     shape = (part_size, 3, preset.data.crop_size, preset.data.crop_size)
 
-    def r1(images: Tensor, draws: Draws) -> dict[str, Tensor]:
-        # Not through `critics`, which turns autocast off, since meta does not know it: R1 is in float32 always.
+    def r1(images: Tensor, random: StepRandom) -> Losses:
+        # Not through `discriminators`, which turns autocast off, since meta does not know it: R1 is in float32 always.
         networks = (
-            critics.image_discriminator,
-            critics.patch_discriminator,
-            critics.cropper(draws),
-            critics.augmenter(draws),
+            discriminators.image_discriminator,
+            discriminators.patch_discriminator,
+            discriminators.cropper(random),
+            discriminators.augmenter(random),
         )
-        return r1_losses(images, *networks, critics.weights, R1_INTERVAL)
+        return r1_losses(images, *networks, discriminators.weights, R1_INTERVAL)
 
-    def measure(module: nn.Module, losses: Callable[[Tensor, Draws], dict[str, Tensor]], half: bool) -> Meter:
+    def measure(module: nn.Module, losses: Callable[[Tensor, StepRandom], Losses], half: bool) -> Meter:
         with Meter() as meter:
             if accumulates:
                 for parameter in module.parameters():
                     parameter.grad = torch.empty_like(parameter) if parameter.requires_grad else None
             images = torch.empty(shape, device="meta", memory_format=torch.channels_last)
             with HalfPrecision() if half else nullcontext():
-                terms = losses(images, MetaDraws(0, 0))
-            sum(terms.values()).backward()
+                made = losses(images, MetaRandom(0, 0))
+            made.total.backward()
         module.zero_grad(set_to_none=True)
         return meter
 
-    def discriminators(images: Tensor, draws: Draws) -> dict[str, Tensor]:
+    def both(images: Tensor, random: StepRandom) -> Losses:
         # Shared fakes are the generator step's.
-        fakes = Fakes(torch.empty_like(images[::2]), torch.empty_like(images)) if critics.shares_fakes else None
-        return critics(model, images, draws, fakes=fakes)
+        fakes = Fakes(torch.empty_like(images[::2]), torch.empty_like(images)) if discriminators.shares_fakes else None
+        return discriminators(model, images, random, fakes=fakes)
 
-    def step(module: nn.Module, losses: Callable[[Tensor, Draws], dict[str, Tensor]], half: bool = True) -> Step:
+    def step(module: nn.Module, losses: Callable[[Tensor, StepRandom], Losses], half: bool = True) -> Step:
         meter = measure(module, losses, half=False)
         half_peak = measure(module, losses, half=True).peak if half else meter.peak
         return Step(meter.flop / part_size, meter.peak, half_peak)
@@ -210,11 +212,16 @@ def estimate(preset: Preset, part_size: int, *, noise: TrainingNoise = "random",
         part_size,
         *(
             sum(p.numel() for p in network.parameters())
-            for network in (model.encoder, model.generator, critics.image_discriminator, critics.patch_discriminator)
+            for network in (
+                model.encoder,
+                model.generator,
+                discriminators.image_discriminator,
+                discriminators.patch_discriminator,
+            )
         ),
-        discriminator_step=step(critics, discriminators),
-        generator_step=step(generator, lambda images, draws: generator(critics, images, draws)[0]),
-        r1_step=None if features else step(critics, r1, half=False),
+        discriminator_step=step(discriminators, both),
+        generator_step=step(generator, lambda images, random: generator(discriminators, images, random)[0]),
+        r1_step=None if features else step(discriminators, r1, half=False),
     )
 
 
@@ -283,7 +290,7 @@ def describe(costs: Estimate, flop_per_second: float, precision: Precision, proc
             f"speed (estimate, from GFLOP, a convolution timed at {flop_per_second / 1e9:,.0f} GFLOP/s, and the "
             f"{STEP_EFFICIENCY:.0%} of it that steps reach{'' if precision == 'no' else ' in float32, less in half'}): "
             f"{significant(per_process)} images/s per process",
-            f"time (estimate, from that speed on {together} with a device each, reading of pictures not counted): "
+            f"time (estimate, from that speed on {together} with a device each, generation of pictures not counted): "
             f"{duration(seconds)} for {total_images:,} images",
         ]
     )

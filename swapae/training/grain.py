@@ -12,18 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # Uniform numbers that `hide_grain` takes for an image: whether, how much blur, how much noise.
-DRAWS = 3
+NUMBERS = 3
 LARGEST_BLUR = 3.0  # the side is divided by up to this, and brought back
 LARGEST_NOISE = 0.15  # deviation, of pixels in [-1, 1]
 SMALLEST_SIDE = 16
 
 
-def hide_grain(images: Tensor, draws: Tensor, noise: Tensor, share: float) -> Tensor:
+def hide_grain(images: Tensor, numbers: Tensor, noise: Tensor, share: float) -> Tensor:
     """Blur some of the images by random factors, and add noise of random strength to them.
 
     Args:
         images: [B, 3, H, W] in [-1, 1].
-        draws: [B, `DRAWS`] uniform in [0, 1).
+        numbers: [B, `NUMBERS`] uniform in [0, 1).
         noise: [B, 3, H, W], standard normal.
         share: of the images that are changed, in [0, 1].
 
@@ -32,7 +32,7 @@ def hide_grain(images: Tensor, draws: Tensor, noise: Tensor, share: float) -> Te
     """
     height, width = images.shape[2:]
     changed = []
-    for image, (chosen, blur, strength), grain in zip(images, draws.tolist(), noise, strict=True):
+    for image, (chosen, blur, strength), grain in zip(images, numbers.tolist(), noise, strict=True):
         if chosen < share:
             factor = 1 + (LARGEST_BLUR - 1) * blur
             small = [max(min(SMALLEST_SIDE, side), round(side / factor)) for side in (height, width)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from swapae.errors import UserError
 from swapae.hub import model_files
 from swapae.model import SwapAE
 from swapae.training.checkpoints import STATE_FILE, list_checkpoints, load_checkpoint, load_newest
+from swapae.training.run_folder import read_sizes
 
 logger = logging.getLogger(__name__)
 
@@ -26,16 +26,16 @@ class Initial:
     """Weights to start from, and the sizes they are of.
 
     Attributes:
-        model, averaged: state dicts of encoder and generator; the same where there is only one.
-        critics: state dict of `DiscriminatorStep`'s two discriminators; None where there are none.
+        model, ema: state dicts of encoder and generator; the same where there is only one.
+        discriminators: state dict of `DiscriminatorStep`'s two discriminators; None where there are none.
         kind: what they look at.
     """
 
     config: SwapAEConfig
     model: Mapping[str, Tensor]
-    averaged: Mapping[str, Tensor]
+    ema: Mapping[str, Tensor]
     discriminator_config: DiscriminatorConfig | None
-    critics: Mapping[str, Tensor] | None
+    discriminators: Mapping[str, Tensor] | None
     kind: DiscriminatorKind = "pixels"
 
 
@@ -52,16 +52,16 @@ def read_initial(where: str) -> Initial:
     elif list_checkpoints(path / "checkpoints"):
         checkpoint = load_newest(path / "checkpoints")
     if checkpoint is not None:
-        model, discriminators, *kind = json.loads(checkpoint.counters["sizes"])
+        config, sizes, kind = read_sizes(checkpoint.counters)
         weights = checkpoint.weights
-        critics = {name: value for name, value in weights["critics"].items() if "discriminator" in name}
+        discriminators = {name: value for name, value in weights["discriminators"].items() if "discriminator" in name}
         return Initial(
-            SwapAEConfig(**model),
+            config,
             weights["model"],
-            weights["averaged"],
-            DiscriminatorConfig(**discriminators),
-            critics,
-            *kind,
+            weights["ema"],
+            sizes,
+            discriminators,
+            kind,
         )
     config_file, weights_file = model_files.model_files(where, also=(DISCRIMINATORS_CONFIG_FILE, DISCRIMINATORS_FILE))
     config = model_files.read_config(config_file, SwapAEConfig)
@@ -69,12 +69,12 @@ def read_initial(where: str) -> Initial:
     if not (config_file.parent / DISCRIMINATORS_CONFIG_FILE).is_file():
         return Initial(config, model, model, None, None)
     image, patch, discriminator_config = load_discriminators(config_file.parent)
-    critics = {f"image_discriminator.{name}": value for name, value in image.state_dict().items()}
-    critics |= {f"patch_discriminator.{name}": value for name, value in patch.state_dict().items()}
-    return Initial(config, model, model, discriminator_config, critics)
+    discriminators = {f"image_discriminator.{name}": value for name, value in image.state_dict().items()}
+    discriminators |= {f"patch_discriminator.{name}": value for name, value in patch.state_dict().items()}
+    return Initial(config, model, model, discriminator_config, discriminators)
 
 
-def start_from(where: str, preset: Preset, model: nn.Module, averaged: nn.Module, critics: nn.Module) -> None:
+def start_from(where: str, preset: Preset, model: nn.Module, ema: nn.Module, discriminators: nn.Module) -> None:
     """Load what `read_initial` finds.
 
     Discriminators of smaller crops grow: their layers are taken from where the sides are the same, and new ones come
@@ -87,8 +87,8 @@ def start_from(where: str, preset: Preset, model: nn.Module, averaged: nn.Module
     if differs := differing(initial.config, preset.model, ignore=("image_size",)):
         raise UserError(f"--init {where} is of another --preset: its {differs}")
     model.load_state_dict(initial.model)
-    averaged.load_state_dict(initial.averaged)
-    if initial.critics is None or initial.discriminator_config is None:
+    ema.load_state_dict(initial.ema)
+    if initial.discriminators is None or initial.discriminator_config is None:
         logger.warning("%s has no discriminators: theirs are random weights", where)
     elif initial.kind != preset.kind:
         logger.warning(
@@ -98,12 +98,12 @@ def start_from(where: str, preset: Preset, model: nn.Module, averaged: nn.Module
             preset.kind,
         )
     elif preset.kind == "features":  # the same layers for crops of any size
-        critics.load_state_dict(grown(initial.critics, critics.state_dict()), strict=False)
+        discriminators.load_state_dict(grown(initial.discriminators, discriminators.state_dict()), strict=False)
     elif differs := differing(initial.discriminator_config, preset.discriminators, ignore=("crop_size", "patch_size")):
         logger.warning("the discriminators of %s are of another --preset (their %s): random weights", where, differs)
     else:
         # All but the augmentation's strength.
-        critics.load_state_dict(grown(initial.critics, critics.state_dict()), strict=False)
+        discriminators.load_state_dict(grown(initial.discriminators, discriminators.state_dict()), strict=False)
         if differs := differing(initial.discriminator_config, preset.discriminators):
             logger.warning(
                 "the discriminators of %s are of other crops (%s): their first layers are new", where, differs
@@ -145,7 +145,7 @@ def differing(
     return ", ".join(f"{name} is {their}, not {our}" for name, their, our in pairs if their != our)
 
 
-def freeze(paths: Iterable[str], model: nn.Module, critics: nn.Module) -> None:
+def freeze(paths: Iterable[str], model: nn.Module, discriminators: nn.Module) -> None:
     """Keep parts of the networks as they are.
 
     Args:
@@ -156,17 +156,17 @@ def freeze(paths: Iterable[str], model: nn.Module, critics: nn.Module) -> None:
     """
     for path in paths:
         found = False
-        for network in (model, critics):
+        for network in (model, discriminators):
             try:
                 network.get_submodule(path).requires_grad_(False)
                 found = bool(path)
             except AttributeError:
                 continue
         if not found:
-            names = [name for network in (model, critics) for name, _ in network.named_children()]
+            names = [name for network in (model, discriminators) for name, _ in network.named_children()]
             raise UserError(
                 f"--freeze {path!r}: no such part; give {', '.join(names)}, or one within as in encoder.trunk"
             )
-    for network, name in ((model, "encoder and generator"), (critics, "the discriminators")):
+    for network, name in ((model, "encoder and generator"), (discriminators, "the discriminators")):
         if not any(parameter.requires_grad for parameter in network.parameters()):
             raise UserError(f"--freeze {' '.join(paths)} leaves nothing of {name} to train")

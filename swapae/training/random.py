@@ -1,4 +1,4 @@
-"""Random numbers of a training step: the same for an image whatever process has it, and after any restart."""
+"""Random numbers of a training step: the same for an image whichever process has it, and after any restart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class Draws:
+class StepRandom:
     """Numbers decided by (seed, step, place in the global batch) and the order of calls alone.
 
     Args:

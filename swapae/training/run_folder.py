@@ -1,10 +1,10 @@
-"""The folder of a training run: log, sample grids, checkpoints, the averaged model so far and the best one.
+"""The folder of a training run: log, sample grids, checkpoints, the EMA of the model so far and the best one.
 
 config.json   what the run was started with
 log.jsonl     a line for each --log-every-images, and one for each evaluation
 samples/      grids of swaps
 checkpoints/  what a run goes on from
-latest/       the averaged model in the Hub's form
+latest/       the EMA of the model in the Hub's form
 best/         the one with the lowest score of all evaluations
 """
 
@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from swapae.codes import Codes
-from swapae.config import Preset
+from swapae.config import DiscriminatorConfig, DiscriminatorKind, Preset, SwapAEConfig
 from swapae.errors import UserError
 from swapae.files import atomic_path
 from swapae.model import SwapAE
@@ -40,7 +40,7 @@ SAMPLES = 4
 IDENTITY = ("data", "preset", "resolution", "seed")
 
 
-class Run:
+class RunFolder:
     """What a run keeps on the disk. Only the main process writes; all of them read.
 
     Args:
@@ -48,7 +48,7 @@ class Run:
         settings: plain values, written to config.json for `--config`.
         preset: sizes of the networks; a checkpoint of other sizes is refused.
         examples: pictures of the sample grids, which are not trained on.
-        networks: by name, with "averaged" among them; unwrapped.
+        networks: by name, with "ema" among them; unwrapped.
         optimizers: by name; whatever has `state_dict` and `load_state_dict`.
         keep: checkpoints that are kept.
     """
@@ -65,7 +65,7 @@ class Run:
     ) -> None:
         self.folder, self.settings, self.keep = folder, settings, keep
         self.networks, self.optimizers = networks, optimizers
-        self.averaged: SwapAE = networks["averaged"]  # type: ignore[assignment]
+        self.ema: SwapAE = networks["ema"]  # type: ignore[assignment]
         sizes = [dataclasses.asdict(preset.model), dataclasses.asdict(preset.discriminators)]
         # Runs of before there were other kinds have two entries.
         self.sizes = json.dumps(sizes if preset.kind == "pixels" else [*sizes, preset.kind])
@@ -98,7 +98,7 @@ class Run:
         checkpoint = load_newest(checkpoints) if choice == "auto" else load_checkpoint(Path(choice))
         if checkpoint is None:
             return 0, 0
-        if checkpoint.counters["sizes"] != self.sizes:
+        if read_sizes(checkpoint.counters) != read_sizes({"sizes": self.sizes}):
             raise UserError(
                 f"the checkpoint in {self.folder} is of another --preset, --resolution or --discriminators: give that "
                 "one, or another --output, and start from it with --init"
@@ -170,24 +170,24 @@ class Run:
     @torch.no_grad()
     def sample(self, images_seen: int) -> Any:
         """Write and return a grid of swaps between photographs not trained on; its diagonal reconstructs."""
-        device = next(self.averaged.parameters()).device
-        codes = [self.averaged.encode(example.tensor.to(device)) for example in self._examples]
+        device = next(self.ema.parameters()).device
+        codes = [self.ema.encode(example.tensor.to(device)) for example in self._examples]
         hybrids = [
-            [to_pil(self.averaged.decode(Codes(a.structure, b.texture)), example.size) for b in codes]
+            [to_pil(self.ema.decode(Codes(a.structure, b.texture)), example.size) for b in codes]
             for a, example in zip(codes, self._examples, strict=True)
         ]
         inputs = [to_pil(example.tensor, example.size) for example in self._examples]
-        grid = swap_grid(inputs, inputs, hybrids, self.averaged.config.image_size)
+        grid = swap_grid(inputs, inputs, hybrids, self.ema.config.image_size)
         save_image(grid, self.folder / "samples" / f"{images_seen:09d}.png")
         return grid
 
     def evaluate(self, evaluation: Callable[[SwapAE], dict[str, float]], images_seen: int) -> dict[str, float]:
         """Evaluate the averaged model, append a line to the log, and keep the model in best/ if it is the best yet."""
-        self.figures = {f"eval_{name}": round(value, 4) for name, value in evaluation(self.averaged).items()}
+        self.figures = {f"eval_{name}": round(value, 4) for name, value in evaluation(self.ema).items()}
         self._append(self.figures, images_seen)
         if self.figures["eval_score"] < self.best:
             self.best = self.figures["eval_score"]
-            self.averaged.save_pretrained(self.folder / "best", model_card_kwargs=self.card(images_seen))
+            self.ema.save_pretrained(self.folder / "best", model_card_kwargs=self.card(images_seen))
         return self.figures
 
     def save(self, step: int, images_seen: int) -> None:
@@ -200,7 +200,7 @@ class Run:
             {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
         )
         save_checkpoint(self.folder / "checkpoints", step, checkpoint, self.keep)
-        self.averaged.save_pretrained(self.folder / "latest", model_card_kwargs=self.card(images_seen))
+        self.ema.save_pretrained(self.folder / "latest", model_card_kwargs=self.card(images_seen))
 
     def push(self, repo: str, images_seen: int) -> str:
         """Upload the averaged model to the Hugging Face Hub, where it is private unless it is there already.
@@ -208,14 +208,14 @@ class Run:
         Raises:
             UserError: not allowed, or not reachable.
         """
-        return self.averaged.push_to_hub(
+        return self.ema.push_to_hub(
             repo, commit_message=f"{images_seen} images", private=True, model_card_kwargs=self.card(images_seen)
         )
 
     def card(self, images_seen: int) -> dict[str, Any]:
         """What the model's card says: how it was trained, and what the newest evaluation measured."""
         settings = self.settings
-        shares = "without discriminators" if settings["recipe"] == "autoencoder" else self.sharing
+        shares = "without discriminators" if settings["losses"] == "autoencoder" else self.sharing
         about = (
             f"Trained with `train_accelerate.py --preset {settings['preset']}` on {images_seen:,} images in batches of "
             f"{settings['batch_size']}, {shares}. Whoever publishes this model describes its photographs here."
@@ -237,6 +237,12 @@ class Run:
                 f"cannot write {self.folder / LOG_FILE} ({error.strerror}); the run stops here and can go on from its "
                 "newest checkpoint once there is room"
             ) from None
+
+
+def read_sizes(counters: Mapping[str, Any]) -> tuple[SwapAEConfig, DiscriminatorConfig, DiscriminatorKind]:
+    """What the networks of a checkpoint are, from its counters."""
+    model, discriminators, *kind = json.loads(counters["sizes"])
+    return SwapAEConfig(**model), DiscriminatorConfig(**discriminators), kind[0] if kind else "pixels"
 
 
 def peak_memory() -> int:

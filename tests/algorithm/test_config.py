@@ -40,11 +40,11 @@ def test_presets_survive_json(name: str) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_fit_together(name: str) -> None:
     """A crop is no larger than the images, and an image is large enough to be encoded, in whole cells."""
-    model, critics = PRESETS[name].model, PRESETS[name].discriminators
-    assert critics.crop_size <= model.image_size and model.image_size % model.stride == 0
+    model, discriminators = PRESETS[name].model, PRESETS[name].discriminators
+    assert discriminators.crop_size <= model.image_size and model.image_size % model.stride == 0
     assert model.image_size >= model.minimum_side == 7 * model.stride
-    assert critics.patch_size <= critics.crop_size
-    assert critics.image_final_side * 2 ** (critics.image_levels - 2) >= critics.crop_size
+    assert discriminators.patch_size <= discriminators.crop_size
+    assert discriminators.image_final_side * 2 ** (discriminators.image_levels - 2) >= discriminators.crop_size
 
 
 def test_a_parsed_configuration_must_have_exactly_the_fields() -> None:

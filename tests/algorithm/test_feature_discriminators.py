@@ -16,21 +16,17 @@ from swapae.feature_discriminators import (
     power_iteration,
     unit_features,
 )
-from swapae.losses import HINGE, RECIPES, Fakes, discriminator_losses
+from swapae.losses import HINGE, LOSS_PRESETS, Fakes, discriminator_losses
 from swapae.training.augment import jitter, shifted
+from swapae.training.discriminator_step import DiscriminatorStep
+from swapae.training.generation import NOISE_START, Generation, wake_noise
+from swapae.training.generator_step import GeneratorStep
 from swapae.training.grain import hide_grain
-from swapae.training.random import Draws
-from swapae.training.steps import (
-    NOISE_START,
-    DiscriminatorStep,
-    GeneratorStep,
-    Reading,
-    discriminators_adam,
-    wake_noise,
-)
+from swapae.training.optimizers import discriminator_adam
+from swapae.training.random import StepRandom
 
 SIZES = DiscriminatorConfig(crop_size=64, patch_size=16)
-WEIGHTS = RECIPES["features"]
+WEIGHTS = LOSS_PRESETS["features"]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +35,7 @@ def backbone():
 
 
 @pytest.fixture
-def critics(backbone):
+def discriminators(backbone):
     torch.manual_seed(0)
     return DiscriminatorStep(SIZES, WEIGHTS, backbone=backbone)
 
@@ -90,14 +86,14 @@ def test_five_heads_at_four_scales_and_on_pixels(backbone):
     assert fixed == [f"channel_mixing.{i}.weight" for i in range(4)] + [f"scale_mixing.{i}.weight" for i in range(3)]
 
 
-def test_the_frozen_network_is_in_no_checkpoint_and_learns_nothing(critics, backbone, tiny_model):
-    names = [*critics.state_dict(), *(name for name, _ in critics.named_parameters())]
+def test_the_frozen_network_is_in_no_checkpoint_and_learns_nothing(discriminators, backbone, tiny_model):
+    names = [*discriminators.state_dict(), *(name for name, _ in discriminators.named_parameters())]
     assert not any("backbone" in name for name in names)
-    assert sum(value.numel() for value in critics.state_dict().values()) < 4e6
+    assert sum(value.numel() for value in discriminators.state_dict().values()) < 4e6
     images = torch.rand(2, 3, 64, 64) * 2 - 1
-    sum(critics(tiny_model, images, Draws(0, 0)).values()).backward()
+    discriminators(tiny_model, images, StepRandom(0, 0)).total.backward()
     assert all(parameter.grad is None for parameter in backbone.parameters())
-    learning = [parameter for parameter in critics.parameters() if parameter.requires_grad]
+    learning = [parameter for parameter in discriminators.parameters() if parameter.requires_grad]
     assert all(parameter.grad is not None for parameter in learning)
 
 
@@ -131,25 +127,25 @@ def test_hinge_terms_by_hand():
     def crop(x):
         return x[:, None].expand(-1, 4, -1, -1, -1)
 
-    terms = discriminator_losses(fakes, images, heads, Patches(), crop, lambda x: x, HINGE)
-    assert {name: value.item() for name, value in terms.items()} == pytest.approx(
+    losses = discriminator_losses(fakes, images, heads, Patches(), crop, lambda x: x, HINGE)
+    assert {name: value.item() for name, value in losses.terms.items()} == pytest.approx(
         {
             "d_real": (0.5 + 0.0) / 2,
             "d_reconstruction": 0.5 * (1.25 + 1.5) / 2,
             "d_hybrid": 0.0,
             "d_patch_real": 1.0,
             "d_patch_hybrid": 0.0,
-            "real_sign": 1.0,
         },
         abs=1e-6,
     )
+    assert losses.statistics["real_sign"] == 1
 
 
 def test_they_learn_in_few_updates_to_tell_photographs_from_blurred_ones(backbone):
     """What pixel discriminators take thousands of updates for."""
     torch.manual_seed(0)
-    critics = DiscriminatorStep(SIZES, WEIGHTS, backbone=backbone)
-    optimizer = discriminators_adam(critics, 0.0005)
+    discriminators = DiscriminatorStep(SIZES, WEIGHTS, backbone=backbone)
+    optimizer = discriminator_adam(discriminators, 0.0005)
     assert [group["lr"] for group in optimizer.param_groups] == [0.0005, 0.001]
     generator = torch.Generator().manual_seed(1)
     last = None
@@ -157,37 +153,37 @@ def test_they_learn_in_few_updates_to_tell_photographs_from_blurred_ones(backbon
         sharp = torch.randn(4, 3, 64, 64, generator=generator).mul(0.5).clamp(-1, 1)
         blurred = torch.nn.functional.avg_pool2d(sharp, 3, 1, 1) * 3
         fakes = Fakes(blurred[::2], blurred)
-        terms = critics(None, sharp, Draws(0, step), fakes=fakes)
-        last = {name: value.item() for name, value in terms.items()}
-        sum(terms.values()).backward()
+        losses = discriminators(None, sharp, StepRandom(0, step), fakes=fakes)
+        last = {name: value.item() for name, value in losses.terms.items()}
+        losses.total.backward()
         optimizer.step()
         optimizer.zero_grad()
-        critics.settle()
+        discriminators.finish_update()
     assert last["d_real"] + last["d_reconstruction"] + last["d_hybrid"] < 1.0  # 2 is blind
 
 
-def test_the_generator_and_the_discriminators_share_fakes(critics, tiny_model):
-    generator = GeneratorStep(tiny_model.train(), WEIGHTS, Reading("hybrids", True, 0.5, 0.4))
+def test_the_generator_and_the_discriminators_share_fakes(discriminators, tiny_model):
+    generator = GeneratorStep(tiny_model.train(), WEIGHTS, Generation("hybrids", True, 0.5, 0.4))
     images = torch.rand(4, 3, 64, 64) * 2 - 1
-    terms, fakes = generator(critics, images, Draws(0, 0))
+    losses, fakes = generator(discriminators, images, StepRandom(0, 0))
     assert [len(kind) for kind in fakes] == [2, 4] and not any(kind.requires_grad for kind in fakes)
-    assert {"g_l1", "g_reconstruction", "g_hybrid", "g_patch", "g_colour"} == set(terms)
-    sum(terms.values()).backward()
+    assert {"g_l1", "g_reconstruction", "g_hybrid", "g_patch", "g_colour"} == set(losses.terms)
+    losses.total.backward()
     assert all(parameter.grad is not None for parameter in generator.parameters())
-    assert all(parameter.grad is None for parameter in critics.parameters())
+    assert all(parameter.grad is None for parameter in discriminators.parameters())
 
 
-def test_noise_is_in_hybrids_alone_and_starts_awake(critics, tiny_model):
+def test_noise_is_in_hybrids_alone_and_starts_awake(discriminators, tiny_model):
     torch.nn.init.constant_(tiny_model.generator.blocks[0].conv1.noise_weight, -0.3)
     torch.nn.init.zeros_(tiny_model.generator.blocks[0].conv2.noise_weight)
     wake_noise(tiny_model)
     first = tiny_model.generator.blocks[0]
     assert first.conv1.noise_weight.item() == pytest.approx(-0.3)
     assert first.conv2.noise_weight.item() == pytest.approx(NOISE_START)
-    generator = GeneratorStep(tiny_model, WEIGHTS, Reading("hybrids"))
+    generator = GeneratorStep(tiny_model, WEIGHTS, Generation("hybrids"))
     images = torch.rand(2, 3, 64, 64) * 2 - 1
     with torch.no_grad():
-        (_, one), (_, other) = (generator(critics, images, Draws(0, step)) for step in range(2))
+        (_, one), (_, other) = (generator(discriminators, images, StepRandom(0, step)) for step in range(2))
     assert torch.equal(one.reconstructions, other.reconstructions)
     assert not torch.allclose(one.hybrids, other.hybrids)
     torch.testing.assert_close(
@@ -199,22 +195,21 @@ def test_shares_of_a_batch_have_the_gradients_of_the_whole(backbone, tiny_model)
     """In float64, so that only a real difference shows."""
     torch.manual_seed(0)
     frozen = FrozenBackbone("squeeze").double()
-    reading = Reading("hybrids", True, 0.5, 0.4)
-    critics = DiscriminatorStep(SIZES, WEIGHTS, reading, backbone=frozen).double()
+    reading = Generation("hybrids", True, 0.5, 0.4)
+    discriminators = DiscriminatorStep(SIZES, WEIGHTS, reading, backbone=frozen).double()
     generator = GeneratorStep(tiny_model.double().train(), WEIGHTS, reading)
     images = torch.rand(4, 3, 64, 64, dtype=torch.float64) * 2 - 1
 
     def gradients(images, draws):
         generator.zero_grad(set_to_none=True)
-        critics.zero_grad(set_to_none=True)
-        terms, fakes = generator(critics, images, draws)
-        sum(terms.values()).backward()
-        terms = critics(None, images, draws, fakes=fakes)
-        sum(value for name, value in terms.items() if name != "real_sign").backward()
-        return [p.grad for module in (generator, critics) for p in module.parameters() if p.requires_grad]
+        discriminators.zero_grad(set_to_none=True)
+        losses, fakes = generator(discriminators, images, draws)
+        losses.total.backward()
+        discriminators(None, images, draws, fakes=fakes).total.backward()
+        return [p.grad for module in (generator, discriminators) for p in module.parameters() if p.requires_grad]
 
-    whole = gradients(images, Draws(1, 2))
-    shares = [gradients(images[2 * p : 2 * p + 2], Draws(1, 2, p, 2)) for p in range(2)]
+    whole = gradients(images, StepRandom(1, 2))
+    shares = [gradients(images[2 * p : 2 * p + 2], StepRandom(1, 2, p, 2)) for p in range(2)]
     for batch, *parts in zip(whole, *shares, strict=True):
         # The backbone takes float32 images, so that rounding differs a little.
         torch.testing.assert_close(sum(parts) / 2, batch, rtol=1e-3, atol=1e-5)

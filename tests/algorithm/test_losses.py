@@ -8,28 +8,28 @@ from swapae.codes import Codes
 from swapae.config import PRESETS
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator, random_patches
 from swapae.losses import (
-    RECIPES,
+    LOSS_PRESETS,
     Fakes,
     LossWeights,
     discriminator_losses,
     generate,
     generator_losses,
-    neighbours,
     r1_losses,
+    swap_indices,
 )
 
 
-def test_neighbours():
-    assert neighbours(4) == [1, 0, 3, 2]
-    assert neighbours(3) == [1, 2, 0]
-    assert neighbours(7) == [1, 0, 3, 2, 5, 6, 4]
+def test_swap_indices():
+    assert swap_indices(4) == [1, 0, 3, 2]
+    assert swap_indices(3) == [1, 2, 0]
+    assert swap_indices(7) == [1, 0, 3, 2, 5, 6, 4]
     for batch in range(2, 12):
-        assert sorted(neighbours(batch)) == list(range(batch))
-        assert all(i != j for i, j in enumerate(neighbours(batch)))
+        assert sorted(swap_indices(batch)) == list(range(batch))
+        assert all(i != j for i, j in enumerate(swap_indices(batch)))
     # An even split over processes makes the same pairs.
-    assert neighbours(4) + [4 + i for i in neighbours(4)] == neighbours(8)
+    assert swap_indices(4) + [4 + i for i in swap_indices(4)] == swap_indices(8)
     with pytest.raises(ValueError, match="at least 2"):
-        neighbours(1)
+        swap_indices(1)
 
 
 class Recorder:
@@ -54,7 +54,7 @@ def test_hybrids_keep_the_texture_of_an_image_and_take_the_structure_of_its_neig
     # Each picture has its own map, which does not depend on how the batch is shared out.
     assert model.noise[0].flatten().tolist() == [*range(0, batch, 2), *range(batch)]
     assert fakes.reconstructions[:, :, 0, 0].tolist() == [[i, i] for i in range(0, batch, 2)]
-    assert fakes.hybrids[:, :, 0, 0].tolist() == [[j, i] for i, j in enumerate(neighbours(batch))]
+    assert fakes.hybrids[:, :, 0, 0].tolist() == [[j, i] for i, j in enumerate(swap_indices(batch))]
 
 
 class ConstantCritic:
@@ -86,7 +86,7 @@ def test_terms_by_hand():
         return [x.mean((1, 2, 3))]
 
     both = (critic, ConstantCritic(), crop, unchanged)
-    terms = {name: value.item() for name, value in discriminator_losses(fakes, images, *both).items()}
+    terms = {name: value.item() for name, value in discriminator_losses(fakes, images, *both).terms.items()}
     assert terms == pytest.approx(
         {
             "d_real": softplus(-0.5),
@@ -94,12 +94,11 @@ def test_terms_by_hand():
             "d_hybrid": 0.5 * softplus(-1.0),
             "d_patch_real": softplus(0.0),
             "d_patch_hybrid": softplus(-1.5),
-            "real_sign": 1.0,
         },
         rel=1e-4,
     )
     weights = LossWeights()
-    terms = generator_losses(fakes, images, *both, weights)
+    terms = generator_losses(fakes, images, *both, weights).terms
     assert {k: v.item() for k, v in terms.items()} == pytest.approx(
         {
             "g_l1": 0.25,
@@ -109,7 +108,7 @@ def test_terms_by_hand():
         },
         rel=1e-4,
     )
-    release = generator_losses(fakes, images, *both, RECIPES["release"])
+    release = generator_losses(fakes, images, *both, LOSS_PRESETS["release"]).terms
     assert release["g_hybrid"].item() == pytest.approx(2 * terms["g_hybrid"].item())
     perceptual = generator_losses(
         fakes,
@@ -117,7 +116,7 @@ def test_terms_by_hand():
         *both,
         LossWeights(perceptual=2.0),
         lambda a, b: (a - b).abs().sum(1),
-    )
+    ).terms
     assert perceptual["g_perceptual"].item() == pytest.approx(2 * 0.75)
 
 
@@ -137,7 +136,7 @@ def test_r1_is_the_squared_gradient():
         unchanged,
         LossWeights(r1=10.0, patch_r1=1.0),
         16,
-    )
+    ).terms
     assert terms["d_r1"].item() == pytest.approx(80 * slope.square().sum().item(), rel=1e-4)
     # logit = mean(other) - mean over 8 references; summed over 8 others, each of the two sets' pixels has slope
     # 1 / (3 * 16 * 16), in absolute value.
@@ -176,7 +175,7 @@ def test_r1_reaches_every_parameter_of_both_discriminators():
         return random_patches(x, 16, torch.rand(len(x), 2, 5))
 
     networks = (image_critic, patch_critic, crop, unchanged)
-    sum(r1_losses(torch.randn(2, 3, 32, 32), *networks, LossWeights(), 16).values()).backward()
+    r1_losses(torch.randn(2, 3, 32, 32), *networks, LossWeights(), 16).total.backward()
     for critic in (image_critic, patch_critic):
         assert all(parameter.grad is not None for parameter in critic.parameters())
         assert sum(parameter.grad.abs().sum() for parameter in critic.parameters()) > 0

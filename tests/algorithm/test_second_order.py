@@ -51,12 +51,12 @@ def test_r1_convolves_no_more_than_its_mathematics_does():
                 calls.append((sum(args[10][:2]), args[9]))
             return function(*args, **(kwargs or {}))
 
-    critics = ImageDiscriminator(SMALL), PatchDiscriminator(SMALL)
-    layers = [module for critic in critics for module in critic.modules() if isinstance(module, ConvLayer)]
+    discriminators = ImageDiscriminator(SMALL), PatchDiscriminator(SMALL)
+    layers = [module for critic in discriminators for module in critic.modules() if isinstance(module, ConvLayer)]
     blurs = [layer.blur for layer in layers if layer.blur]
     with Counter():
         patches, unchanged = lambda x: torch.randn(2, 2, 3, 16, 16), lambda x: x
-        losses = r1_losses(torch.randn(2, 3, 32, 32), *critics, patches, unchanged, LossWeights(), 16)
-        sum(losses.values()).backward()
+        losses = r1_losses(torch.randn(2, 3, 32, 32), *discriminators, patches, unchanged, LossWeights(), 16)
+        losses.total.backward()
     assert sum(count for count, groups in calls if groups == 1) == 4 * len(layers)
     assert sum(count for count, groups in calls if groups > 1) == 3 * len(blurs)

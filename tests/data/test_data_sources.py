@@ -17,7 +17,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from swapae.config import DataHandling, SwapAEConfig
-from swapae.data.dataset import Photographs, held_out, is_validation, training_data
+from swapae.data.dataset import Photographs, is_validation, training_data, validation_pictures
 from swapae.data.picture_files import FolderSource, LmdbSource, PackedNames
 from swapae.data.sources import RowSource, StreamSource, open_source
 from swapae.errors import PictureError, UserError
@@ -207,7 +207,7 @@ def test_streams_of_saved_datasets_and_of_archives(tmp_path, table):
         shown = crops(source, length=40)
         assert len(set(numbers(shown))) >= COUNT - 4
         assert torch.equal(crops(source, length=40, workers=2), shown)
-        assert len(held_out(source, SwapAEConfig(image_size=64, downsamplings=3), 4, 4)) == 4
+        assert len(validation_pictures(source, SwapAEConfig(image_size=64, downsamplings=3), 4, 4)) == 4
 
 
 def test_a_damaged_picture_in_a_stream_is_replaced_by_the_next(tmp_path, caplog):

@@ -23,7 +23,7 @@ from swapae.evaluation.metrics import (
     texture_distance,
     texture_statistics,
 )
-from swapae.evaluation.validation import Evaluation
+from swapae.evaluation.validation import Evaluator
 from swapae.pictures.images import fit, list_images, load_image
 
 EXAMPLES = Path(__file__).parents[2] / "swapae/examples"
@@ -167,7 +167,7 @@ def images():
 
 
 def test_evaluation_tells_good_models_from_bad_ones(images):
-    evaluation = Evaluation(images, LPIPS("squeeze"))
+    evaluation = Evaluator(images, LPIPS("squeeze"))
 
     def scores(decode):
         return evaluation(Fixed(images, decode))

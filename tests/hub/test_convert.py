@@ -110,7 +110,7 @@ def release_shapes(options: dict[str, Any]) -> Shapes:
     return shapes
 
 
-def our_options(config: SwapAEConfig, critics: DiscriminatorConfig) -> dict[str, Any]:
+def our_options(config: SwapAEConfig, discriminators: DiscriminatorConfig) -> dict[str, Any]:
     """Ours -> the release's names."""
     return {
         "spatial_code_ch": config.structure_channels,
@@ -119,11 +119,11 @@ def our_options(config: SwapAEConfig, critics: DiscriminatorConfig) -> dict[str,
         "netE_nc_steepness": config.encoder_steepness,
         "netE_num_downsampling_sp": config.downsamplings,
         "netG_scale_capacity": config.generator_capacity,
-        "crop_size": critics.crop_size,
-        "netD_scale_capacity": critics.image_capacity,
-        "patch_size": critics.patch_size,
-        "netPatchD_scale_capacity": critics.patch_capacity,
-        "netPatchD_max_nc": critics.patch_max_channels,
+        "crop_size": discriminators.crop_size,
+        "netD_scale_capacity": discriminators.image_capacity,
+        "patch_size": discriminators.patch_size,
+        "netPatchD_scale_capacity": discriminators.patch_capacity,
+        "netPatchD_max_nc": discriminators.patch_max_channels,
     }
 
 
@@ -132,9 +132,9 @@ def infer(shapes: Shapes) -> tuple[SwapAEConfig, DiscriminatorConfig]:
     for key, shape in shapes.items():
         prefix, _, name = key.partition(".")
         parts[prefix][name] = torch.zeros(1).expand(shape)  # no memory
-    critics = infer_discriminator_config(parts)
-    assert critics is not None
-    return infer_config(parts), critics
+    discriminators = infer_discriminator_config(parts)
+    assert discriminators is not None
+    return infer_config(parts), discriminators
 
 
 def tensors(shapes: Shapes, fill: Callable[[str], float] = lambda key: 0.5) -> dict[str, Tensor]:
@@ -192,12 +192,12 @@ OTHERS: list[dict[str, Any]] = [
 def test_an_inferred_configuration_gives_every_shape_again(changes: dict[str, Any]) -> None:
     options = PUBLISHED | changes
     shapes = release_shapes(options)
-    config, critics = infer(shapes)
-    inferred = our_options(config, critics)
+    config, discriminators = infer(shapes)
+    inferred = our_options(config, discriminators)
     assert release_shapes(inferred) == shapes
     exact = ("spatial_code_ch", "global_code_ch", "netE_num_downsampling_sp", "crop_size", "patch_size")
     assert {name: inferred[name] for name in exact} == {name: options[name] for name in exact}
-    assert critics.patch_hidden_channels == 2048 and critics.image_max_channels == 512
+    assert discriminators.patch_hidden_channels == 2048 and discriminators.image_max_channels == 512
     assert config.image_size == {768: 1024}.get(options["crop_size"], max(options["crop_size"], config.minimum_side))
     # And these are the shapes of our own networks.
     widths = [shapes["E.FromRGB.Conv.weight"][0]]

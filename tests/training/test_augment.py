@@ -3,10 +3,10 @@ import math
 import pytest
 import torch
 
-from swapae.training.augment import DRAWS, LARGEST_STRENGTH, adapted, augment
+from swapae.training.augment import LARGEST_STRENGTH, NUMBERS, adapted, augment
 
 OFF, ON = torch.tensor(0.0), torch.tensor(1.0)
-# Draws that do nothing where a map is done: no turn, no move, a zoom and a stretch of 1, no tilt.
+# StepRandom that do nothing where a map is done: no turn, no move, a zoom and a stretch of 1, no tilt.
 NEUTRAL = [0.0, 0.5, 0.5, 0.5, 0.5, 0.5]
 
 
@@ -24,7 +24,7 @@ def images():
 
 def test_without_strength_images_stay_as_they_are(images):
     many = images.expand(50, -1, -1, -1)
-    torch.testing.assert_close(augment(many, torch.rand(50, DRAWS), OFF), many, atol=1e-5, rtol=0)
+    torch.testing.assert_close(augment(many, torch.rand(50, NUMBERS), OFF), many, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
@@ -58,7 +58,7 @@ def test_strength_is_how_often_and_colours_are_those_of_the_image(images):
     many = images.expand(2000, -1, -1, -1)
     for strength in (0.2, 0.8):
         seen = augment(
-            many, torch.rand(2000, DRAWS, generator=torch.Generator().manual_seed(1)), torch.tensor(strength)
+            many, torch.rand(2000, NUMBERS, generator=torch.Generator().manual_seed(1)), torch.tensor(strength)
         )
         changed = ((seen - many).abs().amax((1, 2, 3)) > 1e-3).float().mean().item()
         # A turn by 0 quarters, a move by 0 pixels change nothing: three quarters of turns, 24 of 25 moves do.
@@ -70,7 +70,7 @@ def test_strength_is_how_often_and_colours_are_those_of_the_image(images):
 
 def test_gradients_pass_to_the_images(images):
     images = images.double().requires_grad_()
-    amounts = torch.rand(1, DRAWS, generator=torch.Generator().manual_seed(2))
+    amounts = torch.rand(1, NUMBERS, generator=torch.Generator().manual_seed(2))
     assert torch.autograd.gradcheck(lambda x: augment(x, amounts, ON), images[..., :6, :6], fast_mode=True)
 
 

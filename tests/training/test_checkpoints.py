@@ -19,7 +19,7 @@ def checkpoint(step):
     optimizer.step()
     return Checkpoint(
         {"step": step},
-        {"model": {"weight": parameter}, "critics": {"bias": torch.ones(1)}},
+        {"model": {"weight": parameter}, "discriminators": {"bias": torch.ones(1)}},
         {"adam": optimizer.state_dict()},
     )
 
@@ -28,7 +28,7 @@ def test_what_is_written_is_read(tmp_path):
     written = checkpoint(5)
     save_checkpoint(tmp_path, 5, written, keep=2)
     read = load_newest(tmp_path)
-    assert read.counters == {"step": 5} and set(read.weights) == {"model", "critics"}
+    assert read.counters == {"step": 5} and set(read.weights) == {"model", "discriminators"}
     assert torch.equal(read.weights["model"]["weight"], written.weights["model"]["weight"])
     moments, expected = (c.optimizers["adam"]["state"][0] for c in (read, written))
     assert all(torch.equal(moments[name], expected[name]) for name in ("step", "exp_avg", "exp_avg_sq"))

@@ -7,10 +7,12 @@ from sizes import CRITICS
 
 from swapae import PRESETS, SwapAE
 from swapae.config import Preset
-from swapae.losses import LossWeights
+from swapae.losses import Losses, LossWeights
+from swapae.training.discriminator_step import DiscriminatorStep
 from swapae.training.estimates import Estimate, Meter, Step, describe, estimate, throughput
-from swapae.training.random import Draws
-from swapae.training.steps import DiscriminatorStep, GeneratorStep, adam
+from swapae.training.generator_step import GeneratorStep
+from swapae.training.optimizers import adam
+from swapae.training.random import StepRandom
 
 SMALL = dataclasses.replace(CRITICS, patch_hidden_channels=64)
 estimated = functools.cache(estimate)  # a second each
@@ -27,12 +29,12 @@ def count(network):
 
 def test_parameters_and_state_are_those_of_the_networks_and_their_optimisers(preset):
     costs = estimated(preset, 2)
-    model, critics = SwapAE(preset.model), DiscriminatorStep(preset.discriminators, LossWeights())
+    model, discriminators = SwapAE(preset.model), DiscriminatorStep(preset.discriminators, LossWeights())
     assert (costs.encoder, costs.generator) == (count(model.encoder), count(model.generator))
-    assert costs.image_discriminator == count(critics.image_discriminator)
-    assert costs.patch_discriminator == count(critics.patch_discriminator)
-    state = 4 * (2 * count(model) + count(critics))  # weights, and the averaged model's
-    for network in (model, critics):
+    assert costs.image_discriminator == count(discriminators.image_discriminator)
+    assert costs.patch_discriminator == count(discriminators.patch_discriminator)
+    state = 4 * (2 * count(model) + count(discriminators))  # weights, and the averaged model's
+    for network in (model, discriminators):
         optimizer = adam(network.parameters(), 0.001)
         for parameter in network.parameters():
             parameter.grad = torch.zeros_like(parameter)
@@ -76,17 +78,16 @@ def test_memory_grows_with_the_images_and_halves_with_the_precision(preset):
 def test_steps_on_meta_hold_what_real_ones_do(preset, half):
     costs = estimated(preset, 4)
     generator = GeneratorStep(SwapAE(preset.model), LossWeights())
-    critics = DiscriminatorStep(preset.discriminators, LossWeights())
+    discriminators = DiscriminatorStep(preset.discriminators, LossWeights())
     images = torch.rand(4, 3, 64, 64).to(memory_format=torch.channels_last)
     for module, other, step in (
-        (critics, generator.model, costs.discriminator_step),
-        (generator, critics, costs.generator_step),
+        (discriminators, generator.model, costs.discriminator_step),
+        (generator, discriminators, costs.generator_step),
     ):
         with Meter() as meter:
             with torch.autocast("cpu", enabled=half):
-                losses = module(other, images.clone(), Draws(0, 0))
-                losses = losses[0] if isinstance(losses, tuple) else losses
-            sum(losses.values()).backward()
+                made = module(other, images.clone(), StepRandom(0, 0))
+            (made if isinstance(made, Losses) else made[0]).total.backward()
         # In bf16 a CPU computes strided filters at every pixel (`Blur`): 4 % more.
         assert meter.flop / 4 == pytest.approx(step.flop, rel=0.05 if half else 1e-6)
         # A CPU's autocast pads in float32, CUDA's and ours do not: up to 16 % more.

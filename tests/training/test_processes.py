@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from swapae.training.checkpoints import list_checkpoints
 
-NETWORKS = ("model", "averaged", "critics")
+NETWORKS = ("model", "ema", "discriminators")
 
 
 def train(folder, output, *arguments, processes=1):
@@ -52,7 +52,7 @@ def test_two_processes_train_bit_for_bit_as_one_in_two_parts(folder, kind):
     two = train(folder, "two", *usual, processes=2)
     parts = train(folder, "parts", *usual, "--gradient-accumulation-steps", "2")
     assert_identical(two, parts)
-    assert two["critics"]["strength"] > 0 or kind == "features"
+    assert two["discriminators"]["strength"] > 0 or kind == "features"
     assert [line["images"] for line in log_lines(folder / "two")] == [96, 192, 288]
 
 

@@ -59,7 +59,7 @@ def test_killed_five_times_and_bit_identical(tmp_path, kind):
 
     folders = [list_checkpoints(tmp_path / name / "checkpoints")[-1] for name in ("whole", "killed")]
     assert folders[0].name == folders[1].name == f"step_{IMAGES // (4 if kind == 'pixels' else 2):09d}"
-    for name in ("model", "averaged", "critics"):
+    for name in ("model", "ema", "discriminators"):
         one, other = (load_file(folder / f"{name}.safetensors") for folder in folders)
         assert all(torch.equal(one[key], other[key]) for key in one), name
     one, other = (torch.load(folder / "optimizers.pt", weights_only=True) for folder in folders)

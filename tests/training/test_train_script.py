@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from swapae import PRESETS, SwapAE
 from swapae.data.crops import is_validation
 from swapae.training.checkpoints import digest, list_checkpoints
+from swapae.training.config import TrainConfig, check, loss_weights, parse
 
 USUAL = ["--data", "photos", "--output", "run", "--batch-size", "4"]
 
@@ -84,7 +85,7 @@ def test_init_takes_every_kind_of_weights_and_freeze_keeps_some(folder):
     before, after = weights(folder / "run"), weights(folder / "frozen")
     kept = ("encoder.", "generator.blocks.0.")
     assert all(before[name].equal(after[name]) == name.startswith(kept) for name in before if "noise" not in name)
-    before, after = (weights(folder / name, "critics") for name in ("run", "frozen"))
+    before, after = (weights(folder / name, "discriminators") for name in ("run", "frozen"))
     same = {name for name in before if before[name].equal(after[name])} - {"strength"}
     assert same == {name for name in before if name.startswith("image_discriminator.blocks.0.")}
 
@@ -137,7 +138,7 @@ def test_without_lpips_weights_the_run_goes_on_without_evaluations(folder):
 @pytest.mark.slow
 def test_an_autoencoder_starts_a_swapping_one(folder):
     """Without discriminators all batches are the generator's; what comes of it starts the next run."""
-    plain = ["--recipe", "autoencoder", "--recolour", "--eval-every-images", "0", "--log-every-images", "4"]
+    plain = ["--losses", "autoencoder", "--colour-jitter", "--eval-every-images", "0", "--log-every-images", "4"]
     train(folder, *plain, "--total-images", "8", "--save-every-images", "8", "--decay-images", "8")
     done = train(folder, *plain, "--total-images", "16", "--decay-images", "8")
     assert "from image 8" in done.stderr
@@ -148,35 +149,31 @@ def test_an_autoencoder_starts_a_swapping_one(folder):
     assert [line["lr"] for line in lines] == pytest.approx([0.002, 0.001, 0.002, 0.001])
     card = (folder / "run/latest/README.md").read_text()
     assert "on 16 images in batches of 4, without discriminators." in card
-    start = ["--init", "run", "--output", "next", "--total-images", "8", "--recolour", "--swap-weight", "0"]
+    start = ["--init", "run", "--output", "next", "--total-images", "8", "--colour-jitter", "--swap-weight", "0"]
     train(folder, *start, "--eval-every-images", "0", "--log-every-images", "8")
     (line,) = log_lines(folder / "next")
     assert line["g_hybrid"] == 0 and line["g_reconstruction"] > 0 and line["g_patch"] > 0
 
 
-def test_weights_that_are_given_decide_on_discriminators_with_the_recipes():
-    import train_accelerate
+def test_weights_that_are_given_decide_on_discriminators_with_the_losses():
 
     def adversarial(**settings):
-        config = train_accelerate.TrainConfig(data="photos", output=ROOT / "run", **settings)
-        return train_accelerate.loss_weights(config, PRESETS["small128"]).adversarial
+        config = TrainConfig(data="photos", output=ROOT / "run", **settings)
+        return loss_weights(config, PRESETS["small128"]).adversarial
 
     assert adversarial() and adversarial(swap_weight=0.0, patch_weight=0.0)
-    assert not adversarial(recipe="autoencoder") and adversarial(recipe="autoencoder", patch_weight=1.0)
+    assert not adversarial(losses="autoencoder") and adversarial(losses="autoencoder", patch_weight=1.0)
 
 
-def test_the_embedded_models_settings_are_complete(monkeypatch, tmp_path):
-    """Four runs, each from the one before; `python train_accelerate.py --config FILE` takes each."""
-    import train_accelerate
-
+def test_the_embedded_models_settings_are_complete(tmp_path):
+    """Runs, each from the one before; `python train_accelerate.py --config FILE` takes each."""
     output = None
     for path in sorted((ROOT / "docs/flowers256").glob("*.json")):
-        monkeypatch.setattr(sys, "argv", ["train_accelerate.py", "--config", str(path)])
-        config = train_accelerate.parse()
+        config = parse(["--config", str(path)], "train_accelerate.py")
         assert config.init == output and config.preset == "small256"
-        train_accelerate.check(dataclasses.replace(config, output=tmp_path / "run"), 1)
+        check(dataclasses.replace(config, output=tmp_path / "run"), 1)
         output = str(config.output)
-    assert output == "runs/flowers256/4_full_size"
+    assert output == "runs/flowers/2_swap"
     listed = (ROOT / "docs/flowers256/validation.txt").read_text().split()
     with open(ROOT / "docs/flowers256/attribution.csv", newline="") as file:
         names = [row["file"] for row in csv.DictReader(file)]

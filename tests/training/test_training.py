@@ -5,23 +5,17 @@ import pytest
 import torch
 from sizes import CRITICS
 
-from swapae.losses import LossWeights
-from swapae.training.random import Draws
-from swapae.training.steps import (
-    AveragedWeights,
-    DiscriminatorStep,
-    GeneratorStep,
-    Reading,
-    adam,
-    compile_networks,
-    share_of_rate,
-)
+from swapae.losses import Losses, LossWeights
+from swapae.training.discriminator_step import DiscriminatorStep
+from swapae.training.generation import Generation
+from swapae.training.generator_step import GeneratorStep
+from swapae.training.optimizers import EMA, adam, compile_networks, lr_multiplier
+from swapae.training.random import StepRandom
 
 
-def losses(made):
-    """The sum of a step's losses, whether it gives its fakes too or not."""
-    terms = made[0] if isinstance(made, tuple) else made
-    return sum(value for name, value in terms.items() if name != "real_sign")
+def losses_of(made):
+    """A step's losses, whether it gives its fakes too or not."""
+    return made if isinstance(made, Losses) else made[0]
 
 
 @pytest.fixture
@@ -32,32 +26,32 @@ def steps(tiny_model):
 
 
 def test_each_step_trains_its_own_networks_alone(steps):
-    generator, critics = steps
+    generator, discriminators = steps
     images = torch.rand(4, 3, 64, 64) * 2 - 1
-    sum(critics(generator.model, images, Draws(0, 0)).values()).backward()
+    discriminators(generator.model, images, StepRandom(0, 0)).total.backward()
     assert all(p.grad is None for p in generator.parameters())
-    assert all(p.grad is not None for p in critics.parameters())
-    critics.zero_grad(set_to_none=True)
-    sum(generator(critics, images, Draws(0, 0))[0].values()).backward()
-    assert all(p.grad is None and p.requires_grad for p in critics.parameters())
+    assert all(p.grad is not None for p in discriminators.parameters())
+    discriminators.zero_grad(set_to_none=True)
+    generator(discriminators, images, StepRandom(0, 0))[0].total.backward()
+    assert all(p.grad is None and p.requires_grad for p in discriminators.parameters())
     assert all(p.grad is not None for p in generator.parameters())
-    assert not {id(p) for p in generator.parameters()} & {id(p) for p in critics.parameters()}
+    assert not {id(p) for p in generator.parameters()} & {id(p) for p in discriminators.parameters()}
 
 
 def test_training_without_noise_leaves_its_weights_alone(tiny_model):
-    generator = GeneratorStep(tiny_model.train(), LossWeights(), Reading("zero"))
-    critics = DiscriminatorStep(CRITICS, LossWeights(), Reading("zero"))
+    generator = GeneratorStep(tiny_model.train(), LossWeights(), Generation("zero"))
+    discriminators = DiscriminatorStep(CRITICS, LossWeights(), Generation("zero"))
     images = torch.rand(2, 3, 64, 64) * 2 - 1
-    reconstruction = [generator(critics, images, Draws(0, step))[0]["g_l1"] for step in range(2)]
+    reconstruction = [generator(discriminators, images, StepRandom(0, step))[0].terms["g_l1"] for step in range(2)]
     assert torch.equal(*reconstruction)  # crops are random, pictures are not
-    sum(generator(critics, images, Draws(0, 0))[0].values()).backward()
+    generator(discriminators, images, StepRandom(0, 0))[0].total.backward()
     without = {name for name, parameter in tiny_model.named_parameters() if parameter.grad is None}
     assert without == {name for name, _ in tiny_model.named_parameters() if name.endswith("noise_weight")}
 
 
 def test_draws_do_not_depend_on_how_the_batch_is_shared_out():
-    alone = Draws(3, 5)
-    shares = [Draws(3, 5, process, 2) for process in range(2)]
+    alone = StepRandom(3, 5)
+    shares = [StepRandom(3, 5, process, 2) for process in range(2)]
     for _ in range(2):  # the second call draws other numbers
         whole = alone.uniform(4, 8, 5)
         assert torch.equal(whole, torch.cat([share.uniform(2, 8, 5) for share in shares]))
@@ -68,31 +62,31 @@ def test_draws_do_not_depend_on_how_the_batch_is_shared_out():
             torch.equal(map, torch.cat(pieces)) for map, pieces in zip(maps, zip(*parts, strict=True), strict=True)
         )
     assert not torch.equal(whole, alone.uniform(4, 8, 5))
-    assert not torch.equal(Draws(3, 5).uniform(4), Draws(3, 6).uniform(4))
-    assert not torch.equal(Draws(3, 5).uniform(4), Draws(4, 5).uniform(4))
-    noise = torch.cat([map.flatten() for map in Draws(0, 0).noise(8, [(64, 64)], torch.device("cpu"))])
+    assert not torch.equal(StepRandom(3, 5).uniform(4), StepRandom(3, 6).uniform(4))
+    assert not torch.equal(StepRandom(3, 5).uniform(4), StepRandom(4, 5).uniform(4))
+    noise = torch.cat([map.flatten() for map in StepRandom(0, 0).noise(8, [(64, 64)], torch.device("cpu"))])
     assert abs(noise.mean()) < 0.03 and abs(noise.std() - 1) < 0.03
 
 
 def test_gradients_of_shares_average_to_those_of_the_batch(steps):
     """In float64, so that only a real difference shows."""
-    generator, critics = (step.double() for step in steps)
+    generator, discriminators = (step.double() for step in steps)
     images = torch.rand(4, 3, 64, 64, dtype=torch.float64) * 2 - 1
 
     def gradients(images, draws):
         found = []
         for module, other, options in (
-            (critics, generator.model, {}),
-            (critics, generator.model, {"r1": True}),
-            (generator, critics, {}),
+            (discriminators, generator.model, {}),
+            (discriminators, generator.model, {"r1": True}),
+            (generator, discriminators, {}),
         ):
             module.zero_grad(set_to_none=True)
-            losses(module(other, images, draws, **options)).backward()
+            losses_of(module(other, images, draws, **options)).total.backward()
             found += [parameter.grad for parameter in module.parameters()]
         return found
 
-    whole = gradients(images, Draws(1, 2))
-    shares = [gradients(images[2 * p : 2 * p + 2], Draws(1, 2, p, 2)) for p in range(2)]
+    whole = gradients(images, StepRandom(1, 2))
+    shares = [gradients(images[2 * p : 2 * p + 2], StepRandom(1, 2, p, 2)) for p in range(2)]
     for batch, *parts in zip(whole, *shares, strict=True):
         torch.testing.assert_close(sum(parts) / 2, batch, rtol=1e-9, atol=1e-12)
 
@@ -100,7 +94,7 @@ def test_gradients_of_shares_average_to_those_of_the_batch(steps):
 @pytest.mark.slow
 def test_compiled_steps_have_the_same_losses_and_gradients(steps, monkeypatch):
     """Without the compiler's last stage, which takes minutes: what it is given is captured from the real steps."""
-    generator, critics = steps
+    generator, discriminators = steps
     images = torch.rand(2, 3, 64, 64) * 2 - 1
     monkeypatch.setattr(
         torch.nn.Module, "compile", functools.partialmethod(torch.nn.Module.compile, backend="aot_eager")
@@ -108,20 +102,20 @@ def test_compiled_steps_have_the_same_losses_and_gradients(steps, monkeypatch):
 
     def everything():
         found = []
-        for module, other, options in ((critics, generator.model, {}), (critics, generator.model, {"r1": True}),
-                                       (generator, critics, {})):  # fmt: skip
+        turns = ((discriminators, {}), (discriminators, {"r1": True}), (generator, {}))
+        for module, options in turns:
+            other = discriminators if module is generator else generator.model
             module.zero_grad(set_to_none=True)
-            made = module(other, images, Draws(0, 0), **options)
-            terms = made[0] if isinstance(made, tuple) else made
-            losses(terms).backward()
-            found += [*terms.values(), *(parameter.grad for parameter in module.parameters())]
+            losses = losses_of(module(other, images, StepRandom(0, 0), **options))
+            losses.total.backward()
+            found += [*losses.terms.values(), *(parameter.grad for parameter in module.parameters())]
         return found
 
     plain = everything()
-    names = set(critics.state_dict())
-    compile_networks(generator.model, critics)
+    names = set(discriminators.state_dict())
+    compile_networks(generator.model, discriminators)
     assert all(torch.allclose(*pair, rtol=1e-3, atol=1e-5) for pair in zip(plain, everything(), strict=True))
-    assert set(critics.state_dict()) == names and generator.model.encoder._compiled_call_impl is not None
+    assert set(discriminators.state_dict()) == names and generator.model.encoder._compiled_call_impl is not None
 
 
 def test_lazy_r1_corrects_adam():
@@ -133,8 +127,8 @@ def test_lazy_r1_corrects_adam():
 
 
 def test_the_learning_rate_falls_over_the_last_images_alone():
-    assert [share_of_rate(seen, 100, 40) for seen in (0, 60, 80, 99)] == [1, 1, 0.5, 0.025]
-    assert share_of_rate(99, 100, 0) == 1
+    assert [lr_multiplier(seen, 100, 40) for seen in (0, 60, 80, 99)] == [1, 1, 0.5, 0.025]
+    assert lr_multiplier(99, 100, 0) == 1
 
 
 def test_averaged_weights_by_hand():
@@ -142,19 +136,19 @@ def test_averaged_weights_by_hand():
     target = copy.deepcopy(source)
     with torch.no_grad():
         source.weight.fill_(1.0), target.weight.fill_(0.0)
-    averages = AveragedWeights(source, target, half_life=100)
+    averages = EMA(source, target, half_life=100)
     averages.update(batch=100, images_seen=10**6)
     assert target.weight.item() == pytest.approx(0.5)
     averages.update(batch=50, images_seen=1000)  # ramp: a half-life of 50
     assert target.weight.item() == pytest.approx(0.75)
     assert not target.weight.requires_grad
-    AveragedWeights(source, target, half_life=100, ramp=False).update(batch=100, images_seen=100)
+    EMA(source, target, half_life=100, ramp=False).update(batch=100, images_seen=100)
     assert target.weight.item() == pytest.approx(0.875)
 
 
 def test_a_few_steps_lower_the_reconstruction_loss(tiny_model):
     torch.manual_seed(0)
-    generator, critics = (
+    generator, discriminators = (
         GeneratorStep(tiny_model.train(), LossWeights()),
         DiscriminatorStep(CRITICS, LossWeights()),
     )
@@ -162,9 +156,9 @@ def test_a_few_steps_lower_the_reconstruction_loss(tiny_model):
     optimizer = adam(generator.parameters(), 0.01)
     losses = []
     for _ in range(30):
-        terms, _ = generator(critics, images, Draws(0, 0))
-        losses.append(terms["g_l1"].item())
+        made, _ = generator(discriminators, images, StepRandom(0, 0))
+        losses.append(made.terms["g_l1"].item())
         optimizer.zero_grad()
-        sum(terms.values()).backward()
+        made.total.backward()
         optimizer.step()
     assert losses[-1] < 0.6 * losses[0]

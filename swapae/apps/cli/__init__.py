@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from swapae.apps.arguments import parse_arguments
 from swapae.apps.cli.checkpoints import convert
 from swapae.apps.cli.data import check_data, draw_data
 from swapae.apps.cli.directions import (
@@ -33,6 +32,7 @@ from swapae.apps.cli.structure import join, move, outpaint, paste
 from swapae.apps.cli.study import report, study
 from swapae.apps.cli.texture import mix, swap, translate_domain
 from swapae.apps.cli.video import restyle_video
+from swapae.arguments import parse_arguments
 from swapae.errors import UserError
 
 TOO_LARGE = "not enough memory for pictures of this size: use a smaller --size"

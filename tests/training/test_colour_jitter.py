@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from swapae.training.colour_jitter import DRAWS, recolour
+from swapae.training.colour_jitter import NUMBERS, jitter_colours
 
 SAME = [0.5, 0.5, 0.5, 0.5]  # hue, saturation, contrast, brightness as they are
 
@@ -16,7 +16,9 @@ def images():
 
 def changed(images, **amounts):
     names = ["hue", "saturation", "contrast", "brightness"]
-    return recolour(images, torch.tensor([[amounts.get(name, same) for name, same in zip(names, SAME, strict=True)]]))
+    return jitter_colours(
+        images, torch.tensor([[amounts.get(name, same) for name, same in zip(names, SAME, strict=True)]])
+    )
 
 
 def test_the_middle_of_all_draws_changes_nothing(images):
@@ -45,9 +47,9 @@ def test_hues_turn_by_up_to_a_quarter_and_keep_length_and_grey():
 
 
 def test_images_are_recoloured_one_by_one(images):
-    draws = torch.rand(3, DRAWS, generator=torch.Generator().manual_seed(1))
-    together = recolour(images.expand(3, -1, -1, -1), draws)
+    draws = torch.rand(3, NUMBERS, generator=torch.Generator().manual_seed(1))
+    together = jitter_colours(images.expand(3, -1, -1, -1), draws)
     assert (together[0] - together[1]).abs().max() > 0.05
     for image, draw in zip(together, draws, strict=True):
-        torch.testing.assert_close(image[None], recolour(images, draw[None]))
-    assert recolour(images.bfloat16(), draws[:1]).dtype == torch.bfloat16
+        torch.testing.assert_close(image[None], jitter_colours(images, draw[None]))
+    assert jitter_colours(images.bfloat16(), draws[:1]).dtype == torch.bfloat16
