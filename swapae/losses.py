@@ -49,7 +49,7 @@ LOSS_PRESETS = {
     # The published code weighs the hybrid's realism twice as much as the paper says, for the generator alone.
     "release": dataclasses.replace(LossWeights(), gan_swap=1.0),
     # For discriminators that look through a pretrained network: what was found to give natural pictures on a CPU.
-    "features": LossWeights(gan_reconstruction=1.0, gan_swap=1.0, patch=2.0, perceptual=1.0, colour=1.0),
+    "features": LossWeights(gan_swap=1.0, patch=2.0, perceptual=4.0, colour=2.0),
     # Reconstruction alone: a cheap start for the others, no model to swap with.
     "autoencoder": LossWeights(gan_reconstruction=0.0, gan_swap=0.0, patch=0.0),
 }

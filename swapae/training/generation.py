@@ -18,8 +18,9 @@ from swapae.training.grain import NUMBERS as GRAIN_NUMBERS
 from swapae.training.grain import hide_grain
 from swapae.training.random import StepRandom
 
-# Where reconstructions have no noise, its weights start here: from zero they learn too slowly to be of use.
-NOISE_START = 0.05
+# Where reconstructions have no noise, its weights never fall below this: left alone they are gone within a thousand
+# updates, long before the generator has learnt to draw grain from noise, and grain is then a periodic pattern.
+LEAST_NOISE = 0.05
 TrainingNoise = Literal["random", "hybrids", "zero"]
 
 
@@ -82,8 +83,8 @@ PLAIN = Generation()
 
 
 @torch.no_grad()
-def wake_noise(model: SwapAE) -> None:
-    """Bring noise weights that are smaller than `NOISE_START` there."""
+def keep_noise(model: SwapAE) -> None:
+    """Bring noise weights that are smaller than `LEAST_NOISE` there."""
     for name, parameter in model.named_parameters():
         if name.endswith("noise_weight"):
-            parameter.copy_(torch.where(parameter.abs() < NOISE_START, NOISE_START, parameter))
+            parameter.copy_(torch.where(parameter.abs() < LEAST_NOISE, LEAST_NOISE, parameter))

@@ -31,7 +31,7 @@ from swapae.losses import Fakes
 from swapae.model import SwapAE
 from swapae.training.config import TrainConfig, check, choose_preset, loss_weights, to_dict
 from swapae.training.discriminator_step import R1_INTERVAL, DiscriminatorStep
-from swapae.training.generation import Generation, wake_noise
+from swapae.training.generation import Generation, keep_noise
 from swapae.training.generator_step import GeneratorStep
 from swapae.training.initial import freeze, start_from
 from swapae.training.optimizers import EMA, adam, compile_networks, discriminator_adam, lr_multiplier
@@ -127,8 +127,12 @@ class Trainer:
             return
         if config.init is not None:
             start_from(config.init, self.preset, self.model, self.ema_model, self.discriminators)
-        if config.noise == "hybrids" and self.weights.adversarial:
-            wake_noise(self.model)
+        self.keep_noise()
+
+    def keep_noise(self) -> None:
+        """Keep noise alive where reconstructions have none."""
+        if self.config.noise == "hybrids" and self.weights.adversarial:
+            keep_noise(self.model)
 
     def train(self) -> None:
         """Update until the images are used up."""
@@ -184,6 +188,7 @@ class Trainer:
             self.backward(losses)
             made.append(fakes)
         self.take_step(self.generator_step, "generator")
+        self.keep_noise()
         return made
 
     def update_discriminators(self, batch: list[Tensor], fakes: list[Fakes | None]) -> None:

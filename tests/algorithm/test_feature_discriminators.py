@@ -19,7 +19,7 @@ from swapae.feature_discriminators import (
 from swapae.losses import HINGE, LOSS_PRESETS, Fakes, discriminator_losses
 from swapae.training.augment import jitter, shifted
 from swapae.training.discriminator_step import DiscriminatorStep
-from swapae.training.generation import NOISE_START, Generation, wake_noise
+from swapae.training.generation import LEAST_NOISE, Generation, keep_noise
 from swapae.training.generator_step import GeneratorStep
 from swapae.training.grain import hide_grain
 from swapae.training.optimizers import discriminator_adam
@@ -173,13 +173,13 @@ def test_the_generator_and_the_discriminators_share_fakes(discriminators, tiny_m
     assert all(parameter.grad is None for parameter in discriminators.parameters())
 
 
-def test_noise_is_in_hybrids_alone_and_starts_awake(discriminators, tiny_model):
+def test_noise_is_in_hybrids_alone_and_is_kept_alive(discriminators, tiny_model):
     torch.nn.init.constant_(tiny_model.generator.blocks[0].conv1.noise_weight, -0.3)
     torch.nn.init.zeros_(tiny_model.generator.blocks[0].conv2.noise_weight)
-    wake_noise(tiny_model)
+    keep_noise(tiny_model)
     first = tiny_model.generator.blocks[0]
     assert first.conv1.noise_weight.item() == pytest.approx(-0.3)
-    assert first.conv2.noise_weight.item() == pytest.approx(NOISE_START)
+    assert first.conv2.noise_weight.item() == pytest.approx(LEAST_NOISE)
     generator = GeneratorStep(tiny_model, WEIGHTS, Generation("hybrids"))
     images = torch.rand(2, 3, 64, 64) * 2 - 1
     with torch.no_grad():

@@ -128,11 +128,35 @@ def test_the_model_goes_to_the_hub_private_and_with_its_figures(folder):
 
 
 @pytest.mark.slow
-def test_without_lpips_weights_the_run_goes_on_without_evaluations(folder):
+def test_squeezenets_weights_come_along(folder):
+    """Evaluations, LPIPS as a loss and discriminators of features, with no network and no folder of weights."""
     blocked = {"SWAPAE_LPIPS_WEIGHTS": str(folder), "TORCH_HOME": str(folder / "cache")}
     blocked |= {"https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
-    done = train(folder, "--total-images", "8", environment=blocked)
-    assert "without evaluations" in done.stderr and not (folder / "run/best").exists()
+    train(folder, "--total-images", "8", "--discriminators", "features", environment=blocked)
+    assert (folder / "run/best/model.safetensors").is_file()
+    (line,) = [line for line in log_lines(folder / "run") if "g_perceptual" in line]
+    assert {"g_colour", "g_hybrid", "d_patch_real"} <= set(line) and "d_r1" not in line
+
+
+def test_a_damaged_or_another_frozen_network_is_one_line_before_any_work(folder, monkeypatch, capsys):
+    (folder / "weights").mkdir()
+    file = folder / "weights/squeezenet1_1_features.safetensors"
+    file.write_bytes(b"damaged")
+    monkeypatch.setenv("SWAPAE_LPIPS_WEIGHTS", str(folder / "weights"))
+    features = ["--discriminators", "features"]
+    assert f"{file} is damaged or not a weights file" in complaint(folder, monkeypatch, capsys, *features)
+    save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, file)
+    assert "does not hold the weights of the backbone 'squeeze'" in complaint(folder, monkeypatch, capsys, *features)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_the_other_kind_is_refused_and_starts_another_run(folder):
+    few = ["--total-images", "8", "--eval-every-images", "0"]
+    train(folder, *few)
+    done = launch(folder, *USUAL, *few, "--total-images", "16", "--discriminators", "features")
+    assert done.returncode == 1 and "of another --preset, --resolution or --discriminators" in done.stderr
+    done = train(folder, *few, "--init", "run", "--output", "other", "--discriminators", "features")
+    assert "are of --discriminators pixels, not features: random weights" in done.stderr
 
 
 @pytest.mark.slow
@@ -216,6 +240,8 @@ def complaint(folder, monkeypatch, capsys, *arguments):
         (["--config", "photos/0.png"], "--config"),
         (["--resume", "nowhere"], "nowhere"),
         (["--keep", "0"], "--keep"),
+        (["--hide-grain", "1.5"], "--hide-grain must be in 0 to 1"),
+        (["--augment", "--discriminators", "features"], "--augment is for --discriminators pixels"),
         (["--push-every-images", "-1"], "--push-every-images must be at least 1"),
         (["--init", "empty"], "lacks config.json"),
         (["--freeze", "decoder"], "decoder"),
