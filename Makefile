@@ -1,7 +1,9 @@
-# make demo   opens the page on the embedded model at http://127.0.0.1:7860 (PORT=8000 changes it)
-# make test   runs every test
-# make bench  prints the speed tables, of training too if there is a GPU, and keeps them in benchmarks/results
-# Both set-ups share .venv; everything is idempotent and quick the second time.
+# make demo       opens the page on the embedded model at http://127.0.0.1:7860 (PORT=8000 changes the port)
+# make test       runs every test
+# make test-fast  runs those that take seconds, for every edit
+# make lint       checks style
+# make bench      prints the speed tables, of training too if there is a GPU, and keeps them in benchmarks/results
+# All of them share .venv, and are quick the second time. None installs anything outside this folder.
 
 PYTHON ?= python3
 PORT ?= 7860
@@ -10,7 +12,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 RUNTIME := $(VENV)/onnxruntime-web
 
-.PHONY: install demo test lint bench
+# Threads that wait asleep: those that spin make tests several times slower beside any other busy process.
+# Two tests at a time, for many wait for processes of one thread: half the time. Those of a file share their set-up.
+PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+.PHONY: install demo test test-fast chromium lint bench
 
 install: $(INSTALLED)
 
@@ -24,17 +30,21 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 demo: install
 	PORT=$(PORT) $(BIN)/python app.py
 
-# What the page of `swapae export --format web` runs on is on npm alone; without npm its browser test is skipped.
+# The page of `swapae export --format web` needs ONNX Runtime Web, which is on npm alone; without npm its tests are skipped.
 $(RUNTIME): $(INSTALLED) swapae/apps/browser/runtime.py
 	-! command -v npm >/dev/null || { rm -rf $@ && $(BIN)/python -c \
 		"from pathlib import Path; from swapae.apps.browser.runtime import fetch_runtime; fetch_runtime(Path('$@'))"; }
 
 # The browser tests drive Debian's Chromium.
-test: install $(RUNTIME) lint
-	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
-# Threads that wait asleep: those that spin make the tests several times slower beside any other busy process.
-# Two at a time, for many wait for processes of one thread: half the time. Those of a file share what it has set up.
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+chromium:
+	@command -v chromium >/dev/null || { echo "The browser tests need Chromium, and there is no command chromium." >&2; \
+		echo "On Debian: sudo apt-get install chromium. Without it: make test-fast" >&2; exit 1; }
+
+test: chromium install $(RUNTIME) lint
+	$(PYTEST)
+
+test-fast: install
+	$(PYTEST) -m "not slow"
 
 lint: install
 	$(BIN)/ruff check .

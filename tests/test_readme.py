@@ -1,5 +1,6 @@
 """What the README says works."""
 
+import pkgutil
 import re
 import shlex
 import shutil
@@ -13,10 +14,11 @@ from swapae.apps.cli import COMMANDS, GROUPS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = {"README.md": README, "docs/usage.md": (ROOT / "docs/usage.md").read_text()}
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+def blocks(language, text):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
 
 
 @pytest.fixture
@@ -31,15 +33,18 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_python_block_runs(folder):
-    exec(compile(blocks("python")[0], "README.md", "exec"), {})
+@pytest.mark.parametrize("page", PAGES)
+def test_the_python_blocks_run(folder, page):
+    (block,) = blocks("python", PAGES[page])
+    exec(compile(block, page, "exec"), {})
     model = SwapAE.default()
     assert Image.open("hybrid.png").size == (model.config.image_size, model.config.image_size)
 
 
 @pytest.mark.slow
 def test_the_command_lines_run(folder, monkeypatch, capsys):
-    lines = [line.split("#")[0] for block in blocks("sh") for line in block.splitlines() if line.startswith("swapae ")]
+    shell = [line for page in PAGES.values() for block in blocks("sh", page) for line in block.splitlines()]
+    lines = [line.split("#")[0] for line in shell if line.startswith("swapae ")]
     shown = {shlex.split(line)[1] for line in lines}
     # Those not shown take folders of two domains, a video, a checkpoint, an earlier run's recipe, or many photographs;
     # or they make no picture.
@@ -54,9 +59,37 @@ def test_the_command_lines_run(folder, monkeypatch, capsys):
         assert Path(words[words.index("-o") + 1]).exists()
 
 
-def test_files_that_the_readme_links_to_exist():
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
-    assert links and all((ROOT / link).exists() for link in links)
+WRITTEN = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md")))]
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_what_a_page_links_to_exists(page):
+    path = ROOT / page
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text()) if "://" not in link]
+    assert links or page != "README.md"
+    for link in links:
+        name, _, heading = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), link
+        assert not heading or heading in anchors(target), link
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_what_a_page_names_in_code_exists(page):
+    text = (ROOT / page).read_text()
+    for name in re.findall(r"`((?:swapae|tests|benchmarks|docs)/[\w./]+)`", text):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"`(swapae(?:\.\w+)+)(?:\(.*?\))?`", text):
+        pkgutil.resolve_name(name)
+
+
+def anchors(page):
+    """The names by which GitHub links to a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_photographs_licence_is_on_the_card():
     cards = (ROOT / "swapae/weights/README.md").read_text()
     assert "CC BY 2.0" in cards
 

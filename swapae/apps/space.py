@@ -117,7 +117,7 @@ def app_text(model: str | None) -> str:
 
 
 def readme_text(model: str | None) -> str:
-    """The Space's README.md, whose head the Hub reads."""
+    """The Space's README.md, whose head the Hub reads. Of that head the repository's README has only what is needed."""
     data = SpaceCardData(
         title="swapae",
         emoji="🌷",
@@ -156,12 +156,12 @@ README = """---
 
 # swapae
 
-Pick two photographs, get the structure of one in the texture of the other, in one forward pass: the Swapping
-Autoencoder of Park et al. ([NeurIPS 2020](https://arxiv.org/abs/2007.00653)) in plain PyTorch, with {about}.
+Give it two photographs and it draws the structure of one in the texture of the other, in one forward pass. This is the
+Swapping Autoencoder of Park et al. ([NeurIPS 2020](https://arxiv.org/abs/2007.00653)) in PyTorch, with {about}.
 
-Results are made by a network: they are no evidence of anything. Each PNG's metadata say so, with the recipe that made
-it. Uploads are deleted after about two hours.
+A network makes these pictures: they are not evidence of anything. Each PNG says so in its metadata, which also hold the
+recipe that made it. Uploads are deleted after about two hours.
 
 Code: Apache-2.0. The example photographs are CC BY 2.0, by the people named in swapae/examples/attribution.csv.
-Written by `swapae space push`, which writes it anew.
+`swapae space push` wrote this file and overwrites it with each update.
 """
