@@ -25,7 +25,7 @@ from swapae.evaluation.evaluate import evaluate
 from swapae.evaluation.measuring import Measuring
 from swapae.evaluation.networks import Networks
 from swapae.evaluation.pairs import Pairs, listed_photographs
-from swapae.hub.model_files import EMBEDDED
+from swapae.hub.folders import EMBEDDED
 from swapae.pictures.images import fit, list_images, load_image
 
 ABOUT = Path("docs/flowers256/about.md")

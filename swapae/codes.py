@@ -16,7 +16,7 @@ from torch import Tensor
 
 from swapae.config import SwapAEConfig
 from swapae.errors import UserError
-from swapae.hub.model_files import read_tensors, write_tensors
+from swapae.tensor_files import read_safetensors, write_safetensors
 
 FORMAT = "swapae codes 1"
 PROBE_LENGTH = 64
@@ -62,7 +62,7 @@ def save_codes(
     metadata = {"format": FORMAT, "config": config.fingerprint}
     if size is not None:
         metadata["size"] = f"{size[0]}x{size[1]}"
-    write_tensors(path, {**codes._asdict(), "probe": probe_of(weight)}, metadata)
+    write_safetensors(path, {**codes._asdict(), "probe": probe_of(weight)}, metadata)
 
 
 def load_codes(
@@ -74,7 +74,7 @@ def load_codes(
         UserError: no codes file, a damaged one, or codes of another model than `config` and `weight` are of.
     """
     name = repr(os.fspath(path))
-    tensors, metadata = read_tensors(path, remedy="encode the picture again")
+    tensors, metadata = read_safetensors(path, remedy="encode the picture again")
     written, wanted = metadata.get("format", ""), {"structure", "texture", "probe"}
     if not written.startswith("swapae codes") or (written == FORMAT and set(tensors) != wanted):
         raise UserError(f"{name} holds no codes; give a file that `swapae encode` or save_codes wrote")

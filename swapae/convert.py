@@ -26,9 +26,10 @@ from swapae.config import TEXTURE_DOWNSAMPLINGS, DiscriminatorConfig, SwapAEConf
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
 from swapae.errors import UserError, first_line
 from swapae.files import check_new_folder, new_folder
-from swapae.hub.model_files import load_network, read_config, write_tensors
+from swapae.hub.folders import load_network, read_config
 from swapae.layers import ConvLayer, EqualLinear, ModulatedConv, ToRGB
 from swapae.model import SwapAE
+from swapae.tensor_files import write_safetensors
 
 StateDict = Mapping[str, Tensor]
 
@@ -139,7 +140,7 @@ def save_discriminators(converted: Converted, folder: Path) -> None:
     if image is None or patch is None or config is None:
         lacking = " and ".join(name for name, part in (("D.*", image), ("Dpatch.*", patch)) if part is None)
         raise UserError(f"the checkpoint has no {lacking}; convert it without --discriminators")
-    write_tensors(folder / DISCRIMINATORS_FILE, nn.ModuleList([image, patch]).state_dict())
+    write_safetensors(folder / DISCRIMINATORS_FILE, nn.ModuleList([image, patch]).state_dict())
     text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
     (folder / DISCRIMINATORS_CONFIG_FILE).write_text(text, encoding="utf-8")
 

@@ -14,7 +14,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, Sp
 
 from swapae.config import SwapAEConfig
 from swapae.errors import UserError
-from swapae.hub import model_files
+from swapae.hub import card, folders, remote
 
 PACKAGE = Path(__file__).parents[1]
 # The Gradio that everything was tested with, and the Python that ZeroGPU is documented for.
@@ -57,7 +57,7 @@ def push_space(repo: str, *, model: str | None = None, private: bool | None = No
         check_model(model, token)
     files = space_files(model)
     api = HfApi(token=token)
-    with model_files.uploading(repo):
+    with remote.uploading(repo):
         url = api.create_repo(repo, repo_type="space", space_sdk="gradio", private=private, exist_ok=True)
         held = api.list_repo_files(url.repo_id, repo_type="space")
         if "app.py" in held and "swapae/__init__.py" not in held:
@@ -73,17 +73,14 @@ def check_model(model: str, token: str | None) -> None:
     if os.path.exists(model):
         raise UserError(
             f"{model!r} is on this machine, where a Space cannot read it: push it to the Hub first, with "
-            f"SwapAE.from_pretrained({model!r}).push_to_hub({model_files.PLACEHOLDER!r}), and give that name"
+            f"SwapAE.from_pretrained({model!r}).push_to_hub({card.PLACEHOLDER!r}), and give that name"
         )
-    path = (
-        model_files.download(model, repr(model), None, token, False, (model_files.CONFIG_FILE,))
-        / model_files.CONFIG_FILE
-    )
+    path = remote.download(model, repr(model), None, token, False, (folders.CONFIG_FILE,)) / folders.CONFIG_FILE
     if not path.is_file():
         raise UserError(
-            f"{model!r} is no swapae model, it lacks {model_files.CONFIG_FILE}; give a repository that swapae pushed"
+            f"{model!r} is no swapae model, it lacks {folders.CONFIG_FILE}; give a repository that swapae pushed"
         )
-    model_files.read_config(path, SwapAEConfig)
+    folders.read_config(path, SwapAEConfig)
 
 
 def space_files(model: str | None = None) -> dict[str, bytes | Path]:

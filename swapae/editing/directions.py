@@ -29,8 +29,9 @@ from torch import Tensor
 
 from swapae.codes import Codes, check_probe, probe_of
 from swapae.errors import UserError
-from swapae.hub import model_files
+from swapae.hub import folders, remote
 from swapae.model import SwapAE
+from swapae.tensor_files import read_safetensors, write_safetensors
 
 FORMAT = "swapae directions 1"
 FILE = "directions.safetensors"
@@ -173,7 +174,7 @@ class Directions:
         words = {name: [direction.less, direction.more] for name, direction in self.named.items()}
         metadata = {"format": FORMAT, "config": model.config.fingerprint, "words": json.dumps(words)}
         stored = {name: value.half() for name, value in tensors.items()}
-        model_files.write_tensors(path, stored | {"probe": probe_of(model.encoder.to_texture.weight)}, metadata)
+        write_safetensors(path, stored | {"probe": probe_of(model.encoder.to_texture.weight)}, metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], model: SwapAE) -> Directions:
@@ -183,7 +184,7 @@ class Directions:
             UserError: no directions file, a damaged one, or of another model.
         """
         where = repr(os.fspath(path))
-        tensors, metadata = model_files.read_tensors(path, remedy="give a file that `swapae direction make` wrote")
+        tensors, metadata = read_safetensors(path, remedy="give a file that `swapae direction make` wrote")
         if metadata.get("format") != FORMAT:
             raise UserError(f"{where} holds no directions; give a file that `swapae direction make` wrote")
         weight = model.encoder.to_texture.weight
@@ -210,7 +211,7 @@ class Directions:
 
     @classmethod
     def from_pretrained(
-        cls, model: SwapAE, name: str | os.PathLike[str] = model_files.EMBEDDED, *, revision: str | None = None
+        cls, model: SwapAE, name: str | os.PathLike[str] = folders.EMBEDDED, *, revision: str | None = None
     ) -> Directions:
         """The directions that lie beside a model's weights, in a folder or on the Hugging Face Hub.
 
@@ -222,7 +223,7 @@ class Directions:
         Raises:
             UserError: there are none, or as of `load`.
         """
-        config_file, _ = model_files.model_files(name, revision=revision, also=(FILE,))
+        config_file, _ = remote.model_files(name, revision=revision, also=(FILE,))
         path = config_file.parent / FILE
         if not path.is_file():
             raise UserError(f"{os.fspath(name)!r} has no {FILE}; make one with `swapae direction make`")
@@ -251,7 +252,7 @@ class Directions:
         with TemporaryDirectory() as folder:
             path = Path(folder, FILE)
             self.save(path, model)
-            return model_files.upload_files(
+            return remote.upload_files(
                 lambda _: {FILE: path}, repo_id, commit_message, private=private, token=token, branch=branch
             )
 

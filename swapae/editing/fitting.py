@@ -28,6 +28,7 @@ from swapae.editing.directions import AXIS, NAME, Direction, Directions
 from swapae.errors import UserError
 from swapae.layers import unit_length
 from swapae.model import SwapAE
+from swapae.rounding import ceil_div
 
 TEXTURE_AXES = 16
 LAYOUT_AXES = 8
@@ -101,7 +102,7 @@ class Measured:
 
     def sample(self) -> list[Codes]:
         """Codes of some photographs, to decode."""
-        kept = self.codes[:: -(-len(self.codes) // CALIBRATED_ON)]
+        kept = self.codes[:: ceil_div(len(self.codes), CALIBRATED_ON)]
         return [Codes(code.structure.to(code.texture), code.texture) for code in kept]
 
     def directions(self, model: SwapAE, named: Mapping[str, Direction]) -> Directions:
@@ -109,7 +110,7 @@ class Measured:
         texture = self.texture
         mean, axes = principal_axes(texture, min(TEXTURE_AXES, len(texture) - 1, texture.shape[1]))
         mean_structure, structure_axes = principal_axes(torch.cat(self.places), self.places[0].shape[1])
-        structures = [code.structure for code in self.codes[:: -(-len(self.codes) // LAYOUTS)]]
+        structures = [code.structure for code in self.codes[:: ceil_div(len(self.codes), LAYOUTS)]]
         side = model.config.image_size // model.config.stride
         layouts = layout_axes(structures, side, LAYOUT_AXES)
         return Directions(unit_length(mean[None])[0], axes, mean_structure, structure_axes, named, layouts)

@@ -511,5 +511,5 @@ def test_a_failure_midway_leaves_nothing(tiny_model_only, tmp_path: Path, monkey
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("swapae.hub.model_files.save_file", fail)
+    monkeypatch.setattr("swapae.tensor_files.save_file", fail)
     assert "No space left" in conversion_refused(tmp_path / "c.pth", tmp_path / "model")

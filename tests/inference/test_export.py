@@ -24,7 +24,7 @@ from torch import Tensor
 from swapae import Codes, SwapAE, SwapAEConfig
 from swapae.apps.browser import runtime as npm
 from swapae.apps.cli import main
-from swapae.hub import model_files
+from swapae.hub import remote
 from swapae.inference import export
 from swapae.inference.export import Source
 
@@ -179,7 +179,7 @@ def test_the_python_block_of_the_documentation_runs(web_page: Path, tmp_path: Pa
 def test_a_hub_model_is_known_by_its_commit(tiny: tuple[SwapAE, Path], tmp_path: Path, monkeypatch) -> None:
     snapshot = tmp_path / "snapshots" / "0123abcd"
     shutil.copytree(tiny[1], snapshot)
-    monkeypatch.setattr(model_files, "download", lambda *_: snapshot)
+    monkeypatch.setattr(remote, "download", lambda *_: snapshot)
     source = Source.load("owner/name")
     assert (source.name, source.revision, source.licence) == ("owner/name", "0123abcd", "cc-by-4.0")
     (snapshot / "README.md").write_text("---\nlicense: [unclosed\n---\n")

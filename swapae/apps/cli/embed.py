@@ -20,6 +20,7 @@ from swapae.errors import PictureError, UserError
 from swapae.evaluation.measuring import centre_square
 from swapae.evaluation.processes import Processes
 from swapae.files import atomic_path
+from swapae.rounding import ceil_div
 
 AT_ONCE = 16  # pictures encoded together
 FolderName = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
@@ -51,7 +52,7 @@ def embed(
     if size == "full" or size % stride:
         raise UserError(f"--size must be a multiple of {stride} for codes of one shape, got {size}")
     open_folder(output, session, "embed", {"data": data, "pictures": len(source), "shard": shard}, processes)
-    count = -(-len(source) // shard)
+    count = ceil_div(len(source), shard)
     jobs = [Job((), output / f"{number:06}.safetensors") for number in range(count)]
 
     def read(job: Job) -> range:

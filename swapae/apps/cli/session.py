@@ -24,12 +24,13 @@ from swapae.editing.structure import mirror
 from swapae.editing.validation import MAX_PHOTOGRAPHS
 from swapae.errors import UserError
 from swapae.evaluation.pairs import file_digest
-from swapae.hub.model_files import EMBEDDED
+from swapae.hub.folders import EMBEDDED
 from swapae.inference import tiling
 from swapae.inference.fast import optimize_for_inference
 from swapae.model import SwapAE
 from swapae.pictures.animation import save_animation
 from swapae.pictures.images import MAX_PIXELS, Fitted, fit, list_images, load_image, save_image, to_pil
+from swapae.rounding import ceil_div
 
 Structure = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
 Photograph = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IMAGE")]
@@ -247,7 +248,7 @@ def sample(folder: Path, most: int) -> list[Path]:
     if most < 1:
         raise UserError(f"--most must be 1 or more, got {most}")
     paths = list_images(folder)
-    return paths[:: -(-len(paths) // most)]
+    return paths[:: ceil_div(len(paths), most)]
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:

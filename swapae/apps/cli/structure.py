@@ -19,6 +19,7 @@ from swapae.editing import paste as paste_structure
 from swapae.editing.operations import Move, Paste
 from swapae.errors import UserError
 from swapae.pictures.images import check_output, load_image
+from swapae.rounding import ceil_div
 
 Target = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TARGET")]
 Source = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
@@ -170,7 +171,7 @@ def outpaint(
         check_between(option, pixels, 0, 65_536)
     session = Session(common)
     stride = session.model.config.stride
-    columns, rows = (-(-pixels // stride) for pixels in (horizontal, vertical))
+    columns, rows = (ceil_div(pixels, stride) for pixels in (horizontal, vertical))
     if columns == rows == 0:
         raise UserError("there is nothing to add: give --horizontal, --vertical or both")
     photograph = session.load_whole(image)
@@ -206,8 +207,8 @@ def snap_box(box: tuple[int, ...], size: Size, stride: int) -> Box:
     if x < 0 or y < 0 or x + width > size[0] or y + height > size[1]:
         shown = ",".join(map(str, box))
         raise UserError(f"--box {shown} reaches beyond the picture, which has {size[0]}x{size[1]} pixels")
-    left, right = snap_edges(x, x + width, stride, -(-size[0] // stride))
-    top, bottom = snap_edges(y, y + height, stride, -(-size[1] // stride))
+    left, right = snap_edges(x, x + width, stride, ceil_div(size[0], stride))
+    top, bottom = snap_edges(y, y + height, stride, ceil_div(size[1], stride))
     return Box(top, left, bottom - top, right - left)
 
 
@@ -229,7 +230,7 @@ def snap_place(place: tuple[int, ...], box: Box, size: Size, session: Session) -
     width, height = (max(1, nearest(side, stride)) for side in scaled) if scaled else (box.width, box.height)
     session.check_result(width * stride, height * stride)
     left, top = nearest(x, stride), nearest(y, stride)
-    columns, rows = (-(-side // stride) for side in size)
+    columns, rows = (ceil_div(side, stride) for side in size)
     if not (-width < left < columns and -height < top < rows):
         raise UserError(f"--to {','.join(map(str, place))} is beyond the picture, which has {size[0]}x{size[1]} pixels")
     return Box(top, left, height, width)
