@@ -16,7 +16,7 @@ from typing import Any
 
 from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
-from swapae.pictures.images import list_images
+from swapae.pictures.listing import list_images
 
 VERSION = 1
 MAX_BYTES = 256 * 1024**2

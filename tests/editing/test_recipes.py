@@ -39,7 +39,8 @@ from swapae.editing.operations import (
 from swapae.editing.recipes import MAX_BYTES, ModelId, Photograph, Recipe, read_input
 from swapae.editing.validation import Mask
 from swapae.errors import UserError
-from swapae.pictures.images import load_image, save_image, to_pil
+from swapae.pictures.images import load_image, to_pil
+from swapae.pictures.saving import save_image
 
 
 def picture(seed, size=(64, 64)):

@@ -25,7 +25,8 @@ from swapae.editing.masks import fit_mask
 from swapae.editing.operations import Directed, digest_of
 from swapae.editing.recipes import Recipe
 from swapae.errors import UserError
-from swapae.pictures.images import Fitted, check_output
+from swapae.pictures.images import Fitted
+from swapae.pictures.saving import check_output_file
 
 Directory = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 
@@ -48,7 +49,7 @@ def make_direction(
             folder it is in.
         most: take no more photographs than this, spread over the folder.
     """
-    check_output(output, (".safetensors",))
+    check_output_file(output, (".safetensors",))
     paths = sample(data, most)
     named = {"name": lambda path: re.split(r"[_\W]", path.stem)[0].lower(), "folder": lambda path: path.parent.name}
     kinds = [named[classes](path) for path in paths] if classes != "none" else None
@@ -82,7 +83,7 @@ def add_to_directions(
         more: what a positive gain does.
         most: take no more photographs of a folder than this, spread over it.
     """
-    check_output(output, (".safetensors",))
+    check_output_file(output, (".safetensors",))
     folders = [sample(folder, most) for folder in (having, lacking)]
     session = Session(common)
     known = Directions.load(output, session.model) if output.exists() else None

@@ -17,7 +17,7 @@ from swapae.evaluation.page import write_page
 from swapae.evaluation.pairs import Pairs, listed_photographs
 from swapae.evaluation.processes import Processes
 from swapae.evaluation.store import make_folder
-from swapae.pictures.images import check_output
+from swapae.pictures.saving import check_output_file
 
 Folder = Annotated[Path, tyro.conf.arg(metavar="DIR")]
 Names = Annotated[Path | None, tyro.conf.arg(name="list", metavar="FILE")]
@@ -96,7 +96,7 @@ def make_pairs(
         seed: of the draw.
     """
     check_between("count", count, 1, MOST_PAIRS)
-    check_output(output, (".json",))
+    check_output_file(output, (".json",))
     pairs = Pairs.draw(listed_photographs(data, names), count, seed)
     pairs.save(output)
     print(f"{len(pairs.pairs)} pairs of {len(pairs.photographs)} photographs, digest {pairs.digest[:16]}")

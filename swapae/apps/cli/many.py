@@ -27,7 +27,9 @@ from swapae.errors import UserError, first_line
 from swapae.evaluation.processes import Processes
 from swapae.evaluation.store import make_folder
 from swapae.files import atomic_path
-from swapae.pictures.images import Fitted, check_output, list_images
+from swapae.pictures.images import Fitted
+from swapae.pictures.listing import list_images
+from swapae.pictures.saving import check_output_file
 
 SETTINGS = "settings.json"
 READERS = 2  # threads; each keeps up with several GPUs' worth of small models
@@ -70,7 +72,7 @@ class Work:
             check_folder(output)
             jobs = [Job((path,), result_path(output, name)) for name, path in pictures(image).items()]
             return cls(jobs, output, common)
-        check_output(output)
+        check_output_file(output)
         return cls([Job((image,), output)], None, common)
 
     def read(self, job: Job) -> Fitted:

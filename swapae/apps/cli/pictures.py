@@ -14,7 +14,8 @@ from swapae.apps.cli.many import Job, Work
 from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Photographs, Session, expand
 from swapae.codes import Codes
 from swapae.pictures.grids import swap_grid
-from swapae.pictures.images import Fitted, check_output, load_image
+from swapae.pictures.images import Fitted, load_image
+from swapae.pictures.saving import check_output_file
 
 File = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
 
@@ -42,7 +43,7 @@ def encode(image: Photograph, output: Output, common: Common = DEFAULTS) -> None
         image: photograph.
         output: .safetensors file to write.
     """
-    check_output(output, (".safetensors",))
+    check_output_file(output, (".safetensors",))
     session = Session(common)
     codes, size = session.encode(image)
     session.model.save_codes(codes, output, size=size)
@@ -55,7 +56,7 @@ def decode(codes: File, output: Output, common: Common = DEFAULTS) -> None:
         codes: .safetensors file.
         output: picture to write: .png, .jpg, .webp, .tif or .bmp.
     """
-    check_output(output)
+    check_output_file(output)
     session = Session(common)
     session.save(session.decode(*session.model.load_codes(codes)), output)
 
@@ -75,7 +76,7 @@ def grid(
         output: picture to write.
         cell: side in pixels of each square of the sheet.
     """
-    check_output(output)
+    check_output_file(output)
     check_between("cell", cell, 16, 2048)
     rows, columns = expand(structure), expand(texture)
     session = Session(common)

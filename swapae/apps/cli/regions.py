@@ -16,7 +16,8 @@ from swapae.codes import Codes
 from swapae.editing import Change, change, composite, select_similar, texture_map
 from swapae.editing import feather as soften
 from swapae.errors import UserError
-from swapae.pictures.images import Fitted, check_output, save_image, to_pil
+from swapae.pictures.images import Fitted, to_pil
+from swapae.pictures.saving import check_output_file, save_image
 
 Threshold = Annotated[float, tyro.conf.arg(metavar="COSINE")]
 
@@ -47,7 +48,7 @@ def regions(
         feather: pixels to each side over which the regions' edges are softened.
         exact: outside the softened regions every pixel is the reconstruction's.
     """
-    check_output(output)
+    check_output_file(output)
     check_feather(feather)
     check_between("threshold", threshold, -1, 1)
     given = select or masks
@@ -110,7 +111,7 @@ def select_region(
         threshold: how like, from -1 for everything to 1 for the same only.
         feather: pixels to each side over which the edge is softened.
     """
-    check_output(output, (".png", ".webp", ".tif", ".tiff", ".bmp"))
+    check_output_file(output, (".png", ".webp", ".tif", ".tiff", ".bmp"))
     check_feather(feather)
     check_between("threshold", threshold, -1, 1)
     where = point_of("the point", point)

@@ -11,7 +11,8 @@ from swapae.apps.cli.directions import Directory
 from swapae.apps.cli.session import DEFAULTS, Common, Output, Session
 from swapae.editing.operations import Directed
 from swapae.editing.recipes import Recipe
-from swapae.pictures.images import check_output, to_pil
+from swapae.pictures.images import to_pil
+from swapae.pictures.saving import check_output_file
 
 RecipeFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RECIPE")]
 Inputs = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")]
@@ -28,7 +29,7 @@ def replay(
         output: picture to write: .png, .jpg, .webp, .tif or .bmp.
         directions: file that `swapae direction make` wrote; the model's own if not given.
     """
-    check_output(output)
+    check_output_file(output)
     read = Recipe.load(recipe)
     session = Session(common)
     needed = directions is not None or any(isinstance(edit, Directed) for edit in read.edits)

@@ -29,7 +29,9 @@ from swapae.inference import tiling
 from swapae.inference.fast import optimize_for_inference
 from swapae.model import SwapAE
 from swapae.pictures.animation import save_animation
-from swapae.pictures.images import MAX_PIXELS, Fitted, fit, list_images, load_image, save_image, to_pil
+from swapae.pictures.images import MAX_PIXELS, Fitted, fit, load_image, to_pil
+from swapae.pictures.listing import list_images
+from swapae.pictures.saving import save_image
 from swapae.rounding import ceil_div
 
 Structure = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]

@@ -18,7 +18,8 @@ from swapae.editing import outpaint as outpaint_codes
 from swapae.editing import paste as paste_structure
 from swapae.editing.operations import Move, Paste
 from swapae.errors import UserError
-from swapae.pictures.images import check_output, load_image
+from swapae.pictures.images import load_image
+from swapae.pictures.saving import check_output_file
 from swapae.rounding import ceil_div
 
 Target = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TARGET")]
@@ -52,7 +53,7 @@ def paste(
         texture: bring along the source's texture.
         feather: pixels inside the region's edge over which it fades in.
     """
-    check_output(output)
+    check_output_file(output)
     check_feather(feather)
     wanted_box, wanted_place = parse_box(box), parse_place(place)
     session = Session(common)
@@ -95,7 +96,7 @@ def move(
         flip: mirror the region left to right.
         feather: pixels inside the region's edge over which it fades in.
     """
-    check_output(output)
+    check_output_file(output)
     check_feather(feather)
     wanted_box, wanted_place = parse_box(box), parse_place(place)
     session = Session(common)
@@ -128,7 +129,7 @@ def join(
         texture: photograph that gives all of it its colours and materials; each its own if not given.
         seam: pixels over which neighbours fade into each other, in whole cells of the structure code.
     """
-    check_output(output)
+    check_output_file(output)
     paths = expand(photographs)
     if len(paths) < 2:
         raise UserError(f"a panorama takes two photographs or more, got {len(paths)}")
@@ -166,7 +167,7 @@ def outpaint(
         horizontal: pixels to add at the left and as many at the right, in whole cells of the structure code.
         vertical: pixels to add at the top and as many at the bottom.
     """
-    check_output(output)
+    check_output_file(output)
     for option, pixels in (("horizontal", horizontal), ("vertical", vertical)):
         check_between(option, pixels, 0, 65_536)
     session = Session(common)

@@ -25,7 +25,8 @@ from swapae.editing.operations import Texture as TextureEdit
 from swapae.editing.recipes import Recipe
 from swapae.errors import UserError
 from swapae.evaluation.pairs import Pairs, file_digest
-from swapae.pictures.images import Fitted, check_output
+from swapae.pictures.images import Fitted
+from swapae.pictures.saving import check_output_file
 
 Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
 Strength = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
@@ -103,7 +104,7 @@ def swap(
         check_folder(output)
         work = Work(swap_jobs(structure, texture, output, pairs, every), output, common)
     else:
-        check_output(output)
+        check_output_file(output)
         work = Work([Job((structure, texture), output)], None, common)
     session = work.session
     textures: dict[Path, Tensor] = {}

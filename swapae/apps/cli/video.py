@@ -18,7 +18,8 @@ from swapae.editing import flicker, restyle
 from swapae.editing.recipes import ModelId
 from swapae.files import atomic_path
 from swapae.pictures.animation import mp4_writer
-from swapae.pictures.images import check_output, to_pil
+from swapae.pictures.images import to_pil
+from swapae.pictures.saving import check_output_file
 from swapae.pictures.video import open_video
 
 VideoFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="VIDEO")]
@@ -39,7 +40,7 @@ def restyle_video(
         output: .mp4 to write.
         alpha: 0 keeps each frame's own texture, 1 takes the photograph's.
     """
-    check_output(output, (".mp4",))
+    check_output_file(output, (".mp4",))
     check_alpha(alpha)
     session = Session(common)
     other = session.texture(texture)
