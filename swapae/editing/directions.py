@@ -33,7 +33,7 @@ from swapae.hub import folders, remote
 from swapae.model import SwapAE
 from swapae.tensor_files import read_safetensors, write_safetensors
 
-FORMAT = "swapae directions 1"
+DIRECTIONS_FORMAT = "swapae directions 1"
 FILE = "directions.safetensors"
 NAME = re.compile(r"[a-z0-9][a-z0-9_ -]{0,39}")
 AXIS = re.compile(r"(texture|structure|layout)([1-9][0-9]{0,3})")
@@ -172,7 +172,7 @@ class Directions:
         tensors |= {"layout_axes": self.layout_axes} if len(self.layout_axes) else {}
         tensors |= {f"named.{name}": direction.vector for name, direction in self.named.items()}
         words = {name: [direction.less, direction.more] for name, direction in self.named.items()}
-        metadata = {"format": FORMAT, "config": model.config.fingerprint, "words": json.dumps(words)}
+        metadata = {"format": DIRECTIONS_FORMAT, "config": model.config.fingerprint, "words": json.dumps(words)}
         stored = {name: value.half() for name, value in tensors.items()}
         write_safetensors(path, stored | {"probe": probe_of(model.encoder.to_texture.weight)}, metadata)
 
@@ -185,7 +185,7 @@ class Directions:
         """
         where = repr(os.fspath(path))
         tensors, metadata = read_safetensors(path, remedy="give a file that `swapae direction make` wrote")
-        if metadata.get("format") != FORMAT:
+        if metadata.get("format") != DIRECTIONS_FORMAT:
             raise UserError(f"{where} holds no directions; give a file that `swapae direction make` wrote")
         weight = model.encoder.to_texture.weight
         if metadata.get("config") != model.config.fingerprint or not check_probe(tensors.pop("probe", None), weight):

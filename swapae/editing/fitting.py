@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Measured:
+class DirectionSamples:
     """What is measured of photographs, one entry each.
 
     Attributes:
@@ -60,7 +60,7 @@ class Measured:
     all_attributes: list[Tensor]
 
     @classmethod
-    def of(cls, model: SwapAE, photographs: Iterable[Tensor]) -> Measured:
+    def of(cls, model: SwapAE, photographs: Iterable[Tensor]) -> DirectionSamples:
         """Encode and measure photographs, each [1, 3, H, W]."""
         measured = cls([], [], [], [])
         for image in photographs:
@@ -76,9 +76,9 @@ class Measured:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def joined(self, other: Measured) -> Measured:
+    def joined(self, other: DirectionSamples) -> DirectionSamples:
         """These photographs, then others."""
-        return Measured(
+        return DirectionSamples(
             self.codes + other.codes,
             self.places + other.places,
             self.all_statistics + other.all_statistics,
@@ -128,7 +128,7 @@ def make_directions(model: SwapAE, photographs: Iterable[Tensor], classes: Seque
     Raises:
         UserError: too few photographs, in all or of a class, or a class whose name is that of an attribute or odd.
     """
-    found = Measured.of(model, photographs)
+    found = DirectionSamples.of(model, photographs)
     check(classes, len(found))
     texture, sample = found.texture, found.sample()
     named = {}
@@ -175,7 +175,7 @@ def add_direction(
         raise UserError(
             f"a direction cannot have the name {name!r:.60}: use a-z, 0-9, space, _ and -, but no axis' name"
         )
-    kinds = [Measured.of(model, photographs) for photographs in (having, lacking)]
+    kinds = [DirectionSamples.of(model, photographs) for photographs in (having, lacking)]
     if min(map(len, kinds)) < FEWEST // 4:
         counts = " and ".join(str(len(kind)) for kind in kinds)
         raise UserError(f"a direction takes {FEWEST // 4} photographs or more of each kind; found {counts}")

@@ -11,7 +11,7 @@ from swapae.editing.masks import feather, feather_outward, fit_mask
 from swapae.precision import widen
 
 # Rec. 709, whose primaries are those of sRGB.
-LUMA = (0.2126, 0.7152, 0.0722)
+REC_709 = (0.2126, 0.7152, 0.0722)
 LEVELS = 127.5  # of 8 bits in one unit of [-1, 1]
 
 
@@ -29,9 +29,9 @@ class Change(NamedTuple):
     outside_max: float
 
 
-def luminance(images: Tensor) -> Tensor:
+def luma_709(images: Tensor) -> Tensor:
     """Luma of images [B, 3, H, W]: [B, 1, H, W], in their range."""
-    weights = torch.tensor(LUMA, device=images.device, dtype=images.dtype)
+    weights = torch.tensor(REC_709, device=images.device, dtype=images.dtype)
     return (images * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
@@ -51,9 +51,9 @@ def combine_luminance_and_colour(luminance_images: Tensor, colour_images: Tensor
         ValueError: different or other shapes.
     """
     check_pictures(luminance_images, colour_images)
-    light = luminance(widen(luminance_images).clamp(-1, 1))
+    light = luma_709(widen(luminance_images).clamp(-1, 1))
     colour = widen(colour_images).clamp(-1, 1)
-    chroma = colour - luminance(colour)
+    chroma = colour - luma_709(colour)
     # How far each channel may go from grey before it leaves [-1, 1]; a chroma of 0 may go as far as it likes.
     room = torch.where(chroma > 0, 1 - light, 1 + light) / chroma.abs().clamp_min(1e-12)
     paled = room.amin(1, keepdim=True).clamp(0, 1) * chroma

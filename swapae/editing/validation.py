@@ -52,7 +52,7 @@ class Mask:
         """Whether it is 0 everywhere."""
         return not any(self.runs[::2])
 
-    def to_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {"height": self.height, "width": self.width, "runs": list(self.runs)}
 
@@ -154,8 +154,8 @@ def gains(name: str, value: Any) -> dict[str, float]:
 
 
 def mask(name: str, value: Any) -> Mask:
-    """A mask as `Mask.to_plain` writes it, or a `Mask`."""
-    plain = members(name, value.to_plain() if isinstance(value, Mask) else value, {"height", "width", "runs"})
+    """A mask as `Mask.to_dict` writes it, or a `Mask`."""
+    plain = members(name, value.to_dict() if isinstance(value, Mask) else value, {"height", "width", "runs"})
     height, width = (whole(1, MAX_MASK_SIDE)(f"{name} {side}", plain[side]) for side in ("height", "width"))
     runs = several(whole(0, MAX_MASK_SIDE**2), 2 * height * width, 2)(f"{name} runs", plain["runs"])
     if len(runs) % 2 or max(runs[::2]) > LEVELS or not all(runs[1::2]) or sum(runs[1::2]) != height * width:

@@ -182,7 +182,7 @@ def test_preview_is_upright_and_small(model: SwapAE) -> None:
     painted(2000, 1000, seed=1).save(stream, "JPEG", exif=exif)
     photograph = Studio(model).photograph(stream.getvalue())
     assert photograph.preview.size == (PREVIEW_SIDE // 2, PREVIEW_SIDE)
-    assert photograph.input.size == (64, 128)
+    assert photograph.encoded.size == (64, 128)
 
 
 @pytest.mark.parametrize("alpha", [-0.01, 1.01, float("nan"), float("inf"), "0.5", None, True])

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from swapae.apps.cli.checks import STRONGEST, check_feather
 from swapae.apps.cli.many import Job, Work
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Session, sample
+from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, PhotographPath, Session, sample
 from swapae.codes import Codes
 from swapae.editing import feather as soften
 from swapae.editing import texture_map
@@ -33,7 +33,7 @@ Directory = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 
 def make_direction(
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")],
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     classes: Literal["none", "name", "folder"] = "none",
     most: int = 4000,
@@ -62,7 +62,7 @@ def add_to_directions(
     name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")],
     having: Annotated[Path, tyro.conf.arg(metavar="DIR")],
     lacking: Annotated[Path, tyro.conf.arg(metavar="DIR")],
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     less: Annotated[str | None, tyro.conf.arg(metavar="WORDS")] = None,
     more: Annotated[str | None, tyro.conf.arg(metavar="WORDS")] = None,
@@ -132,8 +132,8 @@ def list_directions(common: Common = DEFAULTS, directions: Directory = None) -> 
 
 
 def apply_directions(
-    image: Photograph,
-    output: Output,
+    image: PhotographPath,
+    output: OutputPath,
     gains: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=GAIN ...")],
     common: Common = DEFAULTS,
     directions: Directory = None,

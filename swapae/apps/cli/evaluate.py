@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from swapae.apps.cli.checks import check_between
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Session, choose_device
+from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, Session, choose_device
 from swapae.errors import UserError
 from swapae.evaluation.evaluate import evaluate as measure
 from swapae.evaluation.measuring import Measuring
@@ -81,7 +81,7 @@ def evaluate(
 
 def make_pairs(
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")],
-    output: Output,
+    output: OutputPath,
     names: Names = None,
     count: int = 500,
     seed: int = 0,

@@ -13,20 +13,28 @@ from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_film, check_strength
 from swapae.apps.cli.directions import Directory
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Session, Size, Structure, expand
+from swapae.apps.cli.session import (
+    DEFAULTS,
+    Common,
+    OutputPath,
+    PhotographPath,
+    Session,
+    Size,
+    StructurePath,
+    TexturePath,
+    expand,
+)
 from swapae.codes import Codes
 from swapae.editing import eased_amounts, interpolate, interpolate_spherical
 from swapae.editing import journey as travel
 from swapae.errors import UserError
 from swapae.pictures.animation import check_animation_output
 
-Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
-
 
 def interpolate_textures(
-    structure: Structure,
-    texture: Texture,
-    output: Output,
+    structure: StructurePath,
+    texture: TexturePath,
+    output: OutputPath,
     common: Common = DEFAULTS,
     frames: int = 24,
     fps: int = 12,
@@ -59,7 +67,7 @@ def interpolate_textures(
 
 def journey(
     textures: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")],
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     structure: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None,
     steps: int = 24,
@@ -91,9 +99,9 @@ def journey(
 
 
 def sweep(
-    image: Photograph,
+    image: PhotographPath,
     direction: Annotated[str, tyro.conf.arg(metavar="NAME")],
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     directions: Directory = None,
     start: Annotated[float, tyro.conf.arg(name="from", metavar="GAIN")] = -1.0,

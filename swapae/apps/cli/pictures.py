@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_between
 from swapae.apps.cli.many import Job, Work
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Photographs, Session, expand
+from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, PhotographPath, PhotographPaths, Session, expand
 from swapae.codes import Codes
 from swapae.pictures.grids import swap_grid
 from swapae.pictures.images import Fitted, load_image
@@ -20,7 +20,7 @@ from swapae.pictures.saving import check_output_file
 File = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
 
 
-def reconstruct(image: Photograph, output: Output, common: Common = DEFAULTS) -> None:
+def reconstruct(image: PhotographPath, output: OutputPath, common: Common = DEFAULTS) -> None:
     """Picture encoded and decoded again: what the model keeps of it. Or all of a folder.
 
     Args:
@@ -36,7 +36,7 @@ def reconstruct(image: Photograph, output: Output, common: Common = DEFAULTS) ->
     work.run("reconstruct", {"image": image}, work.read, compute, lambda job: session.recipe(job.inputs))
 
 
-def encode(image: Photograph, output: Output, common: Common = DEFAULTS) -> None:
+def encode(image: PhotographPath, output: OutputPath, common: Common = DEFAULTS) -> None:
     """Structure and texture codes of a photograph, as a file to keep.
 
     Args:
@@ -49,7 +49,7 @@ def encode(image: Photograph, output: Output, common: Common = DEFAULTS) -> None
     session.model.save_codes(codes, output, size=size)
 
 
-def decode(codes: File, output: Output, common: Common = DEFAULTS) -> None:
+def decode(codes: File, output: OutputPath, common: Common = DEFAULTS) -> None:
     """Picture from codes that `swapae encode` wrote with the same model.
 
     Args:
@@ -62,9 +62,9 @@ def decode(codes: File, output: Output, common: Common = DEFAULTS) -> None:
 
 
 def grid(
-    structure: Photographs,
-    texture: Photographs,
-    output: Output,
+    structure: PhotographPaths,
+    texture: PhotographPaths,
+    output: OutputPath,
     common: Common = DEFAULTS,
     cell: int = 256,
 ) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from swapae.apps.cli.checks import check_between, check_feather, whole_numbers
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Session, Size, Structure
+from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, PhotographPath, Session, Size, StructurePath
 from swapae.codes import Codes
 from swapae.editing import Change, change, composite, select_similar, texture_map
 from swapae.editing import feather as soften
@@ -23,9 +23,9 @@ Threshold = Annotated[float, tyro.conf.arg(metavar="COSINE")]
 
 
 def regions(
-    structure: Structure,
+    structure: StructurePath,
     textures: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")],
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     masks: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="MASK ...")] = (),
     select: Annotated[tuple[str, ...], tyro.conf.arg(metavar="X,Y ...")] = (),
@@ -95,9 +95,9 @@ def paint_regions(
 
 
 def select_region(
-    image: Photograph,
+    image: PhotographPath,
     point: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="X,Y")],
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     threshold: Threshold = 0.9,
     feather: int = 0,

@@ -18,8 +18,7 @@ from swapae.codes import Codes
 from swapae.editing.directions import Directions
 from swapae.editing.masks import fit_mask
 from swapae.editing.operations import Edit
-from swapae.editing.recipes import ModelId, Recipe
-from swapae.editing.recipes import Photograph as RecipeInput
+from swapae.editing.recipes import ModelId, PhotographId, Recipe
 from swapae.editing.structure import mirror
 from swapae.editing.validation import MAX_PHOTOGRAPHS
 from swapae.errors import UserError
@@ -34,10 +33,11 @@ from swapae.pictures.listing import list_images
 from swapae.pictures.saving import save_image
 from swapae.rounding import ceil_div
 
-Structure = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
-Photograph = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IMAGE")]
-Photographs = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")]
-Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
+StructurePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
+TexturePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
+PhotographPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IMAGE")]
+PhotographPaths = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")]
+OutputPath = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
 Size = tuple[int, int]  # (width, height) in pixels
 
 
@@ -193,9 +193,9 @@ class Session:
         if larger or self.size != self.model.config.image_size:
             return None
         try:
-            photographs = tuple(RecipeInput(path.name, file_digest(path)) for path in inputs)
+            photographs = tuple(PhotographId(path.name, file_digest(path)) for path in inputs)
             recipe = Recipe(ModelId.of(self.model), photographs, edits, self.options.seed)
-            return Recipe.from_plain(recipe.to_plain())
+            return Recipe.from_dict(recipe.to_dict())
         except UserError:
             return None
 

@@ -9,7 +9,7 @@ import tyro
 from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_between, check_feather, whole_numbers
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Session, Size, expand
+from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, PhotographPath, Session, Size, expand
 from swapae.codes import Codes
 from swapae.editing import Box, texture_map
 from swapae.editing import join as join_codes
@@ -33,7 +33,7 @@ def paste(
     source: Source,
     box: BoxText,
     place: PlaceText,
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     flip: bool = False,
     texture: bool = False,
@@ -76,10 +76,10 @@ def paste(
 
 
 def move(
-    image: Photograph,
+    image: PhotographPath,
     box: BoxText,
     place: PlaceText,
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     flip: bool = False,
     feather: int = 0,
@@ -114,7 +114,7 @@ def move(
 
 def join(
     photographs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")],
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     texture: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None,
     seam: int = 64,
@@ -153,8 +153,8 @@ def join(
 
 
 def outpaint(
-    image: Photograph,
-    output: Output,
+    image: PhotographPath,
+    output: OutputPath,
     common: Common = DEFAULTS,
     horizontal: int = 0,
     vertical: int = 0,

@@ -17,18 +17,25 @@ from tqdm import tqdm
 from swapae.apps.cli.checks import check_alpha, check_strength
 from swapae.apps.cli.finish import PLAIN, Finishing
 from swapae.apps.cli.many import Job, Work, check_folder, is_many, pictures, result_path
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Session, Structure, sample
+from swapae.apps.cli.session import (
+    DEFAULTS,
+    Common,
+    OutputPath,
+    PhotographPath,
+    Session,
+    StructurePath,
+    TexturePath,
+    sample,
+)
 from swapae.codes import Codes
 from swapae.editing import interpolate, interpolate_spherical, mix_textures, translate
-from swapae.editing.operations import Edit, Layers, Mix, Translate
-from swapae.editing.operations import Texture as TextureEdit
+from swapae.editing.operations import Edit, Layers, Mix, SwapTexture, Translate
 from swapae.editing.recipes import Recipe
 from swapae.errors import UserError
 from swapae.evaluation.pairs import Pairs, file_digest
 from swapae.pictures.images import Fitted
 from swapae.pictures.saving import check_output_file
 
-Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
 Strength = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 MOST_PER_DOMAIN = 4000
 TEXTURES_KEPT = 10_000  # of a batch, not to be encoded again
@@ -61,15 +68,15 @@ class Strengths:
     def edit(self) -> Edit | None:
         """For a recipe; None if none can say it."""
         if all(strength is None for strength in self.groups.values()):
-            return TextureEdit(1, self.alpha, "spherical" if self.spherical else "linear")
+            return SwapTexture(1, self.alpha, "spherical" if self.spherical else "linear")
         strengths = {group: self.alpha if value is None else value for group, value in self.groups.items()}
         return None if self.spherical else Layers(1, **strengths)
 
 
 def swap(
-    structure: Structure,
-    texture: Texture,
-    output: Output,
+    structure: StructurePath,
+    texture: TexturePath,
+    output: OutputPath,
     common: Common = DEFAULTS,
     finish: Finishing = PLAIN,
     alpha: float = 1.0,
@@ -168,9 +175,9 @@ def swap_jobs(structure: Path, texture: Path, output: Path, pairs: Path | None, 
 
 
 def mix(
-    structure: Structure,
+    structure: StructurePath,
     textures: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")],
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     finish: Finishing = PLAIN,
     weights: Annotated[tuple[float, ...], tyro.conf.arg(metavar="NUMBER ...")] = (),
@@ -196,7 +203,7 @@ def mix(
     session = work.session
     mixed = mix_textures([session.texture(path) for path in textures], weights)
     # The first texture as it is, then the others: the same numbers in the same order.
-    edits = TextureEdit(1, 1.0, "linear"), Mix(weights[0], tuple(range(2, len(textures) + 1)), weights[1:])
+    edits = SwapTexture(1, 1.0, "linear"), Mix(weights[0], tuple(range(2, len(textures) + 1)), weights[1:])
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
         own = session.codes(photograph.tensor)
@@ -210,10 +217,10 @@ def mix(
 
 
 def translate_domain(
-    image: Photograph,
+    image: PhotographPath,
     source: Annotated[Path, tyro.conf.arg(name="from", metavar="DIR")],
     target: Annotated[Path, tyro.conf.arg(name="to", metavar="DIR")],
-    output: Output,
+    output: OutputPath,
     common: Common = DEFAULTS,
     finish: Finishing = PLAIN,
     gain: float = 1.0,

@@ -97,7 +97,7 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
         """The mask of all that is like one point of a photograph: its place from 0 to 1, across and along."""
         with sentences():
             data = parts.read(structure_image, "Structure")
-            return models.studio(model).similar(data, across, along, likeness, parts.session()).to_plain()
+            return models.studio(model).similar(data, across, along, likeness, parts.session()).to_dict()
 
     def directions(
         structure_image: str | None, texture_image: str | None, alpha: float, gains: Any, model: str = ""

@@ -106,8 +106,8 @@ class Page:
             photograph = studio.photograph(parts.read(visit.paths.get("structure")), visit.session)
         except UserError:
             return None, None
-        grid = tuple(photograph.input.codes.structure.shape[2:])
-        image = to_pil(photograph.input.image, photograph.input.size)
+        grid = tuple(photograph.encoded.codes.structure.shape[2:])
+        image = to_pil(photograph.encoded.image, photograph.encoded.size)
         shown = canvas_photo(image, grid, studio.model.config.stride)
         return on_canvas(shown, grid, visit.values["paint"]), on_cutter(shown, visit.values)
 
@@ -156,7 +156,7 @@ class Page:
             UserError: there is none, or none that can be read.
         """
         studio, data = self.models.studio(visit.model), parts.read(visit.paths.get("structure"))
-        rows, columns = studio.photograph(data, visit.session).input.codes.structure.shape[2:]
+        rows, columns = studio.photograph(data, visit.session).encoded.codes.structure.shape[2:]
         return rows, columns
 
     def set_to(self, values: dict[str, Any], control: str, visit: Visit) -> tuple:
@@ -208,7 +208,7 @@ class Page:
         try:
             if paint is None:
                 paint = self.selected(event, visit)
-            paint = {name: one.to_plain() for name, one in SETTINGS["paint"].check("Painted regions", paint).items()}
+            paint = {name: one.to_dict() for name, one in SETTINGS["paint"].check("Painted regions", paint).items()}
         except UserError as error:
             paint, note = visit.values["paint"], parts.problem(error)
         visit = visit._replace(values=visit.values | {"paint": paint})
@@ -519,7 +519,7 @@ def private() -> dict[str, Any]:
     }
 
 
-def slot_of(role: str, file: str | None) -> tuple[parts.Photograph, gr.State, gr.HTML]:
+def slot_of(role: str, file: str | None) -> tuple[parts.ImageUpload, gr.State, gr.HTML]:
     """A slot; those after the second are there on the tabs that take them, of the empty ones only the first."""
     if role in ("structure", "texture"):
         return parts.slot(role, file, ["slot"])

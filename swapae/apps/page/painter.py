@@ -205,4 +205,4 @@ def grown(paint: Mapping[str, Any], layer: str, selected: Mask, grid: tuple[int,
     if layer in paint:
         earlier = Mask(**{**paint[layer], "runs": tuple(paint[layer]["runs"])}).to_tensor()
         mask = mask.maximum(earlier) if earlier.shape == mask.shape else mask
-    return {**paint, layer: Mask.from_tensor(mask).to_plain()}
+    return {**paint, layer: Mask.from_tensor(mask).to_dict()}

@@ -56,7 +56,7 @@ def restyle_video(
         UserError: a sentence about what is wrong, without paths.
     """
     strength = SETTINGS["amount"].check(SETTINGS["amount"].label, amount)
-    other = studio.photograph(texture).input.codes.texture
+    other = studio.photograph(texture).encoded.codes.texture
     try:
         with (
             open_video(video, max_pixels=MAX_FRAME_PIXELS) as opened,

@@ -24,7 +24,7 @@ from swapae.editing.operations import (
     Protect,
     Regions,
     Shape,
-    Texture,
+    SwapTexture,
     Translate,
     digest_of,
 )
@@ -149,7 +149,7 @@ def swapped(values: Values, situation: Situation) -> list[Edit]:
     texture = situation.number("texture")
     if len(set(layers.values())) > 1:
         return [Layers(texture, **layers)]
-    return [Texture(texture, layers["fine"], values["path"])]
+    return [SwapTexture(texture, layers["fine"], values["path"])]
 
 
 def mixed(values: Values, situation: Situation) -> list[Edit]:

@@ -18,9 +18,9 @@ from torch import Tensor
 from swapae import editing
 from swapae.apps.page.settings import AXES, Situation, Values, checked, edits_of
 from swapae.editing.directions import Directions
-from swapae.editing.operations import Canvas, Desk, Input, Regions
-from swapae.editing.recipes import ModelId, Recipe, read_input
-from swapae.editing.recipes import Photograph as Named
+from swapae.editing.operations import Regions
+from swapae.editing.recipes import ModelId, PhotographId, Recipe, encode_photograph
+from swapae.editing.state import EditContext, EditState, EncodedPhotograph
 from swapae.editing.validation import MAX_PHOTOGRAPHS, Mask, choice, number, switch, whole
 from swapae.errors import PictureError, UserError
 from swapae.model import DEFAULT_NOISE_SEED, SwapAE
@@ -40,31 +40,31 @@ KEEP_SECONDS = 3600.0
 
 
 @dataclass
-class Kept:
+class CacheEntry:
     """A photograph that is kept, for which visits, and when it was last asked for (`time.monotonic`)."""
 
-    photograph: Photograph
+    photograph: Upload
     visits: set[str]
     asked: float
 
 
-class Photograph(NamedTuple):
+class Upload(NamedTuple):
     """What is kept of an upload.
 
     Attributes:
-        input: codes and pixels as the model sees them, of a batch of one, on the model's device.
+        encoded: codes and pixels as the model sees them, of a batch of one, on the model's device.
         preview: the picture as the visitor sees it, no side over PREVIEW_SIDE.
         sha256: of the file.
     """
 
-    input: Input
+    encoded: EncodedPhotograph
     preview: Image.Image
     sha256: str
 
     @property
     def nbytes(self) -> int:
         """Memory held by codes and pixels."""
-        tensors = (*self.input.codes, self.input.image)
+        tensors = (*self.encoded.codes, self.encoded.image)
         pixels = 3 * self.preview.width * self.preview.height
         return pixels + sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
@@ -92,7 +92,7 @@ class Cast:
 
     def __init__(self, studio: Studio, files: Mapping[str, bytes | None], visit: str) -> None:
         self.studio, self.files, self.visit = studio, files, visit
-        self.taken: dict[str, Photograph] = {}
+        self.taken: dict[str, Upload] = {}
 
     def number(self, role: str) -> int:
         """The place of a role's photograph.
@@ -136,12 +136,12 @@ class Studio:
         self.model, self.directions = model, directions
         self.id = ModelId.of(model)
         self.cache_bytes = cache_bytes
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[str, CacheEntry] = OrderedDict()
         self._held = 0
         # Also held while encoding: two threads with the same new photograph must not both do the work.
         self._lock = threading.Lock()
 
-    def photograph(self, data: bytes, visit: str = "") -> Photograph:
+    def photograph(self, data: bytes, visit: str = "") -> Upload:
         """Decode and encode an upload, or find what was kept of the same bytes.
 
         Args:
@@ -156,10 +156,10 @@ class Studio:
             now = time.monotonic()
             self._drop(lambda kept: now - kept.asked > KEEP_SECONDS)
             if key not in self._kept:
-                photograph = Photograph(*self._encode(data), key)
+                photograph = Upload(*self._encode(data), key)
                 if photograph.nbytes > self.cache_bytes:
                     return photograph
-                self._kept[key] = Kept(photograph, set(), now)
+                self._kept[key] = CacheEntry(photograph, set(), now)
                 self._held += photograph.nbytes
             kept = self._kept[key]
             self._kept.move_to_end(key)
@@ -189,7 +189,7 @@ class Studio:
                 kept.visits.discard(visit)
             self._drop(lambda kept: not kept.visits)
 
-    def _drop(self, wanted: Callable[[Kept], bool]) -> None:
+    def _drop(self, wanted: Callable[[CacheEntry], bool]) -> None:
         for key in [key for key, kept in self._kept.items() if wanted(kept)]:
             self._forget(key)
 
@@ -207,26 +207,26 @@ class Studio:
         Raises:
             UserError: a sentence that begins with the input or the setting it is about.
         """
-        recipe, desk = self.plan(files, values, visit)
+        recipe, context = self.plan(files, values, visit)
         start = time.perf_counter()
         with torch.inference_mode():
-            picture = recipe.render(desk)
+            picture = recipe.render(context)
         seconds = time.perf_counter() - start
         image = to_pil(picture)
         image.info = recipe.metadata()
-        before, outside = self._before(desk.inputs[0], image, recipe), self._beyond(recipe, desk, picture)
+        before, outside = self._before(context.photographs[0], image, recipe), self._beyond(recipe, context, picture)
         return Result(image, before, recipe, seconds, outside)
 
     def glimpse(self, files: Mapping[str, bytes | None], values: Values, visit: str = "") -> Image.Image | None:
         """As `edit`, the picture alone; None where it cannot be."""
         try:
-            recipe, desk = self.plan(files, values, visit)
+            recipe, context = self.plan(files, values, visit)
             with torch.inference_mode():
-                return to_pil(recipe.render(desk))
+                return to_pil(recipe.render(context))
         except UserError:
             return None
 
-    def plan(self, files: Mapping[str, bytes | None], values: Values, visit: str = "") -> tuple[Recipe, Desk]:
+    def plan(self, files: Mapping[str, bytes | None], values: Values, visit: str = "") -> tuple[Recipe, EditContext]:
         """The recipe of photographs and settings, and what it needs to be rendered.
 
         Raises:
@@ -234,13 +234,13 @@ class Studio:
         """
         settings, cast = checked(values), Cast(self, files, visit)
         cast.number("structure")
-        grid = tuple(cast.taken["structure"].input.codes.structure.shape[2:])
+        grid = tuple(cast.taken["structure"].encoded.codes.structure.shape[2:])
         edits = edits_of(settings, Situation(cast.number, grid, self.directions, cast.domains))
-        inputs = tuple(Named(role, photograph.sha256) for role, photograph in cast.taken.items())
+        inputs = tuple(PhotographId(role, photograph.sha256) for role, photograph in cast.taken.items())
         if len(inputs) > MAX_PHOTOGRAPHS:
             raise UserError(f"at most {MAX_PHOTOGRAPHS} photographs make a picture, got {len(inputs)}")
         recipe = Recipe(self.id, inputs, tuple(edits), DEFAULT_NOISE_SEED)
-        return recipe, Desk(self.model, [one.input for one in cast.taken.values()], self.directions)
+        return recipe, EditContext(self.model, [one.encoded for one in cast.taken.values()], self.directions)
 
     def replay(self, text: str | bytes, files: Sequence[bytes]) -> Result:
         """The picture of a recipe from elsewhere.
@@ -271,7 +271,7 @@ class Studio:
         Raises:
             UserError: a sentence about what is wrong.
         """
-        structure = self.photograph(data, visit).input.codes.structure
+        structure = self.photograph(data, visit).encoded.codes.structure
         point = (number(0, 1)("The point's height", along), number(0, 1)("The point's place across", across))
         cell = tuple(
             min(int(share * cells), cells - 1) for share, cells in zip(point, structure.shape[2:], strict=True)
@@ -314,13 +314,13 @@ class Studio:
         closed = switch("There and back", back)
         steps = whole(2, MAX_FRAMES)("Frames", frames)
         whole(1, 30)("Frames per second", rate)
-        recipe, desk = self.plan(files, values)
+        recipe, context = self.plan(files, values)
         with torch.inference_mode():
-            canvas = recipe.canvas(desk)
+            state = recipe.final_state(context)
             stops = {
-                "edit": lambda: [undone(canvas, desk), canvas],
-                "textures": lambda: self._through_textures(files, canvas),
-                "direction": lambda: self._along(direction, number(0, 3)("As far as", reach), canvas, closed),
+                "edit": lambda: [undone(state, context), state],
+                "textures": lambda: self._through_textures(files, state),
+                "direction": lambda: self._along(direction, number(0, 3)("As far as", reach), state, closed),
             }[kind]()
         total = len(stops) * steps if closed else (len(stops) - 1) * steps + 1
         if total > MAX_FRAMES:
@@ -329,20 +329,20 @@ class Studio:
         frames = progress(pictures, total)
         return save_animation(frames, path, frames_per_second=rate, metadata=self.id.metadata())
 
-    def _along(self, direction: str, reach: float, canvas: Canvas, closed: bool) -> list[Canvas]:
+    def _along(self, direction: str, reach: float, state: EditState, closed: bool) -> list[EditState]:
         if self.directions is None:
             raise UserError("this model has no directions yet; `swapae direction make` makes them")
-        less, more = (canvas.directed(self.directions, {direction: gain}) for gain in (-reach, reach))
-        return [canvas, more, canvas, less] if closed else [less, canvas, more]
+        less, more = (state.along_directions(self.directions, {direction: gain}) for gain in (-reach, reach))
+        return [state, more, state, less] if closed else [less, state, more]
 
-    def _through_textures(self, files: Mapping[str, bytes | None], canvas: Canvas) -> list[Canvas]:
+    def _through_textures(self, files: Mapping[str, bytes | None], state: EditState) -> list[EditState]:
         given = [data for role, data in files.items() if data is not None and " " not in role]
         if len(given) < 2:
             raise UserError("give two photographs or more to travel between")
-        textures = [self.photograph(data).input.codes.texture for data in given]
-        return [canvas._replace(textures=(texture,)) for texture in textures]
+        textures = [self.photograph(data).encoded.codes.texture for data in given]
+        return [state._replace(textures=(texture,)) for texture in textures]
 
-    def _frames(self, stops: Sequence[Canvas], steps: int, closed: bool, noise: int) -> Iterator[Image.Image]:
+    def _frames(self, stops: Sequence[EditState], steps: int, closed: bool, noise: int) -> Iterator[Image.Image]:
         layers = max(len(stop.textures) for stop in stops)
         ways = [
             editing.journey([stop.textures[layer % len(stop.textures)] for stop in stops], steps, closed=closed)
@@ -358,7 +358,7 @@ class Studio:
                 picture = to_pil(frame.decode(self.model, noise))
             yield picture
 
-    def _before(self, photograph: Input, image: Image.Image, recipe: Recipe) -> Image.Image:
+    def _before(self, photograph: EncodedPhotograph, image: Image.Image, recipe: Recipe) -> Image.Image:
         fitted = to_pil(photograph.image, photograph.size)
         if fitted.size == image.size:
             return fitted
@@ -368,7 +368,7 @@ class Studio:
         room.paste(fitted, (left, (image.height - fitted.height) // 2))
         return room
 
-    def _beyond(self, recipe: Recipe, desk: Desk, picture: Tensor) -> float | None:
+    def _beyond(self, recipe: Recipe, context: EditContext, picture: Tensor) -> float | None:
         painted = next((edit for edit in recipe.edits if isinstance(edit, Regions)), None)
         resized = any(edit.name in ("outpaint", "join") for edit in recipe.edits)
         if painted is None or resized:
@@ -379,10 +379,10 @@ class Studio:
         if mask.all():
             return None
         with torch.inference_mode():
-            plain = Recipe(recipe.model, recipe.inputs, rest, recipe.noise).render(desk)
+            plain = Recipe(recipe.model, recipe.inputs, rest, recipe.noise).render(context)
             return editing.change(plain, picture, mask).outside_mean
 
-    def _encode(self, data: bytes) -> tuple[Input, Image.Image]:
+    def _encode(self, data: bytes) -> tuple[EncodedPhotograph, Image.Image]:
         image = load_image(data)
         short, long = sorted(image.size)
         if long > MAX_ASPECT * short:
@@ -390,15 +390,15 @@ class Studio:
                 f"the picture is {image.width}x{image.height}, over {MAX_ASPECT} times as long as wide: "
                 "crop it to a less extreme shape"
             )
-        encoded = read_input(self.model, image)
+        encoded = encode_photograph(self.model, image)
         # In place, and only ever smaller; nobody else needs the large one.
         image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
         return encoded, image
 
 
-def undone(canvas: Canvas, desk: Desk) -> Canvas:
+def undone(state: EditState, context: EditContext) -> EditState:
     """The photograph before its edits, finished as they are; of another size, only its texture before them."""
-    structure, texture = desk.inputs[0].codes
-    if structure.shape != canvas.structure.shape:
-        structure = canvas.structure
-    return canvas._replace(structure=structure, textures=(texture,))
+    structure, texture = context.photographs[0].codes
+    if structure.shape != state.structure.shape:
+        structure = state.structure
+    return state._replace(structure=structure, textures=(texture,))

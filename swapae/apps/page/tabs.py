@@ -330,4 +330,4 @@ def painted_preset(name: str, grid: tuple[int, int]) -> dict[str, Any]:
     left[..., : columns // 2] = 1
     middle[..., rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4] = 1
     masks = {"third": left, "fourth": 1 - left} if name == "halves" else {"protect": middle}
-    return {layer: Mask.from_tensor(mask).to_plain() for layer, mask in masks.items()}
+    return {layer: Mask.from_tensor(mask).to_dict() for layer, mask in masks.items()}

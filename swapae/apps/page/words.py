@@ -15,7 +15,7 @@ from swapae.editing.operations import (
     Protect,
     Regions,
     Shape,
-    Texture,
+    SwapTexture,
     Translate,
 )
 from swapae.editing.recipes import Recipe
@@ -30,7 +30,7 @@ def in_words(recipe: Recipe) -> list[str]:
 def sentence_of(edit: Edit, names: list[str]) -> str:
     """What an edit does, in a sentence."""
     match edit:
-        case Texture(photograph, amount, path):
+        case SwapTexture(photograph, amount, path):
             way = ", along the sphere" if path == "spherical" else ""
             return f"{percent(amount)} of the texture of {names[photograph]}{way}."
         case Mix(own, photographs, weights):
