@@ -21,15 +21,16 @@ from PIL import Image
 from studio_page import NASTY, encoded, painted, served, tiny_directions, tiny_model
 
 from swapae import SwapAE, UserError
-from swapae.apps.page import launch, restyling
-from swapae.apps.page import studio as studio_module
+from swapae.apps.page import launch, restyling, uploads
 from swapae.apps.page.examples import FOLDER, PAIRS, examples
+from swapae.apps.page.filming import MAX_FRAMES
 from swapae.apps.page.history import MOST, History, Step
 from swapae.apps.page.models import EMBEDDED, Models
 from swapae.apps.page.restyling import restyle_video
 from swapae.apps.page.settings import ROLES
-from swapae.apps.page.studio import MAX_ASPECT, MAX_FRAMES, PREVIEW_SIDE, Result, Studio
+from swapae.apps.page.studio import Result, Studio
 from swapae.apps.page.tabs import PRESETS, preset
+from swapae.apps.page.uploads import MAX_ASPECT, PREVIEW_SIDE
 from swapae.apps.page.words import in_words
 from swapae.data.dataset import is_validation
 from swapae.editing.directions import Directions
@@ -133,7 +134,7 @@ def test_moving_the_slider_only_decodes(
     assert len(encodings) == 2
     swapped(studio, texture, structure)
     assert len(encodings) == 2
-    studio.photograph(encoded(painted(64, 64, seed=3)))
+    studio.uploads.get(encoded(painted(64, 64, seed=3)))
     assert len(encodings) == 3
 
 
@@ -145,7 +146,7 @@ def test_the_same_photograph_from_many_threads_is_encoded_once(
 
     def ask() -> None:
         ready.wait()
-        found.append(studio.photograph(structure))
+        found.append(studio.uploads.get(structure))
 
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
@@ -158,21 +159,21 @@ def test_the_same_photograph_from_many_threads_is_encoded_once(
 
 def test_what_was_used_longest_ago_is_forgotten(model: SwapAE, encodings: list[torch.Size]) -> None:
     first, second, third = (encoded(painted(64, 64, seed)) for seed in range(3))
-    studio = Studio(model, cache_bytes=2 * Studio(model).photograph(first).nbytes)
+    studio = Studio(model, cache_bytes=2 * Studio(model).uploads.get(first).nbytes)
     encodings.clear()
     for data in (first, second, first, third):  # the third takes the place of the second
-        studio.photograph(data)
+        studio.uploads.get(data)
     assert len(encodings) == 3
-    studio.photograph(first)
-    studio.photograph(third)
+    studio.uploads.get(first)
+    studio.uploads.get(third)
     assert len(encodings) == 3
-    studio.photograph(second)
+    studio.uploads.get(second)
     assert len(encodings) == 4
 
 
 def test_a_photograph_larger_than_the_cache_is_used_and_not_kept(model: SwapAE, structure: bytes) -> None:
     studio = Studio(model, cache_bytes=1000)
-    assert studio.photograph(structure) is not studio.photograph(structure)
+    assert studio.uploads.get(structure) is not studio.uploads.get(structure)
 
 
 def test_preview_is_upright_and_small(model: SwapAE) -> None:
@@ -180,7 +181,7 @@ def test_preview_is_upright_and_small(model: SwapAE) -> None:
     exif[0x0112] = 6
     stream = io.BytesIO()
     painted(2000, 1000, seed=1).save(stream, "JPEG", exif=exif)
-    photograph = Studio(model).photograph(stream.getvalue())
+    photograph = Studio(model).uploads.get(stream.getvalue())
     assert photograph.preview.size == (PREVIEW_SIDE // 2, PREVIEW_SIDE)
     assert photograph.encoded.size == (64, 128)
 
@@ -203,7 +204,7 @@ def test_extreme_shapes_are_refused_before_they_are_encoded(
     model: SwapAE, size: tuple[int, int], encodings: list[torch.Size]
 ) -> None:
     with pytest.raises(UserError, match="times as long as wide"):
-        Studio(model).photograph(encoded(painted(*size, seed=1)))
+        Studio(model).uploads.get(encoded(painted(*size, seed=1)))
     assert not encodings
 
 
@@ -212,21 +213,21 @@ def test_photographs_are_forgotten_with_the_last_visit_that_had_them(
 ) -> None:
     studio = Studio(model)
     for visit in ("one", "two"):
-        studio.photograph(structure, visit)
-    studio.photograph(texture, "one")
+        studio.uploads.get(structure, visit)
+    studio.uploads.get(texture, "one")
     Models(studio).leave("one")
-    studio.photograph(structure, "two")
+    studio.uploads.get(structure, "two")
     assert len(encodings) == 2
-    studio.photograph(texture, "two")
+    studio.uploads.get(texture, "two")
     assert len(encodings) == 3
-    studio.leave("two")
-    assert not studio.kept and studio._held == 0
+    studio.uploads.leave("two")
+    assert not len(studio.uploads) and studio.uploads.nbytes == 0
     # Who does not say goodbye is forgotten with time.
-    studio.photograph(structure, "three")
-    now = studio_module.time.monotonic()
-    monkeypatch.setattr(studio_module.time, "monotonic", lambda: now + studio_module.KEEP_SECONDS + 1)
-    studio.photograph(texture, "four")
-    assert studio.kept == 1
+    studio.uploads.get(structure, "three")
+    now = uploads.time.monotonic()
+    monkeypatch.setattr(uploads.time, "monotonic", lambda: now + uploads.KEEP_SECONDS + 1)
+    studio.uploads.get(texture, "four")
+    assert len(studio.uploads) == 1
 
 
 # Examples

@@ -65,7 +65,7 @@ class Models:
         with self._lock:
             loaded = [self.first, *self._loaded.values()]
         for studio in loaded:
-            studio.leave(visit)
+            studio.uploads.leave(visit)
 
     def card(self, name: object) -> str:
         """The text of a model's card, or why there is none.

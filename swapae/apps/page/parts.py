@@ -104,7 +104,7 @@ class NoAddresses:
         return await super().async_move_resource_to_block_cache(url_or_file_path)  # type: ignore[misc]
 
 
-class ImageUpload(NoAddresses, gr.Image, metaclass=WithoutStub):
+class Photograph(NoAddresses, gr.Image, metaclass=WithoutStub):
     """An image whose upload arrives as the path of a file that nobody has opened.
 
     Gradio would decode it, without limits and with its own words for what is wrong.
@@ -165,9 +165,9 @@ def session() -> str:
     return (request.session_hash if request else None) or ""
 
 
-def slot(role: str, file: str | None, classes: list[str]) -> tuple[ImageUpload, gr.State, gr.HTML]:
+def slot(role: str, file: str | None, classes: list[str]) -> tuple[Photograph, gr.State, gr.HTML]:
     """Where a photograph is dropped: what is seen of it, the path of its file, what is wrong with it."""
-    view = ImageUpload(
+    view = Photograph(
         file,
         label=f"{role.capitalize()} photograph",
         format="png",

@@ -11,11 +11,12 @@ import torch
 
 from swapae.apps.page.cutter import EDGES, cutter
 from swapae.apps.page.examples import examples
+from swapae.apps.page.filming import FORMATS, MAX_FRAMES
 from swapae.apps.page.painter import fine_grid, painter
 from swapae.apps.page.parts import PICK, Choice, Files, Strength, quiet
 from swapae.apps.page.restyling import MAX_VIDEO_FRAMES
 from swapae.apps.page.settings import AXES, FURTHER, MAX_DIRECTIONS, ROLES, SETTINGS
-from swapae.apps.page.studio import FORMATS, MAX_FRAMES, Studio
+from swapae.apps.page.studio import Studio
 from swapae.apps.page.style import on
 from swapae.editing.validation import Mask
 
