@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -186,7 +187,8 @@ class SwapAE(
         """
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder, model_card_kwargs=model_card_kwargs)
-            return remote.upload(folder, repo_id, commit_message, private=private, token=token, branch=branch)
+            files = partial(remote.folder_files, folder)
+            return remote.upload(files, repo_id, commit_message, private=private, token=token, branch=branch)
 
     def generate_model_card(
         self, *, metrics: Mapping[str, Any] | None = None, title: str = "", about: str = "", **metadata: str

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 from swapae.config import TEXTURE_DOWNSAMPLINGS, DiscriminatorConfig, SwapAEConfig
 from swapae.convert.names import encoder_names, image_stage, patch_stage
@@ -78,39 +79,39 @@ def infer_discriminator_config(parts: Mapping[str, StateDict]) -> DiscriminatorC
 
 def infer_image_discriminator(values: StateDict) -> dict[str, int | float]:
     """The fields of `DiscriminatorConfig` that begin with image_, and crop_size."""
-    levels = count_levels("D", values, lambda level: f"stylegan2_D.{image_stage(level)}")
-    cap = width(values, "D", "stylegan2_D.final_conv.Conv.weight")
-    side = math.isqrt(width(values, "D", "stylegan2_D.final_linear.0.weight", axis=1) // cap)
-    layers = [f"stylegan2_D.{image_stage(level)}.conv2.Conv.weight" for level in range(levels, 2, -1)]
-    widths = [width(values, "D", layer) for layer in ["stylegan2_D.convs.0.Conv.weight", *layers]]
-
-    def predict(capacity: float) -> list[int]:
-        config = DiscriminatorConfig(image_capacity=capacity, image_max_channels=cap)
-        return [config.image_channels(level) for level in range(levels, 1, -1)]
-
-    capacity = infer_capacity("image discriminator's", widths, predict)
-    return {"crop_size": side * 2 ** (levels - 2), "image_capacity": capacity, "image_max_channels": cap}
+    stages = "stylegan2_D.{}".format
+    levels = count_levels("D", values, lambda level: stages(image_stage(level)))
+    cap = width(values, "D", stages("final_conv.Conv.weight"))
+    side = math.isqrt(width(values, "D", stages("final_linear.0.weight"), axis=1) // cap)
+    layers = [stages("convs.0"), *(stages(f"{image_stage(level)}.conv2") for level in range(levels, 2, -1))]
+    widths = [width(values, "D", f"{layer}.Conv.weight") for layer in layers]
+    return {"crop_size": side * 2 ** (levels - 2), **infer_discriminator_capacity("image", levels, cap, widths)}
 
 
 def infer_patch_discriminator(values: StateDict) -> dict[str, int | float]:
     """The fields of `DiscriminatorConfig` that begin with patch_."""
     levels = count_levels("Dpatch", values, patch_stage)
     cap = width(values, "Dpatch", f"{patch_stage(1)}.Conv.weight")
-    layers = [f"{patch_stage(level)}.conv2.Conv.weight" for level in range(levels, 2, -1)]
-    widths = [width(values, "Dpatch", layer) for layer in ["convs.0.Conv.weight", *layers]]
+    layers = ["convs.0", *(f"{patch_stage(level)}.conv2" for level in range(levels, 2, -1))]
+    widths = [width(values, "Dpatch", f"{layer}.Conv.weight") for layer in layers]
+    hidden = width(values, "Dpatch", "pairlinear.0.weight")
+    capacity = infer_discriminator_capacity("patch", levels, cap, widths)
+    return {"patch_size": 2**levels, **capacity, "patch_hidden_channels": hidden}
+
+
+def infer_discriminator_capacity(
+    kind: Literal["image", "patch"], levels: int, cap: int, widths: list[int]
+) -> dict[str, int | float]:
+    """The fields that give a discriminator these widths, from the largest of its levels down to the second."""
 
     def predict(capacity: float) -> list[int]:
-        config = DiscriminatorConfig(patch_capacity=capacity, patch_max_channels=cap)
-        return [config.patch_channels(level) for level in range(levels, 1, -1)]
+        fields: dict[str, Any] = {f"{kind}_capacity": capacity, f"{kind}_max_channels": cap}
+        config = DiscriminatorConfig(**fields)
+        channels = config.image_channels if kind == "image" else config.patch_channels
+        return [channels(level) for level in range(levels, 1, -1)]
 
-    capacity = infer_capacity("patch discriminator's", widths, predict)
-    hidden = width(values, "Dpatch", "pairlinear.0.weight")
-    return {
-        "patch_size": 2**levels,
-        "patch_capacity": capacity,
-        "patch_max_channels": cap,
-        "patch_hidden_channels": hidden,
-    }
+    capacity = infer_capacity(f"{kind} discriminator's", widths, predict)
+    return {f"{kind}_capacity": capacity, f"{kind}_max_channels": cap}
 
 
 def count_levels(prefix: str, values: StateDict, stage: Callable[[int], str]) -> int:

@@ -252,7 +252,7 @@ class Directions:
         with TemporaryDirectory() as folder:
             path = Path(folder, FILE)
             self.save(path, model)
-            return remote.upload_files(
+            return remote.upload(
                 lambda _: {FILE: path}, repo_id, commit_message, private=private, token=token, branch=branch
             )
 

@@ -298,6 +298,27 @@ class Protect(Edit):
         return state._replace(finishes=(*state.finishes, finish))
 
 
+# By the names that recipes have for them.
+EDITS: dict[str, type[Edit]] = {
+    kind.name: kind
+    for kind in (
+        SwapTexture,
+        Mix,
+        Layers,
+        Regions,
+        Directed,
+        Translate,
+        Shape,
+        Paste,
+        Move,
+        Outpaint,
+        Join,
+        Keep,
+        Protect,
+    )
+}
+
+
 def to_json_value(value: Any) -> Any:
     """A field's value for JSON."""
     if isinstance(value, Mask):

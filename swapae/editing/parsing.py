@@ -6,22 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from swapae.editing.operations import (
-    Directed,
-    Edit,
-    Join,
-    Keep,
-    Layers,
-    Mix,
-    Move,
-    Outpaint,
-    Paste,
-    Protect,
-    Regions,
-    Shape,
-    SwapTexture,
-    Translate,
-)
+from swapae.editing.operations import EDITS, Edit
 from swapae.editing.validation import (
     MAX_CELLS,
     MAX_PHOTOGRAPHS,
@@ -44,24 +29,6 @@ from swapae.editing.validation import (
 )
 from swapae.errors import UserError
 
-EDITS: dict[str, type[Edit]] = {
-    kind.name: kind
-    for kind in (
-        SwapTexture,
-        Mix,
-        Layers,
-        Regions,
-        Directed,
-        Translate,
-        Shape,
-        Paste,
-        Move,
-        Outpaint,
-        Join,
-        Keep,
-        Protect,
-    )
-}
 # What a field may be, whichever edit it is of; one word means one thing.
 PARAMETERS: dict[str, Check] = {
     "amount": amount,
@@ -92,7 +59,7 @@ PARAMETERS: dict[str, Check] = {
     "what": choice("luminance", "colour"),
 }
 # An edit without these has nothing to do; elsewhere the fields of their kind may be empty.
-NEEDED = {(Protect, "mask"), (SwapTexture, "photograph"), (Layers, "photograph"), (Shape, "photograph")}
+NEEDED = {("protect", "mask"), ("texture", "photograph"), ("layers", "photograph"), ("shape", "photograph")}
 
 
 def edit_from_dict(values: Any, where: str) -> Edit:
@@ -113,7 +80,7 @@ def edit_from_dict(values: Any, where: str) -> Edit:
     given = members(f"{where} ({name})", values, {"edit", *fields})
     checked = {field: PARAMETERS[field](f"{where} ({name}): {field}", given[field]) for field in fields}
     for field, value in checked.items():
-        if value is None and (kind, field) in NEEDED:
+        if value is None and (name, field) in NEEDED:
             raise UserError(f"{where} ({name}): {field} must be given")
     if len(checked.get("weights", checked.get("masks", ()))) != len(checked.get("photographs", ())) and name != "join":
         raise UserError(f"{where} ({name}) must have as many photographs as weights or masks")

@@ -94,31 +94,6 @@ def download(
 
 
 def upload(
-    folder: str,
-    repo: str,
-    commit_message: str,
-    *,
-    private: bool | None,
-    token: str | None,
-    branch: str | None,
-) -> str:
-    """Push a model folder, its card naming the repository; both it and a branch are made if missing.
-
-    Returns:
-        The commit's address.
-
-    Raises:
-        ModelError: not allowed, or unreachable.
-    """
-
-    def files(repo: str) -> dict[str, bytes | Path]:
-        card = Path(folder, CARD_FILE).read_text(encoding="utf-8").replace(PLACEHOLDER, repo)
-        return {CARD_FILE: card.encode()} | {name: Path(folder, name) for name in (CONFIG_FILE, WEIGHTS_FILE)}
-
-    return upload_files(files, repo, commit_message, private=private, token=token, branch=branch)
-
-
-def upload_files(
     files: Callable[[str], Mapping[str, bytes | Path]],
     repo: str,
     commit_message: str,
@@ -127,7 +102,19 @@ def upload_files(
     token: str | None,
     branch: str | None,
 ) -> str:
-    """As `upload`, for files by their names, which may depend on the repository's full one."""
+    """Push files to a model's repository; both it and a branch are made if missing.
+
+    Args:
+        files: by their names there, which may depend on the repository's full name; such as of `folder_files`.
+        repo: "owner/name", or a name of one's own.
+        commit_message, private, token, branch: as of `SwapAE.push_to_hub`.
+
+    Returns:
+        The commit's address.
+
+    Raises:
+        ModelError: not allowed, or unreachable.
+    """
     api = HfApi(token=token)
     with uploading(repo):
         repo = api.create_repo(repo, private=private, exist_ok=True).repo_id
@@ -135,6 +122,12 @@ def upload_files(
             api.create_branch(repo, branch=branch, exist_ok=True)
         operations = [CommitOperationAdd(name, content) for name, content in files(repo).items()]
         return api.create_commit(repo, operations, commit_message=commit_message, revision=branch)
+
+
+def folder_files(folder: str, repo: str) -> dict[str, bytes | Path]:
+    """The files of a model folder for `upload`, the card naming the repository."""
+    card = Path(folder, CARD_FILE).read_text(encoding="utf-8").replace(PLACEHOLDER, repo)
+    return {CARD_FILE: card.encode()} | {name: Path(folder, name) for name in (CONFIG_FILE, WEIGHTS_FILE)}
 
 
 @contextmanager
