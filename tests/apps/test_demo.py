@@ -17,8 +17,9 @@ import pytest
 import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from nasty import NASTY, UNREADABLE
 from PIL import Image
-from studio_page import NASTY, encoded, painted, served, tiny_directions, tiny_model
+from studio_page import encoded, painted, served, tiny_directions, tiny_model
 
 from swapae import SwapAE, UserError
 from swapae.apps.page import launch, restyling, uploads
@@ -40,14 +41,6 @@ from swapae.pictures.images import fit, load_image, to_pil
 from swapae.pictures.video import open_video
 
 IMAGE_DESCRIPTION = 0x010E
-BROKEN = [
-    "README.txt",
-    "pillow_broken.png",
-    "pillow_decompression_bomb.ico",
-    "pillow_unknown_compression_method.png",
-    "pillow_zero_width.gif",
-    "sharp_check.svg",
-]
 READABLE = [
     "pillow_hopper_orientation_5.webp",
     "pillow_multipage.tiff",
@@ -309,7 +302,7 @@ def test_api_reads_what_load_image_reads(
         assert_same(image, expected(model, data, texture, 1))
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", UNREADABLE)
 def test_api_refuses_broken_files(client: Client, texture: bytes, upload: object, name: str) -> None:
     bad = upload(name, (NASTY / name).read_bytes())
     assert refusal(client, bad, upload("b.png", texture), 1).startswith("Structure: the picture is ")

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from huggingface_hub import ModelCard
-from loopback_hub import LoopbackHub, Repo
+from loopback_hub import LoopbackHub, Repo, result_of
 from safetensors.torch import load_file, save_file
 
 from swapae import Codes, SwapAE, UserError
@@ -329,16 +328,7 @@ def client(hub: LoopbackHub, tmp_path: Path) -> Callable[..., Any]:
     """Run code in a fresh process with a cache of its own (`home`); returns, through JSON, its variable `result`."""
 
     def run(code: str, home: str = "home", token: str | None = None, **environment: str) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-c", f"{PRELUDE}{code}\njson.dump(result, sys.stdout)"],
-            env=hub.environment(tmp_path / home, token) | environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return result_of(PRELUDE + code, hub, tmp_path, home=home, token=token, **environment)
 
     return run
 
