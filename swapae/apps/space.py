@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceCardData
 
@@ -20,6 +21,15 @@ PACKAGE = Path(__file__).parents[1]
 # The Gradio that everything was tested with, and the Python that ZeroGPU is documented for.
 GRADIO = "6.31.0"
 PYTHON = "3.10.13"
+# What the cards of all our Spaces say.
+SPACE_CARD: dict[str, Any] = {
+    "title": "swapae",
+    "emoji": "🌷",
+    "colorFrom": "green",
+    "colorTo": "pink",
+    "short_description": "The structure of one photo in the texture of another",
+    "tags": ["swapping-autoencoder", "image-to-image", "image-editing", "gan"],
+}
 # What the package needs, beside Gradio, which the Space's `sdk_version` installs.
 REQUIREMENTS = (
     "torch>=2.6",
@@ -116,17 +126,12 @@ def app_text(model: str | None) -> str:
 def readme_text(model: str | None) -> str:
     """The Space's README.md, whose head the Hub reads."""
     data = SpaceCardData(
-        title="swapae",
-        emoji="🌷",
-        colorFrom="green",
-        colorTo="pink",
+        **SPACE_CARD,
         sdk="gradio",
         sdk_version=GRADIO,
         python_version=PYTHON,
         app_file="app.py",
         license="apache-2.0",
-        short_description="The structure of one photo in the texture of another",
-        tags=["swapping-autoencoder", "image-to-image", "image-editing", "gan"],
         models=None if model is None else [model],
     )
     about = "the small model of flowers that comes with it" if model is None else f"[{model}](/{model})"

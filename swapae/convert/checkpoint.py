@@ -20,7 +20,7 @@ from swapae.convert.names import (
     image_discriminator_names,
     patch_discriminator_names,
 )
-from swapae.convert.weights import StateDict, fill, split
+from swapae.convert.weights import StateDict, fill_network, split
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
 from swapae.errors import UserError, first_line
 from swapae.files import check_new_folder, new_folder
@@ -35,7 +35,7 @@ LICENCE = {
     "license_name": "adobe-research-non-commercial",
     "license_link": "https://github.com/taesungp/swapping-autoencoder-pytorch/blob/main/LICENSE",
 }
-ABOUT = (
+CARD_ABOUT = (
     f"Converted from a checkpoint that the paper's authors published. **Such weights are Adobe Research's, "
     f"for non-commercial research only** ([licence]({LICENCE['license_link']})); converting them does not "
     f"change that. The Apache licence of the package `swapae` does not cover them."
@@ -65,15 +65,15 @@ def convert_official(state_dict: StateDict) -> Converted:
     parts = split(state_dict)
     config, discriminator_config = infer_config(parts), infer_discriminator_config(parts)
     model = SwapAE(config)
-    fill(model.encoder, "E", encoder_names(config), parts["E"])
-    fill(model.generator, "G", generator_names(config), parts["G"])
+    fill_network(model.encoder, "E", encoder_names(config), parts["E"])
+    fill_network(model.generator, "G", generator_names(config), parts["G"])
     image_discriminator = patch_discriminator = None
     if discriminator_config and parts["D"]:
         image_discriminator = ImageDiscriminator(discriminator_config)
-        fill(image_discriminator, "D", image_discriminator_names(discriminator_config), parts["D"])
+        fill_network(image_discriminator, "D", image_discriminator_names(discriminator_config), parts["D"])
     if discriminator_config and parts["Dpatch"]:
         patch_discriminator = PatchDiscriminator(discriminator_config)
-        fill(patch_discriminator, "Dpatch", patch_discriminator_names(discriminator_config), parts["Dpatch"])
+        fill_network(patch_discriminator, "Dpatch", patch_discriminator_names(discriminator_config), parts["Dpatch"])
     return Converted(model, image_discriminator, patch_discriminator, discriminator_config)
 
 
@@ -98,7 +98,7 @@ def convert_checkpoint(
     check_new_folder(output, parents=True)
     converted = convert_official(read_checkpoint(path))
     with new_folder(output, parents=True) as folder:
-        card = {"title": output.name, "about": ABOUT, **LICENCE}
+        card = {"title": output.name, "about": CARD_ABOUT, **LICENCE}
         converted.model.save_pretrained(folder, model_card_kwargs=card)
         if discriminators:
             save_discriminators(converted, folder)

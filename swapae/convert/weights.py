@@ -39,7 +39,7 @@ def split(state_dict: StateDict) -> dict[str, dict[str, Tensor]]:
     return parts
 
 
-def fill(network: nn.Module, prefix: str, modules: Mapping[str, str], values: StateDict) -> None:
+def fill_network(network: nn.Module, prefix: str, modules: Mapping[str, str], values: StateDict) -> None:
     """Copy the values into `network`, every key used once.
 
     Raises:

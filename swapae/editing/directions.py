@@ -35,7 +35,7 @@ from swapae.tensor_files import read_safetensors, write_safetensors
 
 DIRECTIONS_FORMAT = "swapae directions 1"
 FILE = "directions.safetensors"
-NAME = re.compile(r"[a-z0-9][a-z0-9_ -]{0,39}")
+DIRECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_ -]{0,39}")
 AXIS = re.compile(r"(texture|structure|layout)([1-9][0-9]{0,3})")
 
 
@@ -268,7 +268,7 @@ def read_words(text: str, vectors: Mapping[str, Tensor]) -> dict[str, tuple[str,
         pairs = {name: (str(less)[:60], str(more)[:60]) for name, (less, more) in words.items()}
     except (ValueError, TypeError, AttributeError):
         return None
-    return pairs if pairs.keys() == vectors.keys() and all(map(NAME.fullmatch, pairs)) else None
+    return pairs if pairs.keys() == vectors.keys() and all(map(DIRECTION_NAME.fullmatch, pairs)) else None
 
 
 def over_places(vector: Tensor) -> Tensor:

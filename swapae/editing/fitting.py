@@ -24,7 +24,7 @@ from torch import Tensor
 
 from swapae.codes import Codes
 from swapae.editing.attributes import ATTRIBUTES, picture_statistics
-from swapae.editing.directions import AXIS, NAME, Direction, Directions
+from swapae.editing.directions import AXIS, DIRECTION_NAME, Direction, Directions
 from swapae.errors import UserError
 from swapae.layers import unit_length
 from swapae.model import SwapAE
@@ -171,7 +171,7 @@ def add_direction(
     Raises:
         UserError: too few photographs, a name that cannot be, or sets that do not differ.
     """
-    if not NAME.fullmatch(name) or AXIS.fullmatch(name):
+    if not DIRECTION_NAME.fullmatch(name) or AXIS.fullmatch(name):
         raise UserError(
             f"a direction cannot have the name {name!r:.60}: use a-z, 0-9, space, _ and -, but no axis' name"
         )
@@ -208,7 +208,7 @@ def check(classes: Sequence[str] | None, count: int) -> None:
     if classes is not None and len(names) < 2:
         raise UserError(f"found {len(names)} class: a direction to a class takes photographs of others too")
     for name in names:
-        if name in ATTRIBUTES or not NAME.fullmatch(name):
+        if name in ATTRIBUTES or not DIRECTION_NAME.fullmatch(name):
             raise UserError(
                 f"a direction cannot have the name {name!r:.60} of this class: use a-z, 0-9, space, _ and -"
             )

@@ -143,7 +143,7 @@ class Directed(Edit):
         known = context.directions
         if known is None:
             raise UserError("the model has no directions; `swapae direction make` makes them")
-        if digest_of(known, self.gains, orthogonal=self.orthogonal) != self.digest:
+        if directions_digest(known, self.gains, orthogonal=self.orthogonal) != self.digest:
             raise UserError("the model's directions are not those that the recipe was made with")
         moved = state.along_directions(known, self.gains, orthogonal=self.orthogonal)
         if self.mask is None:
@@ -175,7 +175,7 @@ class Translate(Edit):
 
 
 @dataclass(frozen=True)
-class Shape(Edit):
+class BlendStructure(Edit):
     """The structure of another photograph of the same shape, by degrees."""
 
     name: ClassVar[str] = "shape"
@@ -308,7 +308,7 @@ EDITS: dict[str, type[Edit]] = {
         Regions,
         Directed,
         Translate,
-        Shape,
+        BlendStructure,
         Paste,
         Move,
         Outpaint,
@@ -328,7 +328,7 @@ def to_json_value(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def digest_of(directions: Directions, gains: Mapping[str, float], *, orthogonal: bool) -> str:
+def directions_digest(directions: Directions, gains: Mapping[str, float], *, orthogonal: bool) -> str:
     """Hexadecimal digest of what a gain of 1 adds along each of some directions.
 
     Raises:

@@ -12,7 +12,7 @@ from swapae.precision import widen
 
 # Rec. 709, whose primaries are those of sRGB.
 REC_709 = (0.2126, 0.7152, 0.0722)
-LEVELS = 127.5  # of 8 bits in one unit of [-1, 1]
+LEVELS_PER_UNIT = 127.5  # of 8 bits in one unit of [-1, 1]
 
 
 class Change(NamedTuple):
@@ -120,7 +120,7 @@ def change(before: Tensor, after: Tensor, mask: Tensor) -> Change:
 
 def level_differences(first: Tensor, second: Tensor) -> Tensor:
     """Absolute differences of two pictures, as they are seen: clamped to [-1, 1], in 8-bit levels."""
-    return (widen(first).clamp(-1, 1) - widen(second).clamp(-1, 1)).abs() * LEVELS
+    return (widen(first).clamp(-1, 1) - widen(second).clamp(-1, 1)).abs() * LEVELS_PER_UNIT
 
 
 def check_pictures(first: Tensor, second: Tensor) -> None:

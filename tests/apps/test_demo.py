@@ -26,11 +26,11 @@ from swapae.apps.page import launch, restyling, uploads
 from swapae.apps.page.examples import FOLDER, PAIRS, examples
 from swapae.apps.page.filming import MAX_FRAMES
 from swapae.apps.page.history import MOST, History, Step
-from swapae.apps.page.models import EMBEDDED, Models
+from swapae.apps.page.models import EMBEDDED_NAME, Models
 from swapae.apps.page.restyling import restyle_video
 from swapae.apps.page.settings import ROLES
 from swapae.apps.page.studio import Result, Studio
-from swapae.apps.page.tabs import PRESETS, preset
+from swapae.apps.page.tabs import TAB_PRESETS, preset
 from swapae.apps.page.uploads import MAX_ASPECT, PREVIEW_SIDE
 from swapae.apps.page.words import in_words
 from swapae.data.dataset import is_validation
@@ -523,14 +523,14 @@ def raw(client: Client, endpoint: str, arguments: list) -> str:
 def test_api_reads_no_file_but_uploads(client: Client, path: str) -> None:
     inside = {"path": path, "meta": {"_type": "gradio.FileData"}}
     good = {"path": raw_upload(client), "meta": {"_type": "gradio.FileData"}}
-    rest = [1, "nothing", 1, 1, 1, "linear", EMBEDDED]
+    rest = [1, "nothing", 1, 1, 1, "linear", EMBEDDED_NAME]
     assert "event: complete" in raw(client, "/swap", [good, good, *rest])
     for endpoint, arguments in (
         ("/swap", [inside, good, *rest]),
         ("/translate", [good, [inside], [inside], 1]),
-        ("/replay", [inside, [good], EMBEDDED]),
-        ("/replay", [good, [inside], EMBEDDED]),
-        ("/restyle", [inside, good, 1, EMBEDDED]),
+        ("/replay", [inside, [good], EMBEDDED_NAME]),
+        ("/replay", [good, [inside], EMBEDDED_NAME]),
+        ("/restyle", [inside, good, 1, EMBEDDED_NAME]),
     ):
         answer = raw(client, endpoint, arguments)
         assert "event: error" in answer and "root:" not in answer and "def " not in answer
@@ -580,7 +580,7 @@ def test_api_refuses_what_cannot_be(
 def test_api_knows_only_allowed_models(client: Client, four: list[dict]) -> None:
     known = client.predict(api_name="/models")
     axes = ["texture1", "texture2", "structure1", "layout1", "layout2"]
-    assert known == {"models": [EMBEDDED], "directions": ["warm", *axes]}
+    assert known == {"models": [EMBEDDED_NAME], "directions": ["warm", *axes]}
     for name in ("someone/else", "/etc", "../weights"):
         with pytest.raises(AppError, match="not in the list of choices"):
             client.predict(*four[:2], model=name, api_name="/swap")
@@ -601,9 +601,9 @@ def test_models_are_those_the_operator_allowed(model: SwapAE, structure: bytes, 
     other = SwapAE(model.config).eval()
     other.save_pretrained(tmp_path / "other")
     models = Models(Studio(model), [str(tmp_path / "other"), str(tmp_path / "gone")])
-    assert models.names == [EMBEDDED, "other", str(tmp_path / "gone")]
+    assert models.names == [EMBEDDED_NAME, "other", str(tmp_path / "gone")]
     files, values = {"structure": structure}, {"amount": 0}
-    images = [models.studio(name).edit(files, values).image for name in ("other", EMBEDDED)]
+    images = [models.studio(name).edit(files, values).image for name in ("other", EMBEDDED_NAME)]
     assert models.studio("other") is models.studio("other")
     assert_same(images[1], Studio(model).edit(files, values).image)
     assert np.any(np.asarray(images[0]) != np.asarray(images[1]))
@@ -620,7 +620,7 @@ def test_the_page_may_open_with_another_model(model: SwapAE, tmp_path: Path) -> 
     assert models.names == ["mine"] and models.studio("mine") is models.studio("") is models.first
     assert "Swapping autoencoder: Tulips" in models.card("") and models.card("mine") == models.card("")
     with pytest.raises(UserError, match="no such model; choose one of mine"):
-        models.studio(EMBEDDED)
+        models.studio(EMBEDDED_NAME)
 
 
 def test_history_keeps_a_slider_s_way_as_one_step_and_forgets_what_was_undone() -> None:
@@ -677,7 +677,7 @@ def test_every_preset_makes_another_picture_or_none_on_purpose(model: SwapAE) ->
     files = {role: encoded(painted(64, 64, seed)) for seed, role in enumerate((*ROLES, "from 1", "to 1"))}
     studio = Studio(model)
     plain = np.asarray(studio.edit(files, {}).image)
-    for tab, presets in PRESETS.items():
+    for tab, presets in TAB_PRESETS.items():
         for number, (words, _) in enumerate(presets):
             image = np.asarray(studio.edit(files, preset(tab, number, (16, 16))).image)
             same = image.shape == plain.shape and np.array_equal(image, plain)

@@ -17,6 +17,7 @@ from swapae import SwapAE, editing
 from swapae.editing import Box
 from swapae.editing.directions import Direction, Directions
 from swapae.editing.operations import (
+    BlendStructure,
     Directed,
     Join,
     Keep,
@@ -27,10 +28,9 @@ from swapae.editing.operations import (
     Paste,
     Protect,
     Regions,
-    Shape,
     SwapTexture,
     Translate,
-    digest_of,
+    directions_digest,
 )
 from swapae.editing.parsing import EDITS, edit_from_dict
 from swapae.editing.recipes import MAX_BYTES, ModelId, PhotographId, Recipe, encode_photograph
@@ -68,7 +68,7 @@ def directions(tiny_config):
 
 
 def directed(directions, gains, mask=None, orthogonal=False):
-    return Directed(gains, orthogonal, mask, 1, digest_of(directions, gains, orthogonal=orthogonal))
+    return Directed(gains, orthogonal, mask, 1, directions_digest(directions, gains, orthogonal=orthogonal))
 
 
 def every_edit(directions):
@@ -81,7 +81,7 @@ def every_edit(directions):
         directed(directions, {"warm": -1.0}),
         Translate((1,), (2, 3), 0.5),
         Layers(1, 0.0, 0.5, 1.0),
-        Shape(1, 0.3),
+        BlendStructure(1, 0.3),
         Paste(1, Box(0, 0, 3, 3), Box(4, 4, 4, 4), True, 1),
         Paste(None, Box(0, 0, 3, 3), Box(4, 4, 3, 3), False, 0),
         Move(Box(1, 1, 3, 3), Box(4, 4, 3, 3), False, 1),
@@ -221,7 +221,7 @@ def test_edits_that_do_not_fit_are_one_sentence(tiny_model, edits, message):
 
 def test_shapes_that_differ_are_refused(tiny_model):
     files = [FILES[0], picture(9, (96, 64)), picture(8, (64, 96))]
-    for edit in (Shape(1, 0.5), Join((2,), 0, 0.0)):
+    for edit in (BlendStructure(1, 0.5), Join((2,), 0, 0.0)):
         with pytest.raises(UserError, match="same"):
             recipe_of(tiny_model, [edit], files).replay(tiny_model, files)
 

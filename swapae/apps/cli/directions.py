@@ -15,14 +15,14 @@ from tqdm import tqdm
 
 from swapae.apps.cli.checks import STRONGEST, check_feather
 from swapae.apps.cli.many import Job, Work
-from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, PhotographPath, Session, sample
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, PhotographPath, Session, sample
 from swapae.codes import Codes
 from swapae.editing import feather as soften
 from swapae.editing import texture_map
 from swapae.editing.directions import Directions
 from swapae.editing.fitting import add_direction, make_directions
 from swapae.editing.masks import fit_mask
-from swapae.editing.operations import Directed, digest_of
+from swapae.editing.operations import Directed, directions_digest
 from swapae.editing.recipes import Recipe
 from swapae.errors import UserError
 from swapae.pictures.images import Fitted
@@ -34,7 +34,7 @@ Directory = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 def make_direction(
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")],
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     classes: Literal["none", "name", "folder"] = "none",
     most: int = 4000,
 ) -> None:
@@ -63,7 +63,7 @@ def add_to_directions(
     having: Annotated[Path, tyro.conf.arg(metavar="DIR")],
     lacking: Annotated[Path, tyro.conf.arg(metavar="DIR")],
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     less: Annotated[str | None, tyro.conf.arg(metavar="WORDS")] = None,
     more: Annotated[str | None, tyro.conf.arg(metavar="WORDS")] = None,
     most: int = 4000,
@@ -99,7 +99,7 @@ def add_to_directions(
 def push_directions(
     file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")],
     repo: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="OWNER/NAME")],
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     branch: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
 ) -> None:
     """Directions uploaded to the Hugging Face Hub, beside their model, where everyone's --model finds them.
@@ -113,7 +113,7 @@ def push_directions(
     print(session.directions(file).push_to_hub(repo, session.model, branch=branch))
 
 
-def list_directions(common: Common = DEFAULTS, directions: Directory = None) -> None:
+def list_directions(common: Common = DEFAULT_OPTIONS, directions: Directory = None) -> None:
     """The names of a model's directions and principal axes, and what they do.
 
     Args:
@@ -135,7 +135,7 @@ def apply_directions(
     image: PhotographPath,
     output: OutputPath,
     gains: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=GAIN ...")],
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     directions: Directory = None,
     orthogonal: bool = False,
     mask: Annotated[Path | None, tyro.conf.arg(metavar="MASK")] = None,
@@ -157,7 +157,7 @@ def apply_directions(
     work = Work.on(image, output, common)
     session = work.session
     known = session.directions(directions)
-    edit = Directed(wanted, orthogonal, None, 0, digest_of(known, wanted, orthogonal=orthogonal))
+    edit = Directed(wanted, orthogonal, None, 0, directions_digest(known, wanted, orthogonal=orthogonal))
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
         own = session.codes(photograph.tensor)

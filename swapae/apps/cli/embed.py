@@ -13,7 +13,7 @@ from torch import Tensor
 
 from swapae.apps.cli.checks import check_between
 from swapae.apps.cli.many import READERS, Job, ahead, check_folder, make_all, open_folder
-from swapae.apps.cli.session import DEFAULTS, Common, Session, choose_device
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, Session, choose_device
 from swapae.codes import Codes
 from swapae.data.picture_files import FolderSource
 from swapae.errors import PictureError, UserError
@@ -29,7 +29,7 @@ FolderName = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
 def embed(
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")],
     output: FolderName,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     shard: int = 1024,
 ) -> None:
     """Structure and texture codes of all pictures of a folder, as numbered files that `load_codes` reads.

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from swapae.apps.cli.checks import check_between
-from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, Session, choose_device
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, Session, choose_device
 from swapae.errors import UserError
 from swapae.evaluation.evaluate import evaluate as measure
 from swapae.evaluation.measuring import Measuring
@@ -27,7 +27,7 @@ MOST_PAIRS = 1_000_000
 def evaluate(
     data: Folder,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")],
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     pairs: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     names: Names = None,
     reference: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,

@@ -31,7 +31,7 @@ from swapae.pictures.images import Fitted
 from swapae.pictures.listing import list_images
 from swapae.pictures.saving import check_output_file
 
-SETTINGS = "settings.json"
+SETTINGS_FILE = "settings.json"
 READERS = 2  # threads; each keeps up with several GPUs' worth of small models
 AHEAD = 8  # jobs read before they are computed
 Item = TypeVar("Item")
@@ -161,7 +161,7 @@ def open_folder(folder: Path, session: Session, command: str, options: Mapping[s
     }
     if processes.main:
         make_folder(folder)
-        path = folder / SETTINGS
+        path = folder / SETTINGS_FILE
         if not path.exists():
             if any(folder.iterdir()):
                 raise UserError(f"{str(folder)!r} holds other files than results: give a new folder")
@@ -169,9 +169,11 @@ def open_folder(folder: Path, session: Session, command: str, options: Mapping[s
                 temporary.write_text(json.dumps(values, indent=1) + "\n")
     processes.wait()
     try:
-        there = json.loads((folder / SETTINGS).read_text())
+        there = json.loads((folder / SETTINGS_FILE).read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{str(folder / SETTINGS)!r} cannot be read ({first_line(error)}): give a new folder") from None
+        raise UserError(
+            f"{str(folder / SETTINGS_FILE)!r} cannot be read ({first_line(error)}): give a new folder"
+        ) from None
     for name in dict.fromkeys([*values, *there]):
         if there.get(name) != values.get(name):
             raise UserError(

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from swapae.apps.cli.checks import check_film, check_strength
 from swapae.apps.cli.directions import Directory
 from swapae.apps.cli.session import (
-    DEFAULTS,
+    DEFAULT_OPTIONS,
     Common,
     OutputPath,
     PhotographPath,
@@ -35,7 +35,7 @@ def interpolate_textures(
     structure: StructurePath,
     texture: TexturePath,
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     frames: int = 24,
     fps: int = 12,
     spherical: bool = False,
@@ -68,7 +68,7 @@ def interpolate_textures(
 def journey(
     textures: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")],
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     structure: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None,
     steps: int = 24,
     fps: int = 12,
@@ -102,7 +102,7 @@ def sweep(
     image: PhotographPath,
     direction: Annotated[str, tyro.conf.arg(metavar="NAME")],
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     directions: Directory = None,
     start: Annotated[float, tyro.conf.arg(name="from", metavar="GAIN")] = -1.0,
     end: Annotated[float, tyro.conf.arg(name="to", metavar="GAIN")] = 1.0,

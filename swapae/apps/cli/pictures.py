@@ -11,7 +11,15 @@ from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_between
 from swapae.apps.cli.many import Job, Work
-from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, PhotographPath, PhotographPaths, Session, expand
+from swapae.apps.cli.session import (
+    DEFAULT_OPTIONS,
+    Common,
+    OutputPath,
+    PhotographPath,
+    PhotographPaths,
+    Session,
+    expand,
+)
 from swapae.codes import Codes
 from swapae.pictures.grids import swap_grid
 from swapae.pictures.images import Fitted, load_image
@@ -20,7 +28,7 @@ from swapae.pictures.saving import check_output_file
 File = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
 
 
-def reconstruct(image: PhotographPath, output: OutputPath, common: Common = DEFAULTS) -> None:
+def reconstruct(image: PhotographPath, output: OutputPath, common: Common = DEFAULT_OPTIONS) -> None:
     """Picture encoded and decoded again: what the model keeps of it. Or all of a folder.
 
     Args:
@@ -36,7 +44,7 @@ def reconstruct(image: PhotographPath, output: OutputPath, common: Common = DEFA
     work.run("reconstruct", {"image": image}, work.read, compute, lambda job: session.recipe(job.inputs))
 
 
-def encode(image: PhotographPath, output: OutputPath, common: Common = DEFAULTS) -> None:
+def encode(image: PhotographPath, output: OutputPath, common: Common = DEFAULT_OPTIONS) -> None:
     """Structure and texture codes of a photograph, as a file to keep.
 
     Args:
@@ -49,7 +57,7 @@ def encode(image: PhotographPath, output: OutputPath, common: Common = DEFAULTS)
     session.model.save_codes(codes, output, size=size)
 
 
-def decode(codes: File, output: OutputPath, common: Common = DEFAULTS) -> None:
+def decode(codes: File, output: OutputPath, common: Common = DEFAULT_OPTIONS) -> None:
     """Picture from codes that `swapae encode` wrote with the same model.
 
     Args:
@@ -65,7 +73,7 @@ def grid(
     structure: PhotographPaths,
     texture: PhotographPaths,
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     cell: int = 256,
 ) -> None:
     """Contact sheet of every structure in every texture, inputs in the margins.

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from swapae.apps.cli.checks import check_between, check_feather, whole_numbers
-from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, PhotographPath, Session, Size, StructurePath
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, PhotographPath, Session, Size, StructurePath
 from swapae.codes import Codes
 from swapae.editing import Change, change, composite, select_similar, texture_map
 from swapae.editing import feather as soften
@@ -26,7 +26,7 @@ def regions(
     structure: StructurePath,
     textures: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")],
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     masks: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="MASK ...")] = (),
     select: Annotated[tuple[str, ...], tyro.conf.arg(metavar="X,Y ...")] = (),
     threshold: Threshold = 0.9,
@@ -98,7 +98,7 @@ def select_region(
     image: PhotographPath,
     point: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="X,Y")],
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     threshold: Threshold = 0.9,
     feather: int = 0,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from swapae.apps.cli.directions import Directory
-from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, Session
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, Session
 from swapae.editing.operations import Directed
 from swapae.editing.recipes import Recipe
 from swapae.pictures.images import to_pil
@@ -19,7 +19,11 @@ Inputs = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")]
 
 
 def replay(
-    recipe: RecipeFile, inputs: Inputs, output: OutputPath, common: Common = DEFAULTS, directions: Directory = None
+    recipe: RecipeFile,
+    inputs: Inputs,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
+    directions: Directory = None,
 ) -> None:
     """Picture that a recipe describes, to the same bytes; the size and the seed are the recipe's own.
 

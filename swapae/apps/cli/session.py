@@ -71,7 +71,7 @@ class Options:
 
 
 Common = Annotated[Options, tyro.conf.OmitArgPrefixes]
-DEFAULTS = Options()
+DEFAULT_OPTIONS = Options()
 
 
 class Session:

@@ -9,7 +9,7 @@ import tyro
 from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_between, check_feather, whole_numbers
-from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, PhotographPath, Session, Size, expand
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, PhotographPath, Session, Size, expand
 from swapae.codes import Codes
 from swapae.editing import Box, texture_map
 from swapae.editing import join as join_codes
@@ -22,19 +22,19 @@ from swapae.pictures.images import load_image
 from swapae.pictures.saving import check_output_file
 from swapae.rounding import ceil_div
 
-Target = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TARGET")]
-Source = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
+TargetPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TARGET")]
+SourcePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
 BoxText = Annotated[str, tyro.conf.arg(metavar="X,Y,W,H")]
 PlaceText = Annotated[str, tyro.conf.arg(name="to", metavar="X,Y[,W,H]")]
 
 
 def paste(
-    target: Target,
-    source: Source,
+    target: TargetPath,
+    source: SourcePath,
     box: BoxText,
     place: PlaceText,
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     flip: bool = False,
     texture: bool = False,
     feather: int = 0,
@@ -80,7 +80,7 @@ def move(
     box: BoxText,
     place: PlaceText,
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     flip: bool = False,
     feather: int = 0,
 ) -> None:
@@ -115,7 +115,7 @@ def move(
 def join(
     photographs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")],
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     texture: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None,
     seam: int = 64,
 ) -> None:
@@ -155,7 +155,7 @@ def join(
 def outpaint(
     image: PhotographPath,
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     horizontal: int = 0,
     vertical: int = 0,
 ) -> None:

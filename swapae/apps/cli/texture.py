@@ -18,7 +18,7 @@ from swapae.apps.cli.checks import check_alpha, check_strength
 from swapae.apps.cli.finish import PLAIN, Finishing
 from swapae.apps.cli.many import Job, Work, check_folder, is_many, pictures, result_path
 from swapae.apps.cli.session import (
-    DEFAULTS,
+    DEFAULT_OPTIONS,
     Common,
     OutputPath,
     PhotographPath,
@@ -36,7 +36,7 @@ from swapae.evaluation.pairs import Pairs, file_digest
 from swapae.pictures.images import Fitted
 from swapae.pictures.saving import check_output_file
 
-Strength = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
+GroupStrength = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 MOST_PER_DOMAIN = 4000
 TEXTURES_KEPT = 10_000  # of a batch, not to be encoded again
 
@@ -77,13 +77,13 @@ def swap(
     structure: StructurePath,
     texture: TexturePath,
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     finish: Finishing = PLAIN,
     alpha: float = 1.0,
     spherical: bool = False,
-    coarse: Strength = None,
-    middle: Strength = None,
-    fine: Strength = None,
+    coarse: GroupStrength = None,
+    middle: GroupStrength = None,
+    fine: GroupStrength = None,
     pairs: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     every: bool = False,
 ) -> None:
@@ -178,7 +178,7 @@ def mix(
     structure: StructurePath,
     textures: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")],
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     finish: Finishing = PLAIN,
     weights: Annotated[tuple[float, ...], tyro.conf.arg(metavar="NUMBER ...")] = (),
 ) -> None:
@@ -221,7 +221,7 @@ def translate_domain(
     source: Annotated[Path, tyro.conf.arg(name="from", metavar="DIR")],
     target: Annotated[Path, tyro.conf.arg(name="to", metavar="DIR")],
     output: OutputPath,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     finish: Finishing = PLAIN,
     gain: float = 1.0,
     most: int = MOST_PER_DOMAIN,

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_alpha
-from swapae.apps.cli.session import DEFAULTS, Common, OutputPath, Session
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, Session
 from swapae.editing import flicker, restyle
 from swapae.editing.recipes import ModelId
 from swapae.files import atomic_path
@@ -27,7 +27,7 @@ TextureOption = Annotated[Path, tyro.conf.arg(metavar="IMAGE")]
 
 
 def restyle_video(
-    video: VideoFile, texture: TextureOption, output: OutputPath, common: Common = DEFAULTS, alpha: float = 1.0
+    video: VideoFile, texture: TextureOption, output: OutputPath, common: Common = DEFAULT_OPTIONS, alpha: float = 1.0
 ) -> None:
     """Video in the texture of a photograph, frame by frame with the same noise in all, at its own rate; no sound.
 

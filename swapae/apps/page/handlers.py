@@ -17,9 +17,9 @@ from PIL import Image
 from swapae.apps.page import parts, tabs, zerogpu
 from swapae.apps.page.addresses import canvas_photo, thumbnail
 from swapae.apps.page.cutter import EDGES, box_of, on_cutter
-from swapae.apps.page.history import History, Step
+from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.models import Models
-from swapae.apps.page.painter import grown, on_canvas
+from swapae.apps.page.painter import on_canvas, with_region
 from swapae.apps.page.settings import AXES, DEFAULTS, LAYERS, SETTINGS
 from swapae.apps.page.studio import Result, Studio
 from swapae.apps.page.visits import NAMED, Visit, visit_of
@@ -45,7 +45,7 @@ class Handlers:
         except UserError as error:
             return self.nothing(visit, error)
         values = dict(visit.values)
-        history = visit.history.added(Step(values, control, time.monotonic(), thumbnail(result.image)))
+        history = visit.history.added(HistoryStep(values, control, time.monotonic(), thumbnail(result.image)))
         return (*self.pictured(result), parts.history_html(history), history)
 
     @staticmethod
@@ -79,15 +79,15 @@ class Handlers:
     def thumbnails(self, tab: str, visit: Visit) -> list[str]:
         """Values of all tabs' presets: what those of one tab make of the photograph, in small."""
         pictures: list[Image.Image | None] = []
-        if tab in tabs.PRESETS:
+        if tab in tabs.TAB_PRESETS:
             try:
                 studio, files, grid = self.models.studio(visit.model), visit.files(), self.grid(visit)
-                for number in range(len(tabs.PRESETS[tab])):
+                for number in range(len(tabs.TAB_PRESETS[tab])):
                     values = visit.values | tabs.preset(tab, number, grid)
                     pictures.append(studio.glimpse(files, values, visit.session))
             except UserError:
                 pictures = []
-        return [parts.presets_html(tabs.words_of(name), pictures if name == tab else ()) for name in tabs.PRESETS]
+        return [parts.presets_html(tabs.words_of(name), pictures if name == tab else ()) for name in tabs.TAB_PRESETS]
 
     def opened(self, tab: str) -> Callable[..., tuple]:
         """The handler of a tab that was opened: which it is, and its presets' thumbnails."""
@@ -127,8 +127,8 @@ class Handlers:
     def set_to(self, values: dict[str, Any], control: str, visit: Visit) -> tuple:
         """Values of all controls, the canvases and `shown`, with other settings."""
         visit = visit._replace(values=visit.values | values)
-        gains = spread(visit.values["gains"], tabs.MAX_DIRECTIONS)
-        axes = spread(visit.values["axes"], len(AXES))
+        gains = padded(visit.values["gains"], tabs.MAX_DIRECTIONS)
+        axes = padded(visit.values["axes"], len(AXES))
         controls = [visit.values[name] for name in NAMED]
         return (*controls, *gains, *axes, visit.values["paint"], *self.canvases(visit), *self.shown(visit, control))
 
@@ -157,12 +157,12 @@ class Handlers:
         # A function of its own, since Gradio does not see the annotation of a partial one's event.
         def handle(event: gr.EventData, *arguments: Any) -> tuple:
             visit = visit_of(arguments)
-            number = number_of(event, len(tabs.PRESETS[tab]))
+            number = number_of(event, len(tabs.TAB_PRESETS[tab]))
             try:
                 values = tabs.preset(tab, number, self.grid(visit))
             except UserError:
                 values = {}
-            return self.set_to(values, tabs.PRESETS[tab][number][0], visit)
+            return self.set_to(values, tabs.TAB_PRESETS[tab][number][0], visit)
 
         return handle
 
@@ -200,7 +200,7 @@ class Handlers:
         if asked[3] not in LAYERS:
             raise UserError("there is no such brush")
         mask = studio.similar(data, *asked[:3], visit.session)
-        return grown(visit.values["paint"], asked[3], mask, (mask.height, mask.width))
+        return with_region(visit.values["paint"], asked[3], mask, (mask.height, mask.width))
 
     def replayed(self, recipe: str | None, images: list[str] | None, *arguments: Any) -> tuple:
         """Values of result, status, words and downloads for a recipe from elsewhere."""
@@ -233,7 +233,7 @@ class Handlers:
         self.models.leave(request.session_hash or "")
 
 
-def spread(values: Sequence[float], length: int) -> list[float]:
+def padded(values: Sequence[float], length: int) -> list[float]:
     """Values for `length` sliders, 0 for those that have none."""
     return [*values, *[0] * length][:length]
 

@@ -15,7 +15,7 @@ from swapae.apps.page.tabs import INTRODUCTIONS
 SHOWN_TAB = "() => { document.getElementById('page').dataset.tab = '%s'; }"
 
 
-class Results(NamedTuple):
+class ResultsColumn(NamedTuple):
     """The components of the column of results; `film`, `video` and `film_file` are hidden while they are empty."""
 
     film: gr.Image
@@ -51,7 +51,7 @@ def tab_row() -> dict[str, gr.Tab]:
     return row
 
 
-def results_column(result: Any, status: str, recipe: str, strip: str) -> Results:
+def results_column(result: Any, status: str, recipe: str, strip: str) -> ResultsColumn:
     """The column of results, opening with these values."""
     with gr.Column(elem_classes=on("motion")):
         film = gr.Image(label="Film", height=520, interactive=False, elem_id="film", type="filepath", buttons=[])
@@ -76,7 +76,7 @@ def results_column(result: Any, status: str, recipe: str, strip: str) -> Results
             parts.DOWNLOADS, js_on_load=parts.DOWNLOAD, apply_default_css=False, elem_id="downloads", recipe=recipe
         )
     history = gr.HTML(strip, js_on_load=parts.PICK, apply_default_css=False, elem_id="history")
-    return Results(film, video, film_file, slider, told, undo, redo, reset, downloads, history)
+    return ResultsColumn(film, video, film_file, slider, told, undo, redo, reset, downloads, history)
 
 
 def recipe_panels(words: str) -> RecipePanels:

@@ -15,7 +15,7 @@ from swapae.hub import folders, remote
 from swapae.inference.fast import optimize_for_inference
 from swapae.model import SwapAE
 
-EMBEDDED = "flowers (comes with swapae)"
+EMBEDDED_NAME = "flowers (comes with swapae)"
 MOST_LOADED = 2
 
 
@@ -30,7 +30,7 @@ class Models:
 
     def __init__(self, first: Studio, allowed: Sequence[str] = (), source: str | None = None) -> None:
         self.first, self.source = first, source or folders.EMBEDDED
-        self.opening = EMBEDDED if source is None else shown_name(source)
+        self.opening = EMBEDDED_NAME if source is None else shown_name(source)
         self.sources = {shown_name(source): source for source in allowed}
         self._loaded: OrderedDict[str, Studio] = OrderedDict()
         self._lock = threading.Lock()

@@ -15,7 +15,7 @@ from swapae.apps.page.films import Films
 from swapae.apps.page.handlers import Handlers, describe_model
 from swapae.apps.page.history import History
 from swapae.apps.page.layout import RecipePanels, example_pairs, recipe_panels, results_column, tab_row
-from swapae.apps.page.models import EMBEDDED, Models
+from swapae.apps.page.models import EMBEDDED_NAME, Models
 from swapae.apps.page.motion import MotionHandlers
 from swapae.apps.page.settings import DEFAULTS, ROLES, SETTINGS
 from swapae.apps.page.slots import SlotHandlers, slot_of
@@ -74,7 +74,7 @@ class Page:
                     self.slots = {role: slot_of(role, self.opening.get(role)) for role in ROLES}
                     size = studio.model.config.image_size
                     flowers = "This model knows flowers; other photographs come out looser. It works"
-                    works = flowers if self.models.opening == EMBEDDED else "This model works"
+                    works = flowers if self.models.opening == EMBEDDED_NAME else "This model works"
                     gr.HTML(parts.quiet(f"{works} at {size} pixels on the short side."), apply_default_css=False)
                 with gr.Column(scale=6, min_width=320, elem_id="results"):
                     self.results = results_column(result, status, downloads.props["recipe"], strip)

@@ -175,7 +175,7 @@ def fine_grid(grid: tuple[int, int]) -> tuple[int, int]:
     return fineness * grid[0], fineness * grid[1]
 
 
-def grown(paint: Mapping[str, Any], layer: str, selected: Mask, grid: tuple[int, int]) -> dict[str, Any]:
+def with_region(paint: Mapping[str, Any], layer: str, selected: Mask, grid: tuple[int, int]) -> dict[str, Any]:
     """Plain masks with a selected region added to a layer."""
     mask = selected.to_tensor()
     scale = fine_grid(grid)[0] // grid[0]

@@ -166,7 +166,7 @@ def directed(values: Values, situation: Situation) -> list[Edit]:
         pairs = [*zip(names, values["gains"], strict=False), *zip(AXES, values["axes"], strict=False)]
         gains = {name: gain for name, gain in pairs if gain}
         apart, where = values["orthogonal"], values["paint"].get("directions")
-        digest = operations.digest_of(situation.directions, gains, orthogonal=apart)
+        digest = operations.directions_digest(situation.directions, gains, orthogonal=apart)
         edits.append(operations.Directed(gains, apart, where, values["feather"], digest))
     if values["translation"]:
         edits.append(operations.Translate(*situation.domains(), values["translation"]))
@@ -177,7 +177,7 @@ def restructured(values: Values, situation: Situation) -> list[Edit]:
     """Of the tab Structure, what keeps the size: blending shapes, and a piece copied or moved."""
     edits: list[Edit] = []
     if values["shape"]:
-        edits.append(operations.Shape(situation.number("texture"), values["shape"]))
+        edits.append(operations.BlendStructure(situation.number("texture"), values["shape"]))
     if not (values["right"] or values["down"] or values["flip"] or values["scale"] != 100):
         return edits
     box = piece(values, situation.grid)

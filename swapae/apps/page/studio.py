@@ -43,7 +43,7 @@ class Result(NamedTuple):
     outside: float | None
 
 
-class Photographs:
+class RecipePhotographs:
     """The photographs of a recipe, taken in as edits ask for them; the structure photograph is the first."""
 
     def __init__(self, uploads: UploadCache, files: Mapping[str, bytes | None], visit: str) -> None:
@@ -137,7 +137,7 @@ class Studio:
         Raises:
             UserError: as of `edit`.
         """
-        settings, photographs = checked(values), Photographs(self.uploads, files, visit)
+        settings, photographs = checked(values), RecipePhotographs(self.uploads, files, visit)
         photographs.number("structure")
         grid = tuple(photographs.taken["structure"].encoded.codes.structure.shape[2:])
         edits = edits_of(settings, Situation(photographs.number, grid, self.directions, photographs.domains))

@@ -31,7 +31,7 @@ INTRODUCTIONS = {
     "about": ("About", "What this is, its limits and its licence."),
 }
 # What the buttons "Try" set; a tab's other settings go back to their defaults.
-PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+TAB_PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "swap": [
         ("Half way", {"amount": 0.5}),
         ("Colours only", {"keep": "luminance"}),
@@ -93,7 +93,7 @@ class Controls:
     """The components of all tabs.
 
     Attributes:
-        thumbnails: what each tab's presets begin with, in the order of PRESETS.
+        thumbnails: what each tab's presets begin with, in the order of TAB_PRESETS.
         named: by setting.
         gains, axes: sliders of named directions and of principal axes.
         strips: what each axis does, in pictures.
@@ -127,13 +127,13 @@ class Controls:
 
     def tries(self, tab: str) -> None:
         """Add a tab's presets."""
-        text = self.thumbnails[list(PRESETS).index(tab)]
+        text = self.thumbnails[list(TAB_PRESETS).index(tab)]
         self.presets[tab] = gr.HTML(text, js_on_load=PICK, apply_default_css=False, elem_id=f"try-{tab}")
 
 
 def words_of(tab: str) -> list[str]:
     """What a tab's presets are called."""
-    return [words for words, _ in PRESETS[tab]]
+    return [words for words, _ in TAB_PRESETS[tab]]
 
 
 def all_controls(studio: Studio, models: list[str], thumbnails: Sequence[str]) -> Controls:
@@ -316,9 +316,9 @@ def about_directions(studio: Studio) -> str:
 def preset(tab: str, number: int, grid: tuple[int, int]) -> dict[str, Any]:
     """The settings that a preset makes of a tab's, for a photograph of a grid; IndexError if there is none."""
     values = {name: SETTINGS[name].default for name in OF_TAB[tab]}
-    if not 0 <= number < len(PRESETS[tab]):
+    if not 0 <= number < len(TAB_PRESETS[tab]):
         raise IndexError(number)
-    values |= PRESETS[tab][number][1]
+    values |= TAB_PRESETS[tab][number][1]
     if values.get("paint") in ("halves", "middle"):
         values["paint"] = painted_preset(values["paint"], grid)
     return values

@@ -34,7 +34,7 @@ def sentence_of(edit: Edit, names: list[str]) -> str:
             return f"Directions: {', '.join(moves)}{how}."
         case operations.Translate(source, target, gain):
             return f"Moved by {gain:+g} from the look of {len(source)} photographs to that of {len(target)}."
-        case operations.Shape(photograph, amount):
+        case operations.BlendStructure(photograph, amount):
             return f"{percent(amount)} of the shapes of {names[photograph]}."
         case operations.Paste(_, box, place, flip, _) | operations.Move(box, place, flip, _):
             verb = "moved" if isinstance(edit, operations.Move) else "copied"
