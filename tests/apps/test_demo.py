@@ -25,7 +25,7 @@ from swapae import SwapAE, UserError
 from swapae.apps.page import launch, restyling, uploads
 from swapae.apps.page.examples import FOLDER, PAIRS, examples
 from swapae.apps.page.filming import MAX_FRAMES
-from swapae.apps.page.history import MOST, History, Step
+from swapae.apps.page.history import MOST, History, HistoryStep
 from swapae.apps.page.models import EMBEDDED_NAME, Models
 from swapae.apps.page.restyling import restyle_video
 from swapae.apps.page.settings import ROLES
@@ -624,8 +624,8 @@ def test_the_page_may_open_with_another_model(model: SwapAE, tmp_path: Path) -> 
 
 
 def test_history_keeps_a_slider_s_way_as_one_step_and_forgets_what_was_undone() -> None:
-    def step(amount: float, control: str, time: float) -> Step:
-        return Step({"amount": amount}, control, time, "")
+    def step(amount: float, control: str, time: float) -> HistoryStep:
+        return HistoryStep({"amount": amount}, control, time, "")
 
     history = History().added(step(1, "opening", 0))
     for tenth in range(1, 6):
