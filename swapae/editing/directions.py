@@ -206,8 +206,8 @@ class Directions:
         if words is None:
             raise UserError(f"{where} is damaged (its names); make it anew")
         named = {name: Direction(vectors[name].float().to(weight.device), *words[name]) for name in words}
-        parts = (tensors[name].float().to(weight.device) for name in PARTS)
-        return cls(*parts, named, layouts.float().to(weight.device))
+        parts = {name: tensors[name].float().to(weight.device) for name in PARTS}
+        return cls(**parts, named=named, layout_axes=layouts.float().to(weight.device))
 
     @classmethod
     def from_pretrained(

@@ -233,8 +233,8 @@ def separation(statistics: Tensor, belongs: Tensor) -> tuple[Callable[[Tensor], 
         The score, images [B, 3, H, W] -> [B], and how far the means of class and others are apart in it.
     """
     difference = mean_difference(statistics[belongs], statistics[~belongs]).double()
-    within = sum(torch.cov(part.double().T) * len(part) for part in (statistics[belongs], statistics[~belongs]))
-    within = within / len(statistics)
+    scatters = [torch.cov(part.double().T) * len(part) for part in (statistics[belongs], statistics[~belongs])]
+    within = (scatters[0] + scatters[1]) / len(statistics)
     # A little of each statistic's own variance keeps those that are nearly sums of others from huge weights.
     # So does a floor under it where all photographs are alike, as the colours of grey ones.
     ridge = 0.05 * within.diagonal().clamp_min(1e-8).diag()

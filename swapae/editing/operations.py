@@ -19,7 +19,7 @@ from swapae import editing
 from swapae.codes import Codes
 from swapae.editing import Box
 from swapae.editing.directions import Directions
-from swapae.editing.masks import feather, fit_mask
+from swapae.editing.masks import feather, fit_mask, grid_of
 from swapae.editing.state import EditContext, EditState
 from swapae.editing.structure import map_of
 from swapae.editing.validation import Mask
@@ -116,7 +116,7 @@ class Regions(Edit):
         masks = [mask.to_tensor() for mask in self.masks]
 
         def edit(own: Tensor) -> Tensor:
-            grid = tuple(own.shape[2:]) if own.dim() == 4 else tuple(state.structure.shape[2:])
+            grid = grid_of(own if own.dim() == 4 else state.structure)
             return editing.texture_map(own, references, masks, grid, radius=self.radius)
 
         return state.edit_textures(edit)
@@ -149,7 +149,7 @@ class Directed(Edit):
         if self.mask is None:
             return moved
         own = state.structure
-        weight = feather(fit_mask(self.mask.to_tensor(), 1, tuple(own.shape[2:]), own.device), self.radius).to(own)
+        weight = feather(fit_mask(self.mask.to_tensor(), 1, grid_of(own), own.device), self.radius).to(own)
         # Outside the mask both codes stay as they are, bit for bit.
         pairs = zip(state.textures, moved.textures, strict=True)
         maps = [[map_of(Codes(own, texture)) for texture in pair] for pair in pairs]

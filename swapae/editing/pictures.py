@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from swapae.editing.masks import feather, feather_outward, fit_mask
+from swapae.editing.masks import feather, feather_outward, fit_mask, grid_of
 from swapae.precision import widen
 
 # Rec. 709, whose primaries are those of sRGB.
@@ -75,7 +75,7 @@ def composite(original: Tensor, result: Tensor, mask: Tensor, *, radius: int = 0
         ValueError: other shapes, a mask outside [0, 1], or a negative radius.
     """
     check_pictures(original, result)
-    weight = fit_mask(mask, len(original), tuple(original.shape[2:]), original.device)
+    weight = fit_mask(mask, len(original), grid_of(original), original.device)
     return torch.lerp(original, result.to(original.dtype), feather(weight, radius).to(original.dtype))
 
 
@@ -94,7 +94,7 @@ def protect(original: Tensor, result: Tensor, mask: Tensor, *, radius: int = 0) 
         ValueError: as of `composite`.
     """
     check_pictures(original, result)
-    kept = fit_mask(mask, len(original), tuple(original.shape[2:]), original.device)
+    kept = fit_mask(mask, len(original), grid_of(original), original.device)
     return composite(original, result, 1 - feather_outward(kept, radius))
 
 
@@ -109,7 +109,7 @@ def change(before: Tensor, after: Tensor, mask: Tensor) -> Change:
         ValueError: other shapes, or a mask outside [0, 1].
     """
     check_pictures(before, after)
-    inside = fit_mask(mask, len(before), tuple(before.shape[2:]), before.device) > 0
+    inside = fit_mask(mask, len(before), grid_of(before), before.device) > 0
     difference = level_differences(before, after)
     inside = inside.expand_as(difference)
     figures = []

@@ -21,7 +21,7 @@ from swapae.editing import feather as soften
 from swapae.editing import texture_map
 from swapae.editing.directions import Directions
 from swapae.editing.fitting import add_direction, make_directions
-from swapae.editing.masks import fit_mask
+from swapae.editing.masks import fit_mask, grid_of
 from swapae.editing.operations import Directed, directions_digest
 from swapae.editing.recipes import Recipe
 from swapae.errors import UserError
@@ -175,7 +175,7 @@ def apply_directions(
 
 def masked(own: Codes, moved: Codes, mask: Tensor) -> Codes:
     """Codes that are moved where a mask says so, and elsewhere as they were, bit for bit."""
-    grid = (own.structure.shape[2], own.structure.shape[3])
+    grid = grid_of(own.structure)
     weight = fit_mask(mask, 1, grid, mask.device).to(own.structure.dtype)
     structure = torch.lerp(own.structure, moved.structure, weight)
     return Codes(structure, texture_map(own.texture, [moved.texture], [mask], grid))

@@ -97,5 +97,7 @@ def grid(
             return session.decode(Codes(own.structure, other.texture), size)
 
         results = [[hybrid(row, column) for column in columns] for row in rows]
-    inputs = [[load_image(path, max_pixels=common.max_pixels) for path in paths] for paths in (rows, columns)]
-    session.save(swap_grid(*inputs, results, cell), output)
+    structures, textures = (
+        [load_image(path, max_pixels=common.max_pixels) for path in paths] for paths in (rows, columns)
+    )
+    session.save(swap_grid(structures, textures, results, cell), output)

@@ -15,6 +15,7 @@ from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, Photogr
 from swapae.codes import Codes
 from swapae.editing import Change, change, composite, select_similar, texture_map
 from swapae.editing import feather as soften
+from swapae.editing.masks import grid_of
 from swapae.errors import UserError
 from swapae.pictures.images import Fitted, to_pil
 from swapae.pictures.saving import check_output_file, save_image
@@ -85,7 +86,7 @@ def paint_regions(
     # Softened at the pixels: on the structure's grid the least step of an edge is a cell.
     soft = [soften(mask, radius) for mask in masks]
     union = torch.stack(soft).amax(0)
-    grid = (own.structure.shape[2], own.structure.shape[3])
+    grid = grid_of(own.structure)
     before = session.generate(own)
     after = session.generate(Codes(own.structure, texture_map(own.texture, references, soft, grid)))
     if exact:

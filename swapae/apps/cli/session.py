@@ -88,7 +88,7 @@ class Session:
         model = SwapAE.from_pretrained(options.model or EMBEDDED, device=device, dtype=dtype)
         self.model = model if plain else optimize_for_inference(model, compile=options.compile)
         self.options = options
-        self.size = parse_size(options.size, self.model.config.image_size)
+        self.size: int | Literal["full"] = parse_size(options.size, self.model.config.image_size)
         check_tile(options.tile)
         self.device, self.dtype = device, dtype
 
@@ -234,8 +234,10 @@ def parse_size(text: str | None, default: int) -> int | Literal["full"]:
     Raises:
         UserError: anything else.
     """
-    if text is None or text == "full":
-        return text or default
+    if text is None:
+        return default
+    if text == "full":
+        return "full"
     if not text.isdecimal():
         raise UserError(f"--size must be a number of pixels or full, got {text!r}")
     return int(text)

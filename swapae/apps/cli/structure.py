@@ -16,6 +16,7 @@ from swapae.editing import join as join_codes
 from swapae.editing import move as move_structure
 from swapae.editing import outpaint as outpaint_codes
 from swapae.editing import paste as paste_structure
+from swapae.editing.masks import grid_of
 from swapae.editing.operations import Move, Paste
 from swapae.errors import UserError
 from swapae.pictures.images import load_image
@@ -69,7 +70,7 @@ def paste(
         # A mask that is pasted as the structure was, so that both fade alike.
         blank, full = own.structure[:, :1] * 0, other.structure[:, :1] * 0 + 1
         mask = paste_structure(blank, full, box_cells, place_cells, radius=radius)
-        grid = (pasted.shape[2], pasted.shape[3])
+        grid = grid_of(pasted)
         codes = Codes(pasted, texture_map(own.texture, [other.texture], [mask], grid))
     recipe = None if texture else session.recipe([target, source], Paste(1, box_cells, place_cells, flip, radius))
     session.save(session.decode(codes, size), output, recipe)
@@ -104,7 +105,7 @@ def move(
     own, size = session.encode(image)
     box_cells = snap_box(wanted_box, size, stride)
     place_cells = snap_place(wanted_place, box_cells, size, session)
-    if (box_cells.height, box_cells.width) == tuple(own.structure.shape[2:]):
+    if (box_cells.height, box_cells.width) == grid_of(own.structure):
         raise UserError(f"--box {box} is the whole picture of {size[0]}x{size[1]}: leave something to fill the hole")
     radius = round(feather / stride)
     moved = move_structure(own.structure, box_cells, place_cells, flip=flip, radius=radius)

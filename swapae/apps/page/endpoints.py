@@ -19,7 +19,7 @@ from swapae.apps.page.filming import FilmSettings, make_film
 from swapae.apps.page.films import Films
 from swapae.apps.page.models import Models
 from swapae.apps.page.restyling import restyle_video
-from swapae.apps.page.settings import AXES, ROLES, SETTINGS
+from swapae.apps.page.settings import AXES, ROLES, SETTINGS, Values
 from swapae.apps.page.tabs import OF_TAB, Controls
 from swapae.editing.validation import several
 from swapae.errors import UserError
@@ -119,7 +119,7 @@ class Endpoints:
         """The structure of one photograph in the texture of another."""
         photographs = structure_image, texture_image
         layers = {"coarse": coarse, "middle": middle, "fine": fine}
-        return self._edit(model, photographs, amount=alpha, keep=keep, path=path, **layers)
+        return self._edit(model, photographs, {"amount": alpha, "keep": keep, "path": path, **layers})
 
     def mix(
         self,
@@ -139,7 +139,8 @@ class Endpoints:
         check_shares = several(SETTINGS["third"].check, len(ROLES) - SINGLE, 0)
         shares = check_shares("The further photographs' shares", more_shares or [])
         further = dict(zip(ROLES[SINGLE:], shares, strict=False))
-        return self._edit(model, photographs, more_images, amount=alpha, third=third, fourth=fourth, **further)
+        values = {"amount": alpha, "third": third, "fourth": fourth, **further}
+        return self._edit(model, photographs, values, more_images)
 
     def regions(
         self,
@@ -155,7 +156,7 @@ class Endpoints:
     ) -> Any:
         """Each photograph's texture where its mask says; masks by layer, as /similar gives them."""
         photographs = structure_image, texture_image, third_image, fourth_image
-        return self._edit(model, photographs, more_images, amount=alpha, paint=paint, feather=feather)
+        return self._edit(model, photographs, {"amount": alpha, "paint": paint, "feather": feather}, more_images)
 
     def similar(
         self, structure_image: str | None, across: float, along: float, likeness: float = 0.9, model: str = ""
@@ -169,12 +170,13 @@ class Endpoints:
     ) -> Any:
         """A photograph moved along directions and axes, {name: gain}; /models lists the names."""
         known = self._models.studio(model).direction_names
-        if not isinstance(gains, dict) or (unknown := sorted(map(str, gains.keys() - set(known)))):
-            wrong = f"no direction {unknown[0][:40]!r}" if isinstance(gains, dict) else "no gains by name"
+        unknown = sorted(map(str, gains.keys() - set(known))) if isinstance(gains, dict) else []
+        if unknown or not isinstance(gains, dict):
+            wrong = f"no direction {unknown[0][:40]!r}" if unknown else "no gains by name"
             raise UserError(f"there is {wrong}; this model has {', '.join(known) or 'none'}")
         named = [name for name in known if name not in AXES]
         ordered = {"gains": [gains.get(name, 0) for name in named], "axes": [gains.get(name, 0) for name in AXES]}
-        return self._edit(model, (structure_image, texture_image), amount=alpha, **ordered)
+        return self._edit(model, (structure_image, texture_image), {"amount": alpha, **ordered})
 
     def translate(
         self,
@@ -218,9 +220,9 @@ class Endpoints:
     ) -> Any:
         """A piece copied or moved, shapes blended, the picture widened or joined with others."""
         given = locals()
-        values = {name: given[name] for name in OF_TAB["structure"]} | {"join": join or []}
+        values = {name: given[name] for name in OF_TAB["structure"]} | {"amount": alpha, "join": join or []}
         photographs = structure_image, texture_image, third_image, fourth_image
-        return self._edit(model, photographs, more_images, amount=alpha, **values)
+        return self._edit(model, photographs, values, more_images)
 
     def film(
         self,
@@ -264,7 +266,7 @@ class Endpoints:
         return {"models": self._models.names, "directions": self._models.first.direction_names}
 
     def _edit(
-        self, model: str, paths: Sequence[str | None], more: list[str] | None = None, **values: Any
+        self, model: str, paths: Sequence[str | None], values: Values, more: list[str] | None = None
     ) -> Image.Image:
         return self._models.studio(model).edit(files_of(paths, more), values, parts.session()).image
 

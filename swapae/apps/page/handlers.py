@@ -23,6 +23,7 @@ from swapae.apps.page.painter import on_canvas, with_region
 from swapae.apps.page.settings import AXES, DEFAULTS, LAYERS, SETTINGS
 from swapae.apps.page.studio import Result, Studio
 from swapae.apps.page.visits import NAMED, Visit, visit_of
+from swapae.editing.masks import grid_of
 from swapae.errors import UserError
 from swapae.pictures.images import to_pil
 
@@ -71,7 +72,7 @@ class Handlers:
             photograph = studio.uploads.get(parts.read(visit.paths.get("structure")), visit.session)
         except UserError:
             return None, None
-        grid = tuple(photograph.encoded.codes.structure.shape[2:])
+        grid = grid_of(photograph.encoded.codes.structure)
         image = to_pil(photograph.encoded.image, photograph.encoded.size)
         shown = canvas_photo(image, grid, studio.model.config.stride)
         return on_canvas(shown, grid, visit.values["paint"]), on_cutter(shown, visit.values)
@@ -121,8 +122,7 @@ class Handlers:
             UserError: there is none, or none that can be read.
         """
         studio, data = self.models.studio(visit.model), parts.read(visit.paths.get("structure"))
-        rows, columns = studio.uploads.get(data, visit.session).encoded.codes.structure.shape[2:]
-        return rows, columns
+        return grid_of(studio.uploads.get(data, visit.session).encoded.codes.structure)
 
     def set_to(self, values: dict[str, Any], control: str, visit: Visit) -> tuple:
         """Values of all controls, the canvases and `shown`, with other settings."""
@@ -195,12 +195,14 @@ class Handlers:
         Raises:
             UserError: no such place or layer, or no photograph.
         """
-        asked = [getattr(event, name, None) for name in ("across", "along", "likeness", "layer")]
+        across, along, likeness, layer = (
+            getattr(event, name, None) for name in ("across", "along", "likeness", "layer")
+        )
         studio, data = self.models.studio(visit.model), parts.read(visit.paths.get("structure"), "Structure")
-        if asked[3] not in LAYERS:
+        if layer not in LAYERS:
             raise UserError("there is no such brush")
-        mask = studio.similar(data, *asked[:3], visit.session)
-        return with_region(visit.values["paint"], asked[3], mask, (mask.height, mask.width))
+        mask = studio.similar(data, across, along, likeness, visit.session)
+        return with_region(visit.values["paint"], layer, mask, (mask.height, mask.width))
 
     def replayed(self, recipe: str | None, images: list[str] | None, *arguments: Any) -> tuple:
         """Values of result, status, words and downloads for a recipe from elsewhere."""

@@ -59,7 +59,9 @@ class Page:
         self.models, self.films, self.gallery = models, Films(), examples()
         self.handlers = Handlers(models)
         chosen = [*PAIRS[0], *MORE]
-        self.opening = dict(zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=False))
+        self.opening: dict[str, str] = dict(
+            zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=False)
+        )
 
     def build(self) -> gr.Blocks:
         """The page; launch it with `launch.LAUNCH`."""
@@ -189,7 +191,7 @@ class Page:
     def connect_visits(self, demo: gr.Blocks, opening: Visit) -> None:
         """What happens when a visitor comes and goes."""
         others = self.controls.others
-        about_model = {"api_visibility": "private", "show_progress": "hidden"}
+        about_model: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
         def describe() -> tuple[str, str]:
             return describe_model(self.models.first), self.models.card("")

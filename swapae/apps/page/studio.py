@@ -14,6 +14,7 @@ from swapae import editing
 from swapae.apps.page.settings import AXES, Situation, Values, checked, edits_of
 from swapae.apps.page.uploads import CACHE_BYTES, Upload, UploadCache
 from swapae.editing.directions import Directions
+from swapae.editing.masks import grid_of
 from swapae.editing.operations import Regions
 from swapae.editing.recipes import ModelId, PhotographId, Recipe
 from swapae.editing.state import EditContext, EncodedPhotograph
@@ -139,7 +140,7 @@ class Studio:
         """
         settings, photographs = checked(values), RecipePhotographs(self.uploads, files, visit)
         photographs.number("structure")
-        grid = tuple(photographs.taken["structure"].encoded.codes.structure.shape[2:])
+        grid = grid_of(photographs.taken["structure"].encoded.codes.structure)
         edits = edits_of(settings, Situation(photographs.number, grid, self.directions, photographs.domains))
         inputs = tuple(PhotographId(role, upload.sha256) for role, upload in photographs.taken.items())
         if len(inputs) > MAX_PHOTOGRAPHS:
@@ -179,10 +180,9 @@ class Studio:
             UserError: a sentence about what is wrong.
         """
         structure = self.uploads.get(data, visit).encoded.codes.structure
-        point = (number(0, 1)("The point's height", along), number(0, 1)("The point's place across", across))
-        cell = tuple(
-            min(int(share * cells), cells - 1) for share, cells in zip(point, structure.shape[2:], strict=True)
-        )
+        down, right = number(0, 1)("The point's height", along), number(0, 1)("The point's place across", across)
+        rows, columns = grid_of(structure)
+        cell = (min(int(down * rows), rows - 1), min(int(right * columns), columns - 1))
         threshold = number(-1, 1)("Likeness", likeness)
         return Mask.from_tensor(editing.select_similar(structure, cell, threshold=threshold))
 
