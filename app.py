@@ -2,8 +2,8 @@
 
     python app.py [--port 7860] [--model owner/name] [--allow-model owner/name]
 
-The page itself is in `swapae.apps.page`: `launch` serves it, `page` has its parts and handlers, `tabs` its controls,
-`studio` what they do.
+The page itself is in `swapae.apps.page`: `launch` serves it, `page` connects what stands on it (`layout`, `slots`,
+`tabs`) with what that does (`handlers`, `studio`).
 """
 
 import os

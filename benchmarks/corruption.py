@@ -26,7 +26,9 @@ from swapae.backbones import BACKBONES
 from swapae.evaluation.lpips import LPIPS
 from swapae.evaluation.metrics import psnr, sifid, ssim, structure_distance, texture_distance
 from swapae.evaluation.validation import STRUCTURE_LAYER
-from swapae.pictures.images import fit, list_images, load_image, save_image, to_pil
+from swapae.pictures.images import fit, load_image, to_pil
+from swapae.pictures.listing import list_images
+from swapae.pictures.saving import save_image
 
 EXAMPLES = Path(__file__).parent.parent / "swapae/examples"
 SIZE = 256

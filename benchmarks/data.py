@@ -27,7 +27,9 @@ from swapae.config import PRESETS
 from swapae.data.crops import DRAFT_MARGIN
 from swapae.data.dataset import Photographs
 from swapae.data.picture_files import FolderSource, PackedNames
-from swapae.pictures.images import levels, list_images, load_image, resize_short, save_image, scaled_size, to_pil
+from swapae.pictures.images import levels, load_image, resize_short, scaled_size, to_pil
+from swapae.pictures.listing import list_images
+from swapae.pictures.saving import save_image
 
 HANDLING = PRESETS["church256"].data
 

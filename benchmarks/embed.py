@@ -25,8 +25,9 @@ from swapae.evaluation.evaluate import evaluate
 from swapae.evaluation.measuring import Measuring
 from swapae.evaluation.networks import Networks
 from swapae.evaluation.pairs import Pairs, listed_photographs
-from swapae.hub.model_files import EMBEDDED
-from swapae.pictures.images import fit, list_images, load_image
+from swapae.hub.folders import EMBEDDED
+from swapae.pictures.images import fit, load_image
+from swapae.pictures.listing import list_images
 
 ABOUT = Path("docs/flowers256/about.md")
 PAIRS = 500

@@ -19,7 +19,8 @@ from swapae import Codes, SwapAE
 from swapae.data.crops import is_validation
 from swapae.editing.directions import Directions
 from swapae.pictures.grids import labelled_grid, swap_grid
-from swapae.pictures.images import fit, load_image, save_image, to_pil
+from swapae.pictures.images import fit, load_image, to_pil
+from swapae.pictures.saving import save_image
 
 STRUCTURES = [
     "daisy_3440366251_5b9bdf27c9_m.jpg",

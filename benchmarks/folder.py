@@ -24,7 +24,8 @@ from speed import make
 
 from swapae import Codes, SwapAE
 from swapae.inference.fast import optimize_for_inference
-from swapae.pictures.images import fit, list_images, load_image
+from swapae.pictures.images import fit, load_image
+from swapae.pictures.listing import list_images
 
 
 def main() -> None:

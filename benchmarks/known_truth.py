@@ -24,7 +24,8 @@ from swapae import SwapAE
 from swapae.data.synthetic import coverage, draw, random_layout, random_texture
 from swapae.evaluation.metrics import local_difference
 from swapae.pictures.grids import labelled_grid
-from swapae.pictures.images import save_image, to_pil
+from swapae.pictures.images import to_pil
+from swapae.pictures.saving import save_image
 
 UNSEEN = 1_000_000  # seeds from here on are of no training picture
 SHOWN = 6

@@ -28,13 +28,13 @@ from PIL import Image
 
 from swapae import SwapAE
 from swapae.apps.page.examples import examples
-from swapae.apps.page.models import EMBEDDED
+from swapae.apps.page.models import EMBEDDED_NAME
 from swapae.inference.fast import optimize_for_inference
 from swapae.pictures.images import fit, load_image, to_pil
 
 ROOT = Path(__file__).parent.parent
 STRENGTHS = [step / 10 for step in range(11)]
-REST = ["nothing", 1, 1, 1, "linear", EMBEDDED]  # the other parameters of /swap
+REST = ["nothing", 1, 1, 1, "linear", EMBEDDED_NAME]  # the other parameters of /swap
 
 
 @dataclass

@@ -22,6 +22,7 @@ from swapae import SwapAE
 from swapae.apps.page.models import directions_of
 from swapae.apps.page.style import TABS
 from swapae.apps.page.tabs import INTRODUCTIONS
+from swapae.rounding import ceil_div
 
 DESK, PHONE = (1360, 940), (390, 844)
 THEMES = ("light", "dark")
@@ -58,7 +59,7 @@ def sheet(shots: list[Image.Image], columns: int, width: int) -> Image.Image:
     """Screenshots beside each other, each `width` pixels wide."""
     small = [shot.resize((width, round(shot.height * width / shot.width)), Image.Resampling.LANCZOS) for shot in shots]
     height = max(shot.height for shot in small)
-    rows = -(-len(small) // columns)
+    rows = ceil_div(len(small), columns)
     result = Image.new("RGB", (columns * width + (columns - 1) * 8, rows * height + (rows - 1) * 8), (120, 120, 120))
     for number, shot in enumerate(small):
         result.paste(shot, (number % columns * (width + 8), number // columns * (height + 8)))

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from swapae.config import SwapAEConfig
 from swapae.errors import UserError
-from swapae.hub.model_files import read_tensors, write_tensors
+from swapae.tensor_files import read_safetensors, write_safetensors
 
-FORMAT = "swapae codes 1"
+CODES_FORMAT = "swapae codes 1"
 PROBE_LENGTH = 64
 # Distance of two probes of one model, relative to their length: casting to bfloat16 moves it by 0.2 %.
 PROBE_TOLERANCE = 0.02
@@ -59,10 +59,10 @@ def save_codes(
     """
     if problem := misfit(codes, size, config):
         raise ValueError(f"cannot save these codes: {problem}")
-    metadata = {"format": FORMAT, "config": config.fingerprint}
+    metadata = {"format": CODES_FORMAT, "config": config.fingerprint}
     if size is not None:
         metadata["size"] = f"{size[0]}x{size[1]}"
-    write_tensors(path, {**codes._asdict(), "probe": probe_of(weight)}, metadata)
+    write_safetensors(path, {**codes._asdict(), "probe": probe_of(weight)}, metadata)
 
 
 def load_codes(
@@ -74,11 +74,11 @@ def load_codes(
         UserError: no codes file, a damaged one, or codes of another model than `config` and `weight` are of.
     """
     name = repr(os.fspath(path))
-    tensors, metadata = read_tensors(path, remedy="encode the picture again")
+    tensors, metadata = read_safetensors(path, remedy="encode the picture again")
     written, wanted = metadata.get("format", ""), {"structure", "texture", "probe"}
-    if not written.startswith("swapae codes") or (written == FORMAT and set(tensors) != wanted):
+    if not written.startswith("swapae codes") or (written == CODES_FORMAT and set(tensors) != wanted):
         raise UserError(f"{name} holds no codes; give a file that `swapae encode` or save_codes wrote")
-    if written != FORMAT:
+    if written != CODES_FORMAT:
         raise UserError(f"{name} is of the format {written[:40]!r}, newer than this swapae: upgrade it")
     if metadata.get("config") != config.fingerprint or not check_probe(tensors["probe"], weight):
         raise UserError(f"{name} holds codes of another model; give that one, or encode the picture again")

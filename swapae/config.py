@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from swapae.errors import UserError
+from swapae.rounding import ceil_div
 
 # The texture branch shrinks the structure grid by two stride-2 3x3 convolutions without padding:
 # 7 cells -> 3 -> 1. Fewer than seven leave nothing to pool.
@@ -241,9 +242,8 @@ class Preset:
         crop_size = round(self.discriminators.crop_size * factor / stride) * stride
         patch_size = round(self.discriminators.patch_size * factor)
         if resolution % stride or crop_size < self.model.minimum_side or patch_size < SMALLEST_PATCH:
-            step = (
-                -(-self.model.minimum_side * self.model.image_size // self.discriminators.crop_size // stride) * stride
-            )
+            smallest = self.model.minimum_side * self.model.image_size
+            step = ceil_div(smallest, self.discriminators.crop_size * stride) * stride
             least = max(step, self.model.image_size * SMALLEST_PATCH // self.discriminators.patch_size)
             raise UserError(
                 f"--resolution {resolution} does not suit this preset: give a multiple of {stride}, at least {least}"

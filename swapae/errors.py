@@ -15,6 +15,10 @@ class PictureError(UserError):
     """A picture that cannot be read, or whose size does not suit the model."""
 
 
+class ModelError(UserError):
+    """A model that cannot be found, read or uploaded."""
+
+
 def first_line(error: Exception) -> str:
     """An error's message without line breaks after the first."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from swapae.codes import Codes, load_codes, save_codes
 from swapae.config import SwapAEConfig
 from swapae.encoder import Encoder
 from swapae.generator import Generator, unit_texture
-from swapae.hub import model_files
+from swapae.hub import card, folders, remote
 
 Noise = Literal["zero", "random"] | int | Sequence[Tensor]
 DEFAULT_NOISE_SEED = 0
@@ -145,16 +146,16 @@ class SwapAE(
         Raises:
             UserError: one line that says what is missing, damaged or unreachable, and what to do.
         """
-        config_file, weights = model_files.model_files(
+        config_file, weights = remote.model_files(
             pretrained_model_name_or_path, revision=revision, token=token, local_files_only=local_files_only
         )
-        config = model_files.read_config(config_file, SwapAEConfig)
-        return model_files.load_network(lambda: cls(config), weights).eval().to(device, dtype)
+        config = folders.read_config(config_file, SwapAEConfig)
+        return folders.load_network(lambda: cls(config), weights).eval().to(device, dtype)
 
     @classmethod
     def default(cls, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> SwapAE:
         """The small model of flowers that comes with the package."""
-        return cls.from_pretrained(model_files.EMBEDDED, device=device, dtype=dtype)
+        return cls.from_pretrained(folders.EMBEDDED, device=device, dtype=dtype)
 
     def save_pretrained(  # type: ignore[override]
         self, save_directory: str | os.PathLike[str], *, model_card_kwargs: Mapping[str, Any] | None = None
@@ -167,7 +168,7 @@ class SwapAE(
             UserError: the folder cannot be written, or weights are not finite.
         """
         card = str(self.generate_model_card(**model_card_kwargs or {}))
-        model_files.save_folder(Path(save_directory), self.config, self.state_dict(), card)
+        folders.save_folder(Path(save_directory), self.config, self.state_dict(), card)
 
     def push_to_hub(  # type: ignore[override]
         self,
@@ -186,7 +187,8 @@ class SwapAE(
         """
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder, model_card_kwargs=model_card_kwargs)
-            return model_files.upload(folder, repo_id, commit_message, private=private, token=token, branch=branch)
+            files = partial(remote.folder_files, folder)
+            return remote.upload(files, repo_id, commit_message, private=private, token=token, branch=branch)
 
     def generate_model_card(
         self, *, metrics: Mapping[str, Any] | None = None, title: str = "", about: str = "", **metadata: str
@@ -194,7 +196,7 @@ class SwapAE(
         """README.md: rows of its table, what the model was trained on, license="mit" and the like."""
         data = ModelCardData(**{**self._hub_mixin_info.model_card_data.to_dict(), **metadata})
         parameters = sum(p.numel() for p in self.parameters())
-        return model_files.model_card(data, self.config, parameters, metrics or {}, title, about)
+        return card.model_card(data, self.config, parameters, metrics or {}, title, about)
 
     def check_images(self, images: Tensor) -> None:
         """Raise ValueError for images that `encode` does not take."""

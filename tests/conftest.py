@@ -12,7 +12,7 @@ from command_line import pixels
 from PIL import Image
 
 from swapae import PRESETS, SwapAE, SwapAEConfig
-from swapae.apps.browser.runtime import DESCRIPTION, FILES, PACKAGE, VERSION
+from swapae.apps.browser.runtime import DESCRIPTION, FILES, PACKAGE, RUNTIME_VERSION
 from swapae.apps.cli import main
 
 
@@ -123,7 +123,7 @@ def web_page(runtime, tmp_path_factory) -> Path:
     if runtime is None:
         runtime = folder / "onnxruntime-web"
         (runtime / "dist").mkdir(parents=True)
-        (runtime / DESCRIPTION).write_text(json.dumps({"name": PACKAGE, "version": VERSION}))
+        (runtime / DESCRIPTION).write_text(json.dumps({"name": PACKAGE, "version": RUNTIME_VERSION}))
         for name in FILES:
             (runtime / "dist" / name).touch()
     command = ["swapae", "export", str(folder / "page"), "--format", "web", "--half", "--runtime", str(runtime)]

@@ -14,8 +14,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "swapae"
 # From the bottom up: a folder, and the files at the top, may import from its own row and those above it.
 ROWS = [
-    ["errors", "precision", "second_order"],
+    ["errors", "precision", "rounding", "second_order"],
     ["config", "files", "arguments", "backbones", "layers"],
+    ["tensor_files"],
     ["hub"],
     ["codes", "encoder", "generator", "discriminators", "feature_discriminators"],
     ["model", "losses"],

@@ -35,7 +35,9 @@ from swapae.evaluation.metrics import structure_distance, texture_distance
 from swapae.evaluation.timing import machine, median_milliseconds
 from swapae.evaluation.validation import STRUCTURE_LAYER
 from swapae.pictures.grids import labelled_grid
-from swapae.pictures.images import fit, list_images, load_image, save_image, to_pil
+from swapae.pictures.images import fit, load_image, to_pil
+from swapae.pictures.listing import list_images
+from swapae.pictures.saving import save_image
 
 STARTING = 200  # photographs that say where optimisation starts
 

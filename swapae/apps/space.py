@@ -9,17 +9,27 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceCardData
 
 from swapae.config import SwapAEConfig
 from swapae.errors import UserError
-from swapae.hub import model_files
+from swapae.hub import card, folders, remote
 
 PACKAGE = Path(__file__).parents[1]
 # The Gradio that everything was tested with, and the Python that ZeroGPU is documented for.
 GRADIO = "6.31.0"
 PYTHON = "3.10.13"
+# What the cards of all our Spaces say.
+SPACE_CARD: dict[str, Any] = {
+    "title": "swapae",
+    "emoji": "🌷",
+    "colorFrom": "green",
+    "colorTo": "pink",
+    "short_description": "The structure of one photo in the texture of another",
+    "tags": ["swapping-autoencoder", "image-to-image", "image-editing", "gan"],
+}
 # What the package needs, beside Gradio, which the Space's `sdk_version` installs.
 REQUIREMENTS = (
     "torch>=2.6",
@@ -57,7 +67,7 @@ def push_space(repo: str, *, model: str | None = None, private: bool | None = No
         check_model(model, token)
     files = space_files(model)
     api = HfApi(token=token)
-    with model_files.uploading(repo):
+    with remote.uploading(repo):
         url = api.create_repo(repo, repo_type="space", space_sdk="gradio", private=private, exist_ok=True)
         held = api.list_repo_files(url.repo_id, repo_type="space")
         if "app.py" in held and "swapae/__init__.py" not in held:
@@ -73,17 +83,14 @@ def check_model(model: str, token: str | None) -> None:
     if os.path.exists(model):
         raise UserError(
             f"{model!r} is on this machine, where a Space cannot read it: push it to the Hub first, with "
-            f"SwapAE.from_pretrained({model!r}).push_to_hub({model_files.PLACEHOLDER!r}), and give that name"
+            f"SwapAE.from_pretrained({model!r}).push_to_hub({card.PLACEHOLDER!r}), and give that name"
         )
-    path = (
-        model_files.download(model, repr(model), None, token, False, (model_files.CONFIG_FILE,))
-        / model_files.CONFIG_FILE
-    )
+    path = remote.download(model, repr(model), None, token, False, (folders.CONFIG_FILE,)) / folders.CONFIG_FILE
     if not path.is_file():
         raise UserError(
-            f"{model!r} is no swapae model, it lacks {model_files.CONFIG_FILE}; give a repository that swapae pushed"
+            f"{model!r} is no swapae model, it lacks {folders.CONFIG_FILE}; give a repository that swapae pushed"
         )
-    model_files.read_config(path, SwapAEConfig)
+    folders.read_config(path, SwapAEConfig)
 
 
 def space_files(model: str | None = None) -> dict[str, bytes | Path]:
@@ -119,17 +126,12 @@ def app_text(model: str | None) -> str:
 def readme_text(model: str | None) -> str:
     """The Space's README.md, whose head the Hub reads. Of that head the repository's README has only what is needed."""
     data = SpaceCardData(
-        title="swapae",
-        emoji="🌷",
-        colorFrom="green",
-        colorTo="pink",
+        **SPACE_CARD,
         sdk="gradio",
         sdk_version=GRADIO,
         python_version=PYTHON,
         app_file="app.py",
         license="apache-2.0",
-        short_description="The structure of one photo in the texture of another",
-        tags=["swapping-autoencoder", "image-to-image", "image-editing", "gan"],
         models=None if model is None else [model],
     )
     about = "the small model of flowers that comes with it" if model is None else f"[{model}](/{model})"

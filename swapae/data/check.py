@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from swapae.data.picture_files import FolderSource, Source
 from swapae.errors import PictureError, UserError
-from swapae.pictures.images import header, load_image, resize_short, save_image
+from swapae.pictures.images import header, load_image, resize_short
 from swapae.pictures.inspection import Facts, inspect
+from swapae.pictures.saving import save_image
 
 # Bits of 64 that two pictures' difference hashes may differ in and still count as the same photograph.
 NEAR_BITS = 3

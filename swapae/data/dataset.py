@@ -16,6 +16,7 @@ from swapae.data.sources import StreamSource
 from swapae.data.streams import StreamedPhotographs, first_validation
 from swapae.errors import PictureError, UserError
 from swapae.pictures.images import Fitted, Picture, fit, load_image
+from swapae.rounding import ceil_div
 
 # Decoded pictures that all workers together may keep, if that is enough for all pictures.
 CACHE_BYTES = 2 * 1024**3
@@ -67,7 +68,7 @@ class Photographs(Dataset[Tensor]):
         if len(training) < 2:
             raise UserError(f"{source.label}: found {len(training)} photographs to train on; at least 2 are needed")
         self._indices = torch.tensor(training, dtype=torch.int32)
-        looked_at = training[:: -(-len(training) // LOOKED_AT)]
+        looked_at = training[:: ceil_div(len(training), LOOKED_AT)]
         check_sizes((read_or_none(source, index) for index in looked_at), handling.crop_size, source.label)
         # One byte for each picture, 0 not yet read, 1 good, 2 unreadable: shared by all workers, and written
         # without locks, since each writes what any other would.

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 
 from swapae.errors import PictureError, UserError
-from swapae.pictures.images import Picture, picture_names
+from swapae.pictures.images import Picture
+from swapae.pictures.listing import picture_names
 
 
 class Source(abc.ABC):

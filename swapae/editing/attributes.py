@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
+BT_601 = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
 
 class Attribute(NamedTuple):
@@ -19,14 +19,14 @@ class Attribute(NamedTuple):
     more: str
 
 
-def luminance(images: Tensor) -> Tensor:
+def luma_601(images: Tensor) -> Tensor:
     """[B, 3, H, W] -> [B, H, W]."""
-    return torch.einsum("c,bchw->bhw", torch.tensor(LUMINANCE, dtype=images.dtype, device=images.device), images)
+    return torch.einsum("c,bchw->bhw", torch.tensor(BT_601, dtype=images.dtype, device=images.device), images)
 
 
 def brightness(images: Tensor) -> Tensor:
     """Mean luminance, in [-1, 1]."""
-    return luminance(images).mean((1, 2))
+    return luma_601(images).mean((1, 2))
 
 
 def warmth(images: Tensor) -> Tensor:
@@ -41,12 +41,12 @@ def vividness(images: Tensor) -> Tensor:
 
 def contrast(images: Tensor) -> Tensor:
     """Standard deviation of luminance, from 0 on."""
-    return luminance(images).std((1, 2), unbiased=False)
+    return luma_601(images).std((1, 2), unbiased=False)
 
 
 def sharpness(images: Tensor) -> Tensor:
     """Mean difference of neighbouring pixels' luminance, from 0 on."""
-    light = luminance(images)
+    light = luma_601(images)
     return (light.diff(dim=1).abs().mean((1, 2)) + light.diff(dim=2).abs().mean((1, 2))) / 2
 
 

@@ -29,12 +29,13 @@ from torch import Tensor
 
 from swapae.codes import Codes, check_probe, probe_of
 from swapae.errors import UserError
-from swapae.hub import model_files
+from swapae.hub import folders, remote
 from swapae.model import SwapAE
+from swapae.tensor_files import read_safetensors, write_safetensors
 
-FORMAT = "swapae directions 1"
+DIRECTIONS_FORMAT = "swapae directions 1"
 FILE = "directions.safetensors"
-NAME = re.compile(r"[a-z0-9][a-z0-9_ -]{0,39}")
+DIRECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_ -]{0,39}")
 AXIS = re.compile(r"(texture|structure|layout)([1-9][0-9]{0,3})")
 
 
@@ -171,9 +172,9 @@ class Directions:
         tensors |= {"layout_axes": self.layout_axes} if len(self.layout_axes) else {}
         tensors |= {f"named.{name}": direction.vector for name, direction in self.named.items()}
         words = {name: [direction.less, direction.more] for name, direction in self.named.items()}
-        metadata = {"format": FORMAT, "config": model.config.fingerprint, "words": json.dumps(words)}
+        metadata = {"format": DIRECTIONS_FORMAT, "config": model.config.fingerprint, "words": json.dumps(words)}
         stored = {name: value.half() for name, value in tensors.items()}
-        model_files.write_tensors(path, stored | {"probe": probe_of(model.encoder.to_texture.weight)}, metadata)
+        write_safetensors(path, stored | {"probe": probe_of(model.encoder.to_texture.weight)}, metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], model: SwapAE) -> Directions:
@@ -183,8 +184,8 @@ class Directions:
             UserError: no directions file, a damaged one, or of another model.
         """
         where = repr(os.fspath(path))
-        tensors, metadata = model_files.read_tensors(path, remedy="give a file that `swapae direction make` wrote")
-        if metadata.get("format") != FORMAT:
+        tensors, metadata = read_safetensors(path, remedy="give a file that `swapae direction make` wrote")
+        if metadata.get("format") != DIRECTIONS_FORMAT:
             raise UserError(f"{where} holds no directions; give a file that `swapae direction make` wrote")
         weight = model.encoder.to_texture.weight
         if metadata.get("config") != model.config.fingerprint or not check_probe(tensors.pop("probe", None), weight):
@@ -205,12 +206,12 @@ class Directions:
         if words is None:
             raise UserError(f"{where} is damaged (its names); make it anew")
         named = {name: Direction(vectors[name].float().to(weight.device), *words[name]) for name in words}
-        parts = (tensors[name].float().to(weight.device) for name in PARTS)
-        return cls(*parts, named, layouts.float().to(weight.device))
+        parts = {name: tensors[name].float().to(weight.device) for name in PARTS}
+        return cls(**parts, named=named, layout_axes=layouts.float().to(weight.device))
 
     @classmethod
     def from_pretrained(
-        cls, model: SwapAE, name: str | os.PathLike[str] = model_files.EMBEDDED, *, revision: str | None = None
+        cls, model: SwapAE, name: str | os.PathLike[str] = folders.EMBEDDED, *, revision: str | None = None
     ) -> Directions:
         """The directions that lie beside a model's weights, in a folder or on the Hugging Face Hub.
 
@@ -222,7 +223,7 @@ class Directions:
         Raises:
             UserError: there are none, or as of `load`.
         """
-        config_file, _ = model_files.model_files(name, revision=revision, also=(FILE,))
+        config_file, _ = remote.model_files(name, revision=revision, also=(FILE,))
         path = config_file.parent / FILE
         if not path.is_file():
             raise UserError(f"{os.fspath(name)!r} has no {FILE}; make one with `swapae direction make`")
@@ -251,7 +252,7 @@ class Directions:
         with TemporaryDirectory() as folder:
             path = Path(folder, FILE)
             self.save(path, model)
-            return model_files.upload_files(
+            return remote.upload(
                 lambda _: {FILE: path}, repo_id, commit_message, private=private, token=token, branch=branch
             )
 
@@ -267,7 +268,7 @@ def read_words(text: str, vectors: Mapping[str, Tensor]) -> dict[str, tuple[str,
         pairs = {name: (str(less)[:60], str(more)[:60]) for name, (less, more) in words.items()}
     except (ValueError, TypeError, AttributeError):
         return None
-    return pairs if pairs.keys() == vectors.keys() and all(map(NAME.fullmatch, pairs)) else None
+    return pairs if pairs.keys() == vectors.keys() and all(map(DIRECTION_NAME.fullmatch, pairs)) else None
 
 
 def over_places(vector: Tensor) -> Tensor:

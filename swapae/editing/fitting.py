@@ -24,10 +24,11 @@ from torch import Tensor
 
 from swapae.codes import Codes
 from swapae.editing.attributes import ATTRIBUTES, picture_statistics
-from swapae.editing.directions import AXIS, NAME, Direction, Directions
+from swapae.editing.directions import AXIS, DIRECTION_NAME, Direction, Directions
 from swapae.errors import UserError
 from swapae.layers import unit_length
 from swapae.model import SwapAE
+from swapae.rounding import ceil_div
 
 TEXTURE_AXES = 16
 LAYOUT_AXES = 8
@@ -43,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Measured:
+class DirectionSamples:
     """What is measured of photographs, one entry each.
 
     Attributes:
@@ -59,7 +60,7 @@ class Measured:
     all_attributes: list[Tensor]
 
     @classmethod
-    def of(cls, model: SwapAE, photographs: Iterable[Tensor]) -> Measured:
+    def of(cls, model: SwapAE, photographs: Iterable[Tensor]) -> DirectionSamples:
         """Encode and measure photographs, each [1, 3, H, W]."""
         measured = cls([], [], [], [])
         for image in photographs:
@@ -75,9 +76,9 @@ class Measured:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def joined(self, other: Measured) -> Measured:
+    def joined(self, other: DirectionSamples) -> DirectionSamples:
         """These photographs, then others."""
-        return Measured(
+        return DirectionSamples(
             self.codes + other.codes,
             self.places + other.places,
             self.all_statistics + other.all_statistics,
@@ -101,7 +102,7 @@ class Measured:
 
     def sample(self) -> list[Codes]:
         """Codes of some photographs, to decode."""
-        kept = self.codes[:: -(-len(self.codes) // CALIBRATED_ON)]
+        kept = self.codes[:: ceil_div(len(self.codes), CALIBRATED_ON)]
         return [Codes(code.structure.to(code.texture), code.texture) for code in kept]
 
     def directions(self, model: SwapAE, named: Mapping[str, Direction]) -> Directions:
@@ -109,7 +110,7 @@ class Measured:
         texture = self.texture
         mean, axes = principal_axes(texture, min(TEXTURE_AXES, len(texture) - 1, texture.shape[1]))
         mean_structure, structure_axes = principal_axes(torch.cat(self.places), self.places[0].shape[1])
-        structures = [code.structure for code in self.codes[:: -(-len(self.codes) // LAYOUTS)]]
+        structures = [code.structure for code in self.codes[:: ceil_div(len(self.codes), LAYOUTS)]]
         side = model.config.image_size // model.config.stride
         layouts = layout_axes(structures, side, LAYOUT_AXES)
         return Directions(unit_length(mean[None])[0], axes, mean_structure, structure_axes, named, layouts)
@@ -127,7 +128,7 @@ def make_directions(model: SwapAE, photographs: Iterable[Tensor], classes: Seque
     Raises:
         UserError: too few photographs, in all or of a class, or a class whose name is that of an attribute or odd.
     """
-    found = Measured.of(model, photographs)
+    found = DirectionSamples.of(model, photographs)
     check(classes, len(found))
     texture, sample = found.texture, found.sample()
     named = {}
@@ -170,11 +171,11 @@ def add_direction(
     Raises:
         UserError: too few photographs, a name that cannot be, or sets that do not differ.
     """
-    if not NAME.fullmatch(name) or AXIS.fullmatch(name):
+    if not DIRECTION_NAME.fullmatch(name) or AXIS.fullmatch(name):
         raise UserError(
             f"a direction cannot have the name {name!r:.60}: use a-z, 0-9, space, _ and -, but no axis' name"
         )
-    kinds = [Measured.of(model, photographs) for photographs in (having, lacking)]
+    kinds = [DirectionSamples.of(model, photographs) for photographs in (having, lacking)]
     if min(map(len, kinds)) < FEWEST // 4:
         counts = " and ".join(str(len(kind)) for kind in kinds)
         raise UserError(f"a direction takes {FEWEST // 4} photographs or more of each kind; found {counts}")
@@ -207,7 +208,7 @@ def check(classes: Sequence[str] | None, count: int) -> None:
     if classes is not None and len(names) < 2:
         raise UserError(f"found {len(names)} class: a direction to a class takes photographs of others too")
     for name in names:
-        if name in ATTRIBUTES or not NAME.fullmatch(name):
+        if name in ATTRIBUTES or not DIRECTION_NAME.fullmatch(name):
             raise UserError(
                 f"a direction cannot have the name {name!r:.60} of this class: use a-z, 0-9, space, _ and -"
             )
@@ -232,8 +233,8 @@ def separation(statistics: Tensor, belongs: Tensor) -> tuple[Callable[[Tensor], 
         The score, images [B, 3, H, W] -> [B], and how far the means of class and others are apart in it.
     """
     difference = mean_difference(statistics[belongs], statistics[~belongs]).double()
-    within = sum(torch.cov(part.double().T) * len(part) for part in (statistics[belongs], statistics[~belongs]))
-    within = within / len(statistics)
+    scatters = [torch.cov(part.double().T) * len(part) for part in (statistics[belongs], statistics[~belongs])]
+    within = (scatters[0] + scatters[1]) / len(statistics)
     # A little of each statistic's own variance keeps those that are nearly sums of others from huge weights.
     # So does a floor under it where all photographs are alike, as the colours of grey ones.
     ridge = 0.05 * within.diagonal().clamp_min(1e-8).diag()

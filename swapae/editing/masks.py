@@ -13,6 +13,12 @@ from torch import Tensor
 from swapae.precision import widen
 
 
+def grid_of(code: Tensor) -> tuple[int, int]:
+    """(rows, columns) of what ends in [..., h, w]."""
+    rows, columns = code.shape[-2:]
+    return rows, columns
+
+
 def fit_mask(mask: Tensor, batch: int, grid: tuple[int, int], device: torch.device) -> Tensor:
     """A mask on another grid, each cell the mean of what it covers: float32 (or 64) [B or 1, 1, *grid].
 
@@ -33,7 +39,7 @@ def fit_mask(mask: Tensor, batch: int, grid: tuple[int, int], device: torch.devi
     low, high = (value.item() for value in mask.aminmax())
     if not (low >= 0 and high <= 1):  # put so that NaN fails too
         raise ValueError(f"expected a mask in [0, 1], got {low:g} to {high:g}")
-    return mask if tuple(mask.shape[2:]) == tuple(grid) else F.interpolate(mask, size=grid, mode="area")
+    return mask if grid_of(mask) == tuple(grid) else F.interpolate(mask, size=grid, mode="area")
 
 
 def feather(mask: Tensor, radius: int) -> Tensor:

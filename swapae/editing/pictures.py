@@ -7,12 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from swapae.editing.masks import feather, feather_outward, fit_mask
+from swapae.editing.masks import feather, feather_outward, fit_mask, grid_of
 from swapae.precision import widen
 
 # Rec. 709, whose primaries are those of sRGB.
-LUMA = (0.2126, 0.7152, 0.0722)
-LEVELS = 127.5  # of 8 bits in one unit of [-1, 1]
+REC_709 = (0.2126, 0.7152, 0.0722)
+LEVELS_PER_UNIT = 127.5  # of 8 bits in one unit of [-1, 1]
 
 
 class Change(NamedTuple):
@@ -29,9 +29,9 @@ class Change(NamedTuple):
     outside_max: float
 
 
-def luminance(images: Tensor) -> Tensor:
+def luma_709(images: Tensor) -> Tensor:
     """Luma of images [B, 3, H, W]: [B, 1, H, W], in their range."""
-    weights = torch.tensor(LUMA, device=images.device, dtype=images.dtype)
+    weights = torch.tensor(REC_709, device=images.device, dtype=images.dtype)
     return (images * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
@@ -51,9 +51,9 @@ def combine_luminance_and_colour(luminance_images: Tensor, colour_images: Tensor
         ValueError: different or other shapes.
     """
     check_pictures(luminance_images, colour_images)
-    light = luminance(widen(luminance_images).clamp(-1, 1))
+    light = luma_709(widen(luminance_images).clamp(-1, 1))
     colour = widen(colour_images).clamp(-1, 1)
-    chroma = colour - luminance(colour)
+    chroma = colour - luma_709(colour)
     # How far each channel may go from grey before it leaves [-1, 1]; a chroma of 0 may go as far as it likes.
     room = torch.where(chroma > 0, 1 - light, 1 + light) / chroma.abs().clamp_min(1e-12)
     paled = room.amin(1, keepdim=True).clamp(0, 1) * chroma
@@ -75,7 +75,7 @@ def composite(original: Tensor, result: Tensor, mask: Tensor, *, radius: int = 0
         ValueError: other shapes, a mask outside [0, 1], or a negative radius.
     """
     check_pictures(original, result)
-    weight = fit_mask(mask, len(original), tuple(original.shape[2:]), original.device)
+    weight = fit_mask(mask, len(original), grid_of(original), original.device)
     return torch.lerp(original, result.to(original.dtype), feather(weight, radius).to(original.dtype))
 
 
@@ -94,7 +94,7 @@ def protect(original: Tensor, result: Tensor, mask: Tensor, *, radius: int = 0) 
         ValueError: as of `composite`.
     """
     check_pictures(original, result)
-    kept = fit_mask(mask, len(original), tuple(original.shape[2:]), original.device)
+    kept = fit_mask(mask, len(original), grid_of(original), original.device)
     return composite(original, result, 1 - feather_outward(kept, radius))
 
 
@@ -109,7 +109,7 @@ def change(before: Tensor, after: Tensor, mask: Tensor) -> Change:
         ValueError: other shapes, or a mask outside [0, 1].
     """
     check_pictures(before, after)
-    inside = fit_mask(mask, len(before), tuple(before.shape[2:]), before.device) > 0
+    inside = fit_mask(mask, len(before), grid_of(before), before.device) > 0
     difference = level_differences(before, after)
     inside = inside.expand_as(difference)
     figures = []
@@ -120,7 +120,7 @@ def change(before: Tensor, after: Tensor, mask: Tensor) -> Change:
 
 def level_differences(first: Tensor, second: Tensor) -> Tensor:
     """Absolute differences of two pictures, as they are seen: clamped to [-1, 1], in 8-bit levels."""
-    return (widen(first).clamp(-1, 1) - widen(second).clamp(-1, 1)).abs() * LEVELS
+    return (widen(first).clamp(-1, 1) - widen(second).clamp(-1, 1)).abs() * LEVELS_PER_UNIT
 
 
 def check_pictures(first: Tensor, second: Tensor) -> None:

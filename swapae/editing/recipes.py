@@ -20,20 +20,22 @@ from torch import Tensor
 
 from swapae.codes import probe_of
 from swapae.editing.directions import Directions
-from swapae.editing.operations import Canvas, Desk, Edit, Input, begin, edit_from_plain
+from swapae.editing.operations import Edit
+from swapae.editing.parsing import edit_from_dict
+from swapae.editing.state import EditContext, EditState, EncodedPhotograph, initial_state
 from swapae.editing.validation import MAX_PHOTOGRAPHS, members, shown, whole
 from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
 from swapae.model import DEFAULT_NOISE_SEED, SwapAE
 from swapae.pictures.images import Picture, fit, load_image
 
-VERSION = 2
+RECIPE_VERSION = 2
 MAX_BYTES = 2 * 1024**2
 MAX_EDITS = 64
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-class Photograph(NamedTuple):
+class PhotographId(NamedTuple):
     """An input by a name for people and the SHA-256 of its file."""
 
     name: str
@@ -73,34 +75,34 @@ class Recipe:
     """
 
     model: ModelId
-    inputs: tuple[Photograph, ...]
+    inputs: tuple[PhotographId, ...]
     edits: tuple[Edit, ...]
     noise: int = DEFAULT_NOISE_SEED
 
-    def to_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "version": VERSION,
+            "version": RECIPE_VERSION,
             "model": self.model._asdict(),
             "inputs": [photograph._asdict() for photograph in self.inputs],
             "noise": self.noise,
-            "edits": [edit.to_plain() for edit in self.edits],
+            "edits": [edit.to_dict() for edit in self.edits],
         }
 
     def to_json(self) -> str:
         """Text of a file, ending in a line break."""
-        return json.dumps(self.to_plain(), indent=1, allow_nan=False) + "\n"
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 
     @classmethod
-    def from_plain(cls, values: Any) -> Recipe:
+    def from_dict(cls, values: Any) -> Recipe:
         """From parsed JSON.
 
         Raises:
             UserError: one sentence about the first thing that is wrong.
         """
         version = values.get("version") if isinstance(values, Mapping) else None
-        if version != VERSION or isinstance(version, bool):
-            raise UserError(f"the recipe must be an object of version {VERSION}, got {shown(version)}")
+        if version != RECIPE_VERSION or isinstance(version, bool):
+            raise UserError(f"the recipe must be an object of version {RECIPE_VERSION}, got {shown(version)}")
         given = members("the recipe", values, {"version", "model", "inputs", "noise", "edits"})
         model = members("the recipe's model", given["model"], set(ModelId._fields))
         if not all(isinstance(value, str) and len(value) <= 64 for value in model.values()):
@@ -112,8 +114,8 @@ class Recipe:
             raise UserError(f"the recipe must have a list of at most {MAX_EDITS} edits")
         return cls(
             ModelId(**model),
-            tuple(photograph_from_plain(one, f"input {number}") for number, one in enumerate(inputs)),
-            tuple(edit_from_plain(one, f"edit {number}") for number, one in enumerate(edits)),
+            tuple(photograph_id_from_dict(one, f"input {number}") for number, one in enumerate(inputs)),
+            tuple(edit_from_dict(one, f"edit {number}") for number, one in enumerate(edits)),
             whole(0, 2**32 - 1)("the recipe's noise", given["noise"]),
         )
 
@@ -122,7 +124,7 @@ class Recipe:
         """From the text of a file.
 
         Raises:
-            UserError: no JSON, or as of `from_plain`.
+            UserError: no JSON, or as of `from_dict`.
         """
         if len(text) > MAX_BYTES:
             raise UserError(f"the recipe has over {MAX_BYTES // 1024**2} MB, which no recipe has")
@@ -130,7 +132,7 @@ class Recipe:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise UserError(f"the recipe is no JSON ({first_line(error)[:80]})") from None
-        return cls.from_plain(values)
+        return cls.from_dict(values)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Recipe:
@@ -180,54 +182,54 @@ class Recipe:
                     "the inputs: give the very file that the recipe was made with"
                 )
         with torch.inference_mode():
-            loaded = [read_input(model, files[photograph.sha256]) for photograph in self.inputs]
-            return self.render(Desk(model, loaded, directions))
+            loaded = [encode_photograph(model, files[photograph.sha256]) for photograph in self.inputs]
+            return self.render(EditContext(model, loaded, directions))
 
     def check_model(self, model: SwapAE) -> None:
         """Raise UserError unless the recipe was made with this model."""
         if self.model != ModelId.of(model):
             raise UserError("the recipe was made with another model (or another precision): give that one")
 
-    def render(self, desk: Desk) -> Tensor:
+    def render(self, context: EditContext) -> Tensor:
         """The picture [1, 3, H, W] of photographs that are encoded already, in the order of `inputs`.
 
         Raises:
             UserError: an edit that does not fit.
         """
-        return self.canvas(desk).decode(desk.model, self.noise)
+        return self.final_state(context).decode(context.model, self.noise)
 
-    def canvas(self, desk: Desk) -> Canvas:
+    def final_state(self, context: EditContext) -> EditState:
         """The codes after all edits.
 
         Raises:
             UserError: as of `render`.
         """
-        canvas = begin(desk.input(0))
+        state = initial_state(context.photograph(0))
         for edit in self.edits:
-            canvas = edit.apply(canvas, desk)
-        return canvas
+            state = edit.apply(state, context)
+        return state
 
     def metadata(self) -> dict[str, str]:
         """What a written picture says of itself, with how to make it again."""
-        return {**self.model.metadata(), "swapae recipe": json.dumps(self.to_plain(), allow_nan=False)}
+        return {**self.model.metadata(), "swapae recipe": json.dumps(self.to_dict(), allow_nan=False)}
 
 
-def photograph_from_plain(values: Any, where: str) -> Photograph:
+def photograph_id_from_dict(values: Any, where: str) -> PhotographId:
     """An input from parsed JSON.
 
     Raises:
         UserError: unknown keys, a long name or no digest.
     """
-    given = members(where, values, set(Photograph._fields))
+    given = members(where, values, set(PhotographId._fields))
     name, digest = given["name"], given["sha256"]
     if not isinstance(name, str) or len(name) > 100 or set(name) & {"/", "\\"} or not name.isprintable():
         raise UserError(f"{where}: the name must be a short one without a path, got {shown(name)}")
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         raise UserError(f"{where}: sha256 must be 64 hexadecimal digits, got {shown(digest)}")
-    return Photograph(name, digest)
+    return PhotographId(name, digest)
 
 
-def read_input(model: SwapAE, data: Picture) -> Input:
+def encode_photograph(model: SwapAE, data: Picture) -> EncodedPhotograph:
     """Decode and encode a photograph as recipes want it: its short side the model's.
 
     Raises:
@@ -237,7 +239,7 @@ def read_input(model: SwapAE, data: Picture) -> Input:
     fitted = fit(load_image(data), config.image_size, config.stride, config.minimum_side)
     image = fitted.tensor.to(weight.device, weight.dtype)
     with torch.inference_mode():
-        return Input(model.encode(image), image, fitted.size)
+        return EncodedPhotograph(model.encode(image), image, fitted.size)
 
 
 def read_bytes(source: bytes | str | os.PathLike[str]) -> bytes:

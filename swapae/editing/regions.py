@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from swapae.editing.masks import feather, fit_mask
+from swapae.editing.masks import feather, fit_mask, grid_of
 from swapae.layers import unit_length
 from swapae.precision import widen
 
@@ -44,7 +44,7 @@ def texture_map(
     if len(references) != len(masks):
         raise ValueError(f"expected a mask for each of {len(references)} references, got {len(masks)}")
     batch, channels = own.shape[:2]
-    if own.dim() == 4 and tuple(own.shape[2:]) != tuple(grid):
+    if own.dim() == 4 and grid_of(own) != tuple(grid):
         raise ValueError(f"expected a map of the grid {list(grid)}, got {list(own.shape)}")
     for reference in references:
         if reference.dim() != 2 or reference.shape[0] not in (1, batch) or reference.shape[1] != channels:

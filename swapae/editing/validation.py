@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from swapae.editing import Box
-from swapae.editing.directions import NAME
+from swapae.editing.directions import DIRECTION_NAME
 from swapae.errors import UserError
 
 MAX_PHOTOGRAPHS = 16
 MAX_MASK_SIDE = 256
 MAX_CELLS = 512  # of a box's side or offset
 MAX_AMOUNT = 10.0
-LEVELS = 255
+MASK_LEVELS = 255
 
 Check = Callable[[str, Any], Any]
 
@@ -38,21 +38,21 @@ class Mask:
     @classmethod
     def from_tensor(cls, mask: Tensor) -> Mask:
         """Of a mask [1, 1, h, w] in [0, 1], rounded to levels."""
-        values, lengths = torch.unique_consecutive((mask.float() * LEVELS).round().int(), return_counts=True)
+        values, lengths = torch.unique_consecutive((mask.float() * MASK_LEVELS).round().int(), return_counts=True)
         runs = torch.stack([values.flatten().long(), lengths.flatten()], 1).flatten().tolist()
         return cls(mask.shape[2], mask.shape[3], tuple(runs))
 
     def to_tensor(self) -> Tensor:
         """float32 [1, 1, h, w] in [0, 1]."""
         values, lengths = torch.tensor(self.runs).view(-1, 2).unbind(1)
-        return (torch.repeat_interleave(values, lengths) / LEVELS).view(1, 1, self.height, self.width)
+        return (torch.repeat_interleave(values, lengths) / MASK_LEVELS).view(1, 1, self.height, self.width)
 
     @property
     def empty(self) -> bool:
         """Whether it is 0 everywhere."""
         return not any(self.runs[::2])
 
-    def to_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {"height": self.height, "width": self.width, "runs": list(self.runs)}
 
@@ -148,18 +148,18 @@ def gains(name: str, value: Any) -> dict[str, float]:
     if not isinstance(value, Mapping) or len(value) > 64:
         raise UserError(f"{name} must be an object of at most 64 gains by name")
     for key in value:
-        if not isinstance(key, str) or not NAME.fullmatch(key):
+        if not isinstance(key, str) or not DIRECTION_NAME.fullmatch(key):
             raise UserError(f"{name}: {shown(key)} is no name of a direction")
     return {key: number(-MAX_AMOUNT, MAX_AMOUNT)(f"{name} of {key}", gain) for key, gain in value.items()}
 
 
 def mask(name: str, value: Any) -> Mask:
-    """A mask as `Mask.to_plain` writes it, or a `Mask`."""
-    plain = members(name, value.to_plain() if isinstance(value, Mask) else value, {"height", "width", "runs"})
+    """A mask as `Mask.to_dict` writes it, or a `Mask`."""
+    plain = members(name, value.to_dict() if isinstance(value, Mask) else value, {"height", "width", "runs"})
     height, width = (whole(1, MAX_MASK_SIDE)(f"{name} {side}", plain[side]) for side in ("height", "width"))
     runs = several(whole(0, MAX_MASK_SIDE**2), 2 * height * width, 2)(f"{name} runs", plain["runs"])
-    if len(runs) % 2 or max(runs[::2]) > LEVELS or not all(runs[1::2]) or sum(runs[1::2]) != height * width:
-        raise UserError(f"{name}: runs must be level and length by turns, levels up to {LEVELS}, to fill the grid")
+    if len(runs) % 2 or max(runs[::2]) > MASK_LEVELS or not all(runs[1::2]) or sum(runs[1::2]) != height * width:
+        raise UserError(f"{name}: runs must be level and length by turns, levels up to {MASK_LEVELS}, to fill the grid")
     return Mask(height, width, runs)
 
 

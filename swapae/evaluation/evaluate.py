@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from tqdm import tqdm
@@ -58,6 +58,53 @@ def evaluate(
         UserError: too few photographs, one that cannot be read, or a result that cannot be written.
     """
     processes = processes or Processes()
+    digests, items = pairs.photographs, list_items(folder, pairs, reference)
+    store = Store(output / "cache", measuring.digest)
+    for label, some in items._asdict().items():
+        work(measuring, store, some, label, processes)
+    processes.wait()
+    if not processes.main:
+        return None
+
+    of_photographs, of_reconstructions, of_hybrids, of_references = (collect(store, some) for some in items)
+    figures, errors = means(of_reconstructions)
+    more, more_errors = means(of_hybrids)
+    whole = dict(zip(digests, stack(of_photographs), strict=True))
+    gave_structure = dict.fromkeys(first for first, _ in pairs.pairs)
+    numbers = {name: number for number, name in enumerate(digests)}
+    figures |= local_distances(
+        of_photographs, of_reconstructions, of_hybrids, [numbers[second] for _, second in pairs.pairs]
+    )
+    figures |= more | set_distances(
+        stack(of_photographs),
+        stack(of_reconstructions),
+        stack(of_hybrids),
+        torch.stack([whole[name] for name in gave_structure]),
+        stack(of_references) if of_references else None,
+    )
+    figures |= runtimes(measuring, items.photographs[0].paths[0])
+    return Results(
+        about=describe(measuring, pairs, folder, model_name, len(items.reference), processes.count),
+        figures=figures,
+        errors=errors | more_errors,
+        names=figure_names(measuring.networks, bool(items.reference)),
+        reconstructions=dict(zip(digests, (one.figures for one in of_reconstructions), strict=True)),
+        hybrids=dict(zip(pairs.pairs, (one.figures for one in of_hybrids), strict=True)),
+        notes=notes(measuring, pairs, folder, of_photographs[0].features.numel()),
+    )
+
+
+class Items(NamedTuple):
+    """All that is measured, by the names that bars of progress show."""
+
+    photographs: list[Item]
+    reconstructions: list[Item]
+    hybrids: list[Item]
+    reference: list[Item]
+
+
+def list_items(folder: Path, pairs: Pairs, reference: tuple[Path, Mapping[str, str]] | None) -> Items:
+    """What an evaluation measures; arguments and errors as of `evaluate`."""
     digests = pairs.photographs
     check_enough(len(digests), repr(str(folder)))
     photographs = [Item("photograph", (folder / name,), (digests[name],)) for name in digests]
@@ -75,44 +122,7 @@ def evaluate(
             if digest not in evaluated
         ]
         check_enough(len(references), f"{str(reference[0])!r} without the photographs that are evaluated")
-
-    store = Store(output / "cache", measuring.digest)
-    for label, items in {
-        "photographs": photographs, "reconstructions": reconstructions, "hybrids": hybrids, "reference": references,
-    }.items():  # fmt: skip
-        work(measuring, store, items, label, processes)
-    processes.wait()
-    if not processes.main:
-        return None
-
-    of_photographs, of_reconstructions, of_hybrids = (
-        collect(store, items) for items in (photographs, reconstructions, hybrids)
-    )
-    figures, errors = means(of_reconstructions)
-    more, more_errors = means(of_hybrids)
-    whole = dict(zip(digests, stack(of_photographs), strict=True))
-    gave_structure = dict.fromkeys(first for first, _ in pairs.pairs)
-    numbers = {name: number for number, name in enumerate(digests)}
-    figures |= local_distances(
-        of_photographs, of_reconstructions, of_hybrids, [numbers[second] for _, second in pairs.pairs]
-    )
-    figures |= more | set_distances(
-        stack(of_photographs),
-        stack(of_reconstructions),
-        stack(of_hybrids),
-        torch.stack([whole[name] for name in gave_structure]),
-        stack(collect(store, references)) if references else None,
-    )
-    figures |= runtimes(measuring, photographs[0].paths[0])
-    return Results(
-        about=describe(measuring, pairs, folder, model_name, references, processes.count),
-        figures=figures,
-        errors=errors | more_errors,
-        names=figure_names(measuring.networks, bool(references)),
-        reconstructions=dict(zip(digests, (one.figures for one in of_reconstructions), strict=True)),
-        hybrids=dict(zip(pairs.pairs, (one.figures for one in of_hybrids), strict=True)),
-        notes=notes(measuring, pairs, folder, of_photographs[0].features.numel()),
-    )
+    return Items(photographs, reconstructions, hybrids, references)
 
 
 def work(measuring: Measuring, store: Store, items: Sequence[Item], label: str, processes: Processes) -> None:
@@ -135,7 +145,7 @@ def collect(store: Store, items: Sequence[Item]) -> list[Measured]:
 
 
 def describe(
-    measuring: Measuring, pairs: Pairs, folder: Path, model_name: str, references: Sequence[Item], processes: int
+    measuring: Measuring, pairs: Pairs, folder: Path, model_name: str, references: int, processes: int
 ) -> dict[str, Any]:
     """What the figures are of."""
     networks = measuring.networks
@@ -154,7 +164,7 @@ def describe(
         "sets by": networks.sets.name,
     }
     if references:
-        about["reference"] = f"{len(references)} photographs"
+        about["reference"] = f"{references} photographs"
     shared = f", {processes} processes" if processes > 1 else ""
     return about | {"machine": machine(measuring.device) + shared, "swapae": release}
 

@@ -26,7 +26,7 @@ from swapae.evaluation.networks import Networks
 from swapae.model import DEFAULT_NOISE_SEED, SwapAE
 from swapae.pictures.images import MAX_PIXELS, fit, load_image
 
-VERSION = 3  # of what is measured: earlier results are of no use to a newer one
+MEASURING_VERSION = 3  # of what is measured: earlier results are of no use to a newer one
 # By what places of images are compared: patches of luminance, their grain, and the main network's first layers.
 LOCAL = ("pixels", "grain", "layer1", "layer2")
 PIXELS_HELD = 16_000_000  # of photographs kept with their layers, of some 50 bytes a pixel
@@ -165,7 +165,7 @@ class Measuring:
     @functools.cached_property
     def digest(self) -> str:
         """Of everything but the photographs that figures depend on: model, networks and settings."""
-        parts = [VERSION, self.model.config.fingerprint, self.model_digest, self.size, self.noise, self.dtype]
+        parts = [MEASURING_VERSION, self.model.config.fingerprint, self.model_digest, self.size, self.noise, self.dtype]
         parts += [self.networks.main, *self.networks.lpips, *map(digest_of, self.networks.lpips.values())]
         parts += [self.networks.sets.name, digest_of(self.networks.sets.weights)]
         return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -15,7 +15,8 @@ from swapae.editing.recipes import ModelId
 from swapae.evaluation.measuring import Measuring
 from swapae.evaluation.results import Results
 from swapae.files import atomic_path
-from swapae.pictures.images import metadata_options, to_pil
+from swapae.pictures.images import to_pil
+from swapae.pictures.saving import metadata_options
 
 PAIRS, EXTREMES = 12, 6
 STYLE = """

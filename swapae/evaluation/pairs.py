@@ -16,9 +16,9 @@ from typing import Any
 
 from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
-from swapae.pictures.images import list_images
+from swapae.pictures.listing import list_images
 
-VERSION = 1
+PAIRS_VERSION = 1
 MAX_BYTES = 256 * 1024**2
 REMEDY = "make a list anew with `swapae pairs make`, or give the folder that it was made of"
 
@@ -65,7 +65,7 @@ class Pairs:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a JSON file; UserError if that fails."""
         values = {
-            "version": VERSION,
+            "version": PAIRS_VERSION,
             "seed": self.seed,
             "digest": self.digest,
             "photographs": dict(self.photographs),
@@ -89,17 +89,19 @@ class Pairs:
             raise UserError(f"{name} cannot be read ({error.strerror}): give a file of `swapae pairs make`") from error
         except (ValueError, RecursionError) as error:
             raise UserError(f"{name} is no JSON ({first_line(error)}): give a file of `swapae pairs make`") from error
-        pairs = cls._from_plain(values)
+        pairs = cls._from_dict(values)
         if pairs is None:
-            raise UserError(f"{name} is no list of pairs of version {VERSION}: give a file of `swapae pairs make`")
+            raise UserError(
+                f"{name} is no list of pairs of version {PAIRS_VERSION}: give a file of `swapae pairs make`"
+            )
         if values["digest"] != pairs.digest:
             raise UserError(f"{name} was changed after it was made, its digest does not fit its pairs; {REMEDY}")
         return pairs
 
     @classmethod
-    def _from_plain(cls, values: Any) -> Pairs | None:
+    def _from_dict(cls, values: Any) -> Pairs | None:
         """Of parsed JSON; None if it has another form."""
-        if not isinstance(values, dict) or values.get("version") != VERSION:
+        if not isinstance(values, dict) or values.get("version") != PAIRS_VERSION:
             return None
         photographs, pairs, seed = (values.get(key) for key in ("photographs", "pairs", "seed"))
         if not isinstance(photographs, dict) or not isinstance(pairs, list) or not isinstance(seed, int) or not pairs:

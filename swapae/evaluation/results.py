@@ -19,7 +19,7 @@ from swapae.evaluation.metrics import frechet_distance, kernel_distance, local_f
 from swapae.evaluation.networks import Networks
 from swapae.files import atomic_path
 
-VERSION = 1
+RESULTS_VERSION = 1
 LEAST = 10  # photographs; a covariance of fewer says nothing
 
 
@@ -64,10 +64,10 @@ class Results:
         lines += [f"| {name} | {value} |" for name, value in self.rows()]
         return "\n".join([*lines, "", *self.notes]) + "\n"
 
-    def to_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "version": VERSION,
+            "version": RESULTS_VERSION,
             "about": dict(self.about),
             "notes": list(self.notes),
             "figures": {
@@ -88,7 +88,7 @@ class Results:
     def save(self, folder: Path) -> None:
         """Write results.json and results.md; UserError if that fails."""
         with atomic_path(folder / "results.json") as temporary:
-            text = json.dumps(self.to_plain(), indent=1, ensure_ascii=True)
+            text = json.dumps(self.to_dict(), indent=1, ensure_ascii=True)
             temporary.write_text(text + "\n", encoding="utf-8")
         with atomic_path(folder / "results.md") as temporary:
             temporary.write_text(self.markdown(), encoding="utf-8")

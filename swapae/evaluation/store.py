@@ -11,7 +11,7 @@ import torch
 
 from swapae.errors import UserError
 from swapae.evaluation.measuring import LOCAL, Item, Measured
-from swapae.hub.model_files import read_tensors, write_tensors
+from swapae.tensor_files import read_safetensors, write_safetensors
 
 
 class Store:
@@ -41,7 +41,7 @@ class Store:
         if not path.exists():
             return None
         try:
-            tensors, metadata = read_tensors(path, remedy="")
+            tensors, metadata = read_safetensors(path, remedy="")
             names, values = json.loads(metadata["names"]), tensors["figures"].tolist()
             local = {name: tensors[f"local.{name}"] for name in LOCAL}
             return Measured(dict(zip(names, values, strict=True)), tensors["features"], local)
@@ -54,7 +54,7 @@ class Store:
         figures = torch.tensor(list(measured.figures.values()), dtype=torch.float64)
         local = {f"local.{name}": moments for name, moments in measured.local.items()}
         tensors = {"figures": figures, "features": measured.features, **local}
-        write_tensors(self.path(item), tensors, {"names": json.dumps(list(measured.figures))})
+        write_safetensors(self.path(item), tensors, {"names": json.dumps(list(measured.figures))})
 
 
 def make_folder(folder: Path) -> None:

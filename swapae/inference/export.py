@@ -32,7 +32,7 @@ from swapae.editing.recipes import ModelId
 from swapae.encoder import Encoder
 from swapae.errors import UserError, first_line
 from swapae.generator import Generator, unit_texture
-from swapae.hub import model_files
+from swapae.hub import folders, remote
 from swapae.model import SwapAE
 
 Format = Literal["onnx", "torch"]
@@ -109,11 +109,11 @@ class Source:
         Raises:
             UserError: as of `SwapAE.from_pretrained`.
         """
-        config_file, _ = model_files.model_files(name or model_files.EMBEDDED, also=(model_files.CARD_FILE,))
+        config_file, _ = remote.model_files(name or folders.EMBEDDED, also=(folders.CARD_FILE,))
         folder = config_file.parent
         on_hub = name is not None and not os.path.isdir(name)
         try:
-            card = (folder / model_files.CARD_FILE).read_text(encoding="utf-8")
+            card = (folder / folders.CARD_FILE).read_text(encoding="utf-8")
         except (OSError, ValueError):
             card = None
         # The Hub's cache keeps each commit in a folder of its name.
@@ -179,7 +179,7 @@ def export_model(source: Source, folder: Path, format: Format, *, half: bool = F
         "versions": {name: importlib.metadata.version(name) for name in ("swapae", "torch", *packages)},
         "largest_difference": differences,
     }
-    for name, values in ((INFORMATION_FILE, information), (model_files.CONFIG_FILE, dataclasses.asdict(config))):
+    for name, values in ((INFORMATION_FILE, information), (folders.CONFIG_FILE, dataclasses.asdict(config))):
         (folder / name).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     if source.card is not None:
         (folder / CARD_FILE).write_text(source.card, encoding="utf-8")

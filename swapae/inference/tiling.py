@@ -17,6 +17,7 @@ from swapae.codes import Codes
 from swapae.config import MINIMUM_CELLS, TEXTURE_DOWNSAMPLINGS
 from swapae.layers import unit_length
 from swapae.model import DEFAULT_NOISE_SEED, Noise, SwapAE
+from swapae.rounding import ceil_div
 
 # Each residual block of the encoder reaches three of its own pixels far; all together, under three cells.
 ENCODER_HALO = 3
@@ -182,14 +183,14 @@ def generator_halos(count: int) -> list[int]:
     halos, pixels = [], 0
     for level in reversed(range(count)):
         scale = 2**level
-        pixels = -(-(pixels + GENERATOR_REACH) // 2)
-        halos.append(-(-(pixels + scale // 2) // scale))
+        pixels = ceil_div(pixels + GENERATOR_REACH, 2)
+        halos.append(ceil_div(pixels + scale // 2, scale))
     return halos[::-1]
 
 
 def tile_cells(tile: int, stride: int) -> int:
     """A side in pixels as cells, rounded up to whole steps of the texture branch."""
-    return max(1, -(-tile // (TEXTURE_STEP * stride))) * TEXTURE_STEP
+    return max(1, ceil_div(tile, TEXTURE_STEP * stride)) * TEXTURE_STEP
 
 
 def tiles(height: int, width: int, side: int, halo: int, *, beyond: int = 0, step: int = 1) -> list[Tile]:
@@ -214,5 +215,5 @@ def tiles(height: int, width: int, side: int, halo: int, *, beyond: int = 0, ste
 
 def even_side(length: int, side: int, step: int) -> int:
     """The smallest multiple of `step` that needs no more tiles than `side` for a length."""
-    count = -(-length // side)
-    return -(-length // (count * step)) * step
+    count = ceil_div(length, side)
+    return ceil_div(length, count * step) * step

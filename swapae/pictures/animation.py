@@ -13,7 +13,7 @@ from PIL import Image
 
 from swapae.errors import UserError
 from swapae.files import atomic_path, new_folder
-from swapae.pictures.images import check_output, metadata_options, one_text
+from swapae.pictures.saving import check_output_file, metadata_options, one_text
 
 ANIMATION_SUFFIXES = (".gif", ".webp", ".mp4")
 
@@ -26,7 +26,7 @@ def check_animation_output(path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     if path.suffix:
-        return check_output(path, ANIMATION_SUFFIXES)
+        return check_output_file(path, ANIMATION_SUFFIXES)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UserError(f"{path} exists already: give the name of a new folder, or of a .gif, .webp or .mp4 file")
     if not path.absolute().parent.is_dir():

@@ -1,44 +1,23 @@
-"""Pictures in and out: with `colour`, `decoding`, `inspection` and `grids` the only code that knows PIL.
+"""Pictures in, and to and from tensors; only this folder and the apps know PIL.
 
 Whatever comes in (a file, bytes, a PIL image, an array, a tensor) leaves `load_image` as an upright picture
 in 8-bit sRGB, or raises a `PictureError` of one line. No setting of Pillow changes; any thread may call it.
 """
 
 import os
-from collections.abc import Collection, Mapping
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
+from typing import BinaryIO, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, PngImagePlugin
+from PIL import Image
 
-from swapae.errors import PictureError, UserError
-from swapae.files import atomic_path
+from swapae.errors import PictureError
 from swapae.pictures.colour import narrow, quantise, to_srgb
 from swapae.pictures.decoding import Header, check_size, decode, read_header
 
 Picture: TypeAlias = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
 
 MAX_PIXELS = 64_000_000
-MAX_ONE_TEXT = 64_000  # characters: a segment of a JPEG has 65,533 bytes
-# fmt: off
-IMAGE_SUFFIXES = frozenset({
-    ".apng", ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm", ".pgm",
-    ".png", ".ppm", ".tif", ".tiff", ".webp",
-})
-# fmt: on
-
-# How `save_image` writes each suffix: without loss where the format can, always with full colour resolution.
-_WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".png": ("PNG", {}),
-    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".webp": ("WEBP", {"lossless": True}),
-    ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
-    ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
-    ".bmp": ("BMP", {}),
-}
 
 
 class Fitted(NamedTuple):
@@ -213,129 +192,6 @@ def to_pil(images: torch.Tensor, size: tuple[int, int] | None = None) -> Image.I
         raise ValueError("the picture holds NaN: run the model in float32 rather than a lower precision")
     levels = picture.clamp(-1, 1).add(1).mul(127.5).add(0.5).to(torch.uint8)  # the cast rounds down
     return Image.fromarray(levels.permute(1, 2, 0).contiguous().numpy())
-
-
-def check_output(path: str | os.PathLike, suffixes: Collection[str] = tuple(_WRITERS)) -> Path:
-    """Return `path` if a file with one of `suffixes` can be written there; to be called before costly work.
-
-    Raises:
-        UserError: The suffix is another, the folder is missing or not writable, or `path` is no plain file.
-    """
-    path = Path(path)
-    refused = f"cannot write {str(path)!r}"
-    if path.suffix.lower() not in suffixes:
-        raise UserError(f"{refused}: the name must end in {', '.join(sorted(suffixes))}")
-    try:
-        if not path.parent.is_dir():
-            raise UserError(f"{refused}: there is no folder {str(path.parent)!r}; create it first")
-        if path.exists() and not path.is_file():
-            raise UserError(f"{refused}: it is not a file; give another name")
-    except OSError as error:
-        raise UserError(f"{refused}: {_reason(error)}; give another name") from error
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UserError(f"{refused}: its folder is not writable; give another folder")
-    return path
-
-
-def save_image(image: Image.Image, path: str | os.PathLike, metadata: Mapping[str, str] | None = None) -> Path:
-    """Write an RGB image in the format its suffix names, replacing an older file only once complete.
-
-    PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution. What becomes of
-    `metadata` is said at `metadata_options`.
-
-    Raises:
-        UserError: As of `check_output`, or the format cannot hold the picture.
-    """
-    path = check_output(path)
-    format, options = _WRITERS[path.suffix.lower()]
-    options = options | metadata_options(format, metadata or {})
-    with atomic_path(path) as temporary:
-        try:
-            image.save(temporary, format, **options)
-        except ValueError as error:
-            raise UserError(f"cannot write {str(path)!r}: {_reason(error)}; try a .png") from error
-    return path
-
-
-def png_texts(metadata: Mapping[str, str]) -> PngImagePlugin.PngInfo:
-    """Texts for the `pnginfo` of a PNG, one tEXt chunk each."""
-    texts = PngImagePlugin.PngInfo()
-    for key, value in metadata.items():
-        texts.add_text(key, value)
-    return texts
-
-
-def metadata_options(format: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Options for `PIL.Image.Image.save` that put texts into a file.
-
-    A PNG has them as texts of their names (tEXt). JPEG, WebP and TIFF have EXIF: "Software" of the texts, and as image
-    description `one_text` of all, which is a JPEG's and a GIF's comment too. BMP has no place for any.
-    """
-    if not metadata or format == "BMP":
-        return {}
-    if format == "PNG":
-        return {"pnginfo": png_texts(metadata)}
-    text = one_text(metadata)
-    if format == "GIF":
-        return {"comment": text}
-    exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription] = text
-    if "Software" in metadata:
-        exif[ExifTags.Base.Software] = metadata["Software"]
-    return {"exif": exif} | ({"comment": text} if format == "JPEG" else {})
-
-
-def one_text(metadata: Mapping[str, str]) -> str:
-    """Texts as lines of one, "Comment" first and the others by name.
-
-    For files with room for a short text, in ASCII: those that it cannot take, of over 64 kB in all, are left out.
-    """
-    lines, room = [], MAX_ONE_TEXT
-    for key, value in sorted(metadata.items(), key=lambda item: item[0] != "Comment"):
-        line = (value if key == "Comment" else f"{key}: {value}").encode("ascii", "replace").decode()
-        if len(line) < room:
-            lines.append(line)
-            room -= len(line) + 1
-    return "\n".join(lines)
-
-
-def list_images(folder: str | os.PathLike, *, recursive: bool = True) -> list[Path]:
-    """List the pictures of a folder by their suffixes, sorted; names that begin with a dot are skipped.
-
-    Raises:
-        PictureError: The folder is missing, or holds no pictures.
-    """
-    return [Path(folder, name) for name in picture_names(folder, recursive=recursive)]
-
-
-def picture_names(folder: str | os.PathLike, *, recursive: bool = True) -> list[str]:
-    """As `list_images`, as names below `folder`: for millions of them, which as `Path` take a gigabyte.
-
-    Raises:
-        PictureError: The folder is missing, or holds no pictures.
-    """
-    if not os.path.isdir(folder):
-        raise PictureError(f"{os.fspath(folder)!r} is not a folder: give a folder of pictures")
-    names: list[str] = []
-    below = [""]
-    while below:
-        start = below.pop()
-        try:
-            entries = list(os.scandir(os.path.join(folder, start)))
-        except PermissionError:
-            continue
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            name = os.path.join(start, entry.name)
-            if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and entry.is_file():
-                names.append(name)
-            elif recursive and entry.is_dir(follow_symlinks=False):
-                below.append(name)
-    if not names:
-        known = " ".join(sorted(IMAGE_SUFFIXES))
-        raise PictureError(f"there are no pictures in {os.fspath(folder)!r}: expected files ending in {known}")
-    return sorted(names, key=lambda name: name.split(os.sep))
 
 
 def _name(source: Picture) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from swapae.config import DiscriminatorConfig, DiscriminatorKind, Preset, SwapAEConfig
 from swapae.convert import DISCRIMINATORS_CONFIG_FILE, DISCRIMINATORS_FILE, load_discriminators
 from swapae.errors import UserError
-from swapae.hub import model_files
+from swapae.hub import folders, remote
 from swapae.model import SwapAE
 from swapae.training.checkpoints import STATE_FILE, list_checkpoints, load_checkpoint, load_newest
 from swapae.training.run_folder import read_sizes
@@ -63,9 +63,9 @@ def read_initial(where: str) -> Initial:
             discriminators,
             kind,
         )
-    config_file, weights_file = model_files.model_files(where, also=(DISCRIMINATORS_CONFIG_FILE, DISCRIMINATORS_FILE))
-    config = model_files.read_config(config_file, SwapAEConfig)
-    model = model_files.load_network(lambda: SwapAE(config), weights_file).state_dict()
+    config_file, weights_file = remote.model_files(where, also=(DISCRIMINATORS_CONFIG_FILE, DISCRIMINATORS_FILE))
+    config = folders.read_config(config_file, SwapAEConfig)
+    model = folders.load_network(lambda: SwapAE(config), weights_file).state_dict()
     if not (config_file.parent / DISCRIMINATORS_CONFIG_FILE).is_file():
         return Initial(config, model, model, None, None)
     image, patch, discriminator_config = load_discriminators(config_file.parent)

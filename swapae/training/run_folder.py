@@ -30,7 +30,8 @@ from swapae.errors import UserError
 from swapae.files import atomic_path
 from swapae.model import SwapAE
 from swapae.pictures.grids import swap_grid
-from swapae.pictures.images import Fitted, save_image, to_pil
+from swapae.pictures.images import Fitted, to_pil
+from swapae.pictures.saving import save_image
 from swapae.training.checkpoints import Checkpoint, list_checkpoints, load_checkpoint, load_newest, save_checkpoint
 
 CONFIG_FILE = "config.json"

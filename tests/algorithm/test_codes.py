@@ -177,7 +177,7 @@ def test_a_failed_save_leaves_the_old_file(tiny_model: SwapAE, codes: Codes, tmp
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("swapae.hub.model_files.save_file", fail)
+    monkeypatch.setattr("swapae.tensor_files.save_file", fail)
     with pytest.raises(UserError, match="No space left"):
         tiny_model.save_codes(codes, path)
     assert os.listdir(tmp_path) == ["c.safetensors"] and path.read_bytes() == before

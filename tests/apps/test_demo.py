@@ -17,19 +17,21 @@ import pytest
 import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from nasty import NASTY, UNREADABLE
 from PIL import Image
-from studio_page import NASTY, encoded, painted, served, tiny_directions, tiny_model
+from studio_page import encoded, painted, served, tiny_directions, tiny_model
 
 from swapae import SwapAE, UserError
-from swapae.apps.page import launch, restyling
-from swapae.apps.page import studio as studio_module
+from swapae.apps.page import launch, restyling, uploads
 from swapae.apps.page.examples import FOLDER, PAIRS, examples
-from swapae.apps.page.history import MOST, History, Step
-from swapae.apps.page.models import EMBEDDED, Models
+from swapae.apps.page.filming import MAX_FRAMES
+from swapae.apps.page.history import MOST, History, HistoryStep
+from swapae.apps.page.models import EMBEDDED_NAME, Models
 from swapae.apps.page.restyling import restyle_video
 from swapae.apps.page.settings import ROLES
-from swapae.apps.page.studio import MAX_ASPECT, MAX_FRAMES, PREVIEW_SIDE, Result, Studio
-from swapae.apps.page.tabs import PRESETS, preset
+from swapae.apps.page.studio import Result, Studio
+from swapae.apps.page.tabs import TAB_PRESETS, preset
+from swapae.apps.page.uploads import MAX_ASPECT, PREVIEW_SIDE
 from swapae.apps.page.words import in_words
 from swapae.data.dataset import is_validation
 from swapae.editing.directions import Directions
@@ -39,14 +41,6 @@ from swapae.pictures.images import fit, load_image, to_pil
 from swapae.pictures.video import open_video
 
 IMAGE_DESCRIPTION = 0x010E
-BROKEN = [
-    "README.txt",
-    "pillow_broken.png",
-    "pillow_decompression_bomb.ico",
-    "pillow_unknown_compression_method.png",
-    "pillow_zero_width.gif",
-    "sharp_check.svg",
-]
 READABLE = [
     "pillow_hopper_orientation_5.webp",
     "pillow_multipage.tiff",
@@ -133,7 +127,7 @@ def test_moving_the_slider_only_decodes(
     assert len(encodings) == 2
     swapped(studio, texture, structure)
     assert len(encodings) == 2
-    studio.photograph(encoded(painted(64, 64, seed=3)))
+    studio.uploads.get(encoded(painted(64, 64, seed=3)))
     assert len(encodings) == 3
 
 
@@ -145,7 +139,7 @@ def test_the_same_photograph_from_many_threads_is_encoded_once(
 
     def ask() -> None:
         ready.wait()
-        found.append(studio.photograph(structure))
+        found.append(studio.uploads.get(structure))
 
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
@@ -158,21 +152,21 @@ def test_the_same_photograph_from_many_threads_is_encoded_once(
 
 def test_what_was_used_longest_ago_is_forgotten(model: SwapAE, encodings: list[torch.Size]) -> None:
     first, second, third = (encoded(painted(64, 64, seed)) for seed in range(3))
-    studio = Studio(model, cache_bytes=2 * Studio(model).photograph(first).nbytes)
+    studio = Studio(model, cache_bytes=2 * Studio(model).uploads.get(first).nbytes)
     encodings.clear()
     for data in (first, second, first, third):  # the third takes the place of the second
-        studio.photograph(data)
+        studio.uploads.get(data)
     assert len(encodings) == 3
-    studio.photograph(first)
-    studio.photograph(third)
+    studio.uploads.get(first)
+    studio.uploads.get(third)
     assert len(encodings) == 3
-    studio.photograph(second)
+    studio.uploads.get(second)
     assert len(encodings) == 4
 
 
 def test_a_photograph_larger_than_the_cache_is_used_and_not_kept(model: SwapAE, structure: bytes) -> None:
     studio = Studio(model, cache_bytes=1000)
-    assert studio.photograph(structure) is not studio.photograph(structure)
+    assert studio.uploads.get(structure) is not studio.uploads.get(structure)
 
 
 def test_preview_is_upright_and_small(model: SwapAE) -> None:
@@ -180,9 +174,9 @@ def test_preview_is_upright_and_small(model: SwapAE) -> None:
     exif[0x0112] = 6
     stream = io.BytesIO()
     painted(2000, 1000, seed=1).save(stream, "JPEG", exif=exif)
-    photograph = Studio(model).photograph(stream.getvalue())
+    photograph = Studio(model).uploads.get(stream.getvalue())
     assert photograph.preview.size == (PREVIEW_SIDE // 2, PREVIEW_SIDE)
-    assert photograph.input.size == (64, 128)
+    assert photograph.encoded.size == (64, 128)
 
 
 @pytest.mark.parametrize("alpha", [-0.01, 1.01, float("nan"), float("inf"), "0.5", None, True])
@@ -203,7 +197,7 @@ def test_extreme_shapes_are_refused_before_they_are_encoded(
     model: SwapAE, size: tuple[int, int], encodings: list[torch.Size]
 ) -> None:
     with pytest.raises(UserError, match="times as long as wide"):
-        Studio(model).photograph(encoded(painted(*size, seed=1)))
+        Studio(model).uploads.get(encoded(painted(*size, seed=1)))
     assert not encodings
 
 
@@ -212,21 +206,21 @@ def test_photographs_are_forgotten_with_the_last_visit_that_had_them(
 ) -> None:
     studio = Studio(model)
     for visit in ("one", "two"):
-        studio.photograph(structure, visit)
-    studio.photograph(texture, "one")
+        studio.uploads.get(structure, visit)
+    studio.uploads.get(texture, "one")
     Models(studio).leave("one")
-    studio.photograph(structure, "two")
+    studio.uploads.get(structure, "two")
     assert len(encodings) == 2
-    studio.photograph(texture, "two")
+    studio.uploads.get(texture, "two")
     assert len(encodings) == 3
-    studio.leave("two")
-    assert not studio.kept and studio._held == 0
+    studio.uploads.leave("two")
+    assert not len(studio.uploads) and studio.uploads.nbytes == 0
     # Who does not say goodbye is forgotten with time.
-    studio.photograph(structure, "three")
-    now = studio_module.time.monotonic()
-    monkeypatch.setattr(studio_module.time, "monotonic", lambda: now + studio_module.KEEP_SECONDS + 1)
-    studio.photograph(texture, "four")
-    assert studio.kept == 1
+    studio.uploads.get(structure, "three")
+    now = uploads.time.monotonic()
+    monkeypatch.setattr(uploads.time, "monotonic", lambda: now + uploads.KEEP_SECONDS + 1)
+    studio.uploads.get(texture, "four")
+    assert len(studio.uploads) == 1
 
 
 # Examples
@@ -308,7 +302,7 @@ def test_api_reads_what_load_image_reads(
         assert_same(image, expected(model, data, texture, 1))
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", UNREADABLE)
 def test_api_refuses_broken_files(client: Client, texture: bytes, upload: object, name: str) -> None:
     bad = upload(name, (NASTY / name).read_bytes())
     assert refusal(client, bad, upload("b.png", texture), 1).startswith("Structure: the picture is ")
@@ -529,14 +523,14 @@ def raw(client: Client, endpoint: str, arguments: list) -> str:
 def test_api_reads_no_file_but_uploads(client: Client, path: str) -> None:
     inside = {"path": path, "meta": {"_type": "gradio.FileData"}}
     good = {"path": raw_upload(client), "meta": {"_type": "gradio.FileData"}}
-    rest = [1, "nothing", 1, 1, 1, "linear", EMBEDDED]
+    rest = [1, "nothing", 1, 1, 1, "linear", EMBEDDED_NAME]
     assert "event: complete" in raw(client, "/swap", [good, good, *rest])
     for endpoint, arguments in (
         ("/swap", [inside, good, *rest]),
         ("/translate", [good, [inside], [inside], 1]),
-        ("/replay", [inside, [good], EMBEDDED]),
-        ("/replay", [good, [inside], EMBEDDED]),
-        ("/restyle", [inside, good, 1, EMBEDDED]),
+        ("/replay", [inside, [good], EMBEDDED_NAME]),
+        ("/replay", [good, [inside], EMBEDDED_NAME]),
+        ("/restyle", [inside, good, 1, EMBEDDED_NAME]),
     ):
         answer = raw(client, endpoint, arguments)
         assert "event: error" in answer and "root:" not in answer and "def " not in answer
@@ -586,7 +580,7 @@ def test_api_refuses_what_cannot_be(
 def test_api_knows_only_allowed_models(client: Client, four: list[dict]) -> None:
     known = client.predict(api_name="/models")
     axes = ["texture1", "texture2", "structure1", "layout1", "layout2"]
-    assert known == {"models": [EMBEDDED], "directions": ["warm", *axes]}
+    assert known == {"models": [EMBEDDED_NAME], "directions": ["warm", *axes]}
     for name in ("someone/else", "/etc", "../weights"):
         with pytest.raises(AppError, match="not in the list of choices"):
             client.predict(*four[:2], model=name, api_name="/swap")
@@ -607,9 +601,9 @@ def test_models_are_those_the_operator_allowed(model: SwapAE, structure: bytes, 
     other = SwapAE(model.config).eval()
     other.save_pretrained(tmp_path / "other")
     models = Models(Studio(model), [str(tmp_path / "other"), str(tmp_path / "gone")])
-    assert models.names == [EMBEDDED, "other", str(tmp_path / "gone")]
+    assert models.names == [EMBEDDED_NAME, "other", str(tmp_path / "gone")]
     files, values = {"structure": structure}, {"amount": 0}
-    images = [models.studio(name).edit(files, values).image for name in ("other", EMBEDDED)]
+    images = [models.studio(name).edit(files, values).image for name in ("other", EMBEDDED_NAME)]
     assert models.studio("other") is models.studio("other")
     assert_same(images[1], Studio(model).edit(files, values).image)
     assert np.any(np.asarray(images[0]) != np.asarray(images[1]))
@@ -626,12 +620,12 @@ def test_the_page_may_open_with_another_model(model: SwapAE, tmp_path: Path) -> 
     assert models.names == ["mine"] and models.studio("mine") is models.studio("") is models.first
     assert "Swapping autoencoder: Tulips" in models.card("") and models.card("mine") == models.card("")
     with pytest.raises(UserError, match="no such model; choose one of mine"):
-        models.studio(EMBEDDED)
+        models.studio(EMBEDDED_NAME)
 
 
 def test_history_keeps_a_slider_s_way_as_one_step_and_forgets_what_was_undone() -> None:
-    def step(amount: float, control: str, time: float) -> Step:
-        return Step({"amount": amount}, control, time, "")
+    def step(amount: float, control: str, time: float) -> HistoryStep:
+        return HistoryStep({"amount": amount}, control, time, "")
 
     history = History().added(step(1, "opening", 0))
     for tenth in range(1, 6):
@@ -683,7 +677,7 @@ def test_every_preset_makes_another_picture_or_none_on_purpose(model: SwapAE) ->
     files = {role: encoded(painted(64, 64, seed)) for seed, role in enumerate((*ROLES, "from 1", "to 1"))}
     studio = Studio(model)
     plain = np.asarray(studio.edit(files, {}).image)
-    for tab, presets in PRESETS.items():
+    for tab, presets in TAB_PRESETS.items():
         for number, (words, _) in enumerate(presets):
             image = np.asarray(studio.edit(files, preset(tab, number, (16, 16))).image)
             same = image.shape == plain.shape and np.array_equal(image, plain)

@@ -1,10 +1,10 @@
 """Commands on folders: all pictures, each once, whatever stops them, and one line for what is wrong."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -179,10 +179,13 @@ def test_a_full_disk_ends_the_work(tmp_path):
 def test_a_killed_run_leaves_whole_pictures_and_goes_on(here):
     make_pictures(here / "photos", [f"{number:02}.png" for number in range(60)])
     command = [sys.executable, "-m", "swapae", "reconstruct", "photos", "-o", "out", "--size", "128"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while len(results(here / "out")) < 10:
-        assert process.poll() is None
-        time.sleep(0.01)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    shown = b""
+    # The bar counts what was computed; all of it but the last one is written.
+    while not any(int(count) > 10 for count in re.findall(rb"(\d+)/60 ", shown)):
+        chunk = process.stderr.read1()
+        assert chunk, shown
+        shown += chunk
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = {name: (here / "out" / name).stat().st_mtime_ns for name in results(here / "out")}

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from studio_page import painted
 
 from swapae import Codes, SwapAE
-from swapae.apps.browser.runtime import VERSION, version_of
+from swapae.apps.browser.runtime import RUNTIME_VERSION, version_of
 from swapae.apps.page.examples import PAIRS, examples
 from swapae.editing.recipes import ModelId
 from swapae.pictures.images import fit, load_image, to_pil
@@ -55,7 +55,7 @@ def test_the_folder_is_a_static_space_and_asks_nobody(web_page: Path) -> None:
 def browser(runtime: Path | None) -> Iterator[Browser]:
     if runtime is None:
         pytest.skip("onnxruntime-web is not there: `make test` downloads it where npm is installed")
-    assert version_of(runtime) == VERSION, "`make test` downloads the version that the page is for"
+    assert version_of(runtime) == RUNTIME_VERSION, "`make test` downloads the version that the page is for"
     with chromium() as browser:
         yield browser
 

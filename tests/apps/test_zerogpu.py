@@ -70,8 +70,9 @@ from swapae import SwapAE
 from swapae.pictures.animation import save_animation
 from swapae.apps.page import zerogpu
 from swapae.apps.page.examples import examples
-from swapae.apps.page.page import describe_model
+from swapae.apps.page.handlers import describe_model
 from swapae.apps.page.restyling import restyle_video
+from swapae.apps.page.filming import FilmSettings, make_film
 from swapae.apps.page.studio import Studio
 from swapae.inference.fast import optimize_for_inference
 from PIL import Image
@@ -86,7 +87,7 @@ def pictures(studio):
     made = [np.asarray(studio.edit(files, values).image).tolist() for values in settings]
     recipe = studio.edit(files, {}).recipe.to_json()
     made.append(np.asarray(studio.replay(recipe, data).image).tolist())
-    film = studio.film(files, {}, Path("out.gif"), frames=2, kind="textures").read_bytes()
+    film = make_film(studio, files, {}, Path("out.gif"), FilmSettings("textures", frames=2)).read_bytes()
     restyle_video(studio, "in.mp4", data[1], Path("out.mp4"), 0.5)
     return [recipe, made, film.hex(), Path("out.mp4").read_bytes().hex()]
 

@@ -17,8 +17,7 @@ from swapae import SwapAE, editing
 from swapae.editing import Box
 from swapae.editing.directions import Direction, Directions
 from swapae.editing.operations import (
-    EDITS,
-    Desk,
+    BlendStructure,
     Directed,
     Join,
     Keep,
@@ -29,17 +28,17 @@ from swapae.editing.operations import (
     Paste,
     Protect,
     Regions,
-    Shape,
-    Texture,
+    SwapTexture,
     Translate,
-    begin,
-    digest_of,
-    edit_from_plain,
+    directions_digest,
 )
-from swapae.editing.recipes import MAX_BYTES, ModelId, Photograph, Recipe, read_input
+from swapae.editing.parsing import EDITS, edit_from_dict
+from swapae.editing.recipes import MAX_BYTES, ModelId, PhotographId, Recipe, encode_photograph
+from swapae.editing.state import EditContext, initial_state
 from swapae.editing.validation import Mask
 from swapae.errors import UserError
-from swapae.pictures.images import load_image, save_image, to_pil
+from swapae.pictures.images import load_image, to_pil
+from swapae.pictures.saving import save_image
 
 
 def picture(seed, size=(64, 64)):
@@ -69,20 +68,20 @@ def directions(tiny_config):
 
 
 def directed(directions, gains, mask=None, orthogonal=False):
-    return Directed(gains, orthogonal, mask, 1, digest_of(directions, gains, orthogonal=orthogonal))
+    return Directed(gains, orthogonal, mask, 1, directions_digest(directions, gains, orthogonal=orthogonal))
 
 
 def every_edit(directions):
     return [
-        Texture(1, 0.7, "linear"),
-        Texture(1, 0.5, "spherical"),
+        SwapTexture(1, 0.7, "linear"),
+        SwapTexture(1, 0.5, "spherical"),
         Mix(0.5, (1, 2), (0.25, 1.0)),
         Regions((2, 3), (MASK, MASK), 1),
         directed(directions, {"warm": 0.5, "texture1": 0.25, "structure2": -0.5, "layout1": 1.0}, MASK),
         directed(directions, {"warm": -1.0}),
         Translate((1,), (2, 3), 0.5),
         Layers(1, 0.0, 0.5, 1.0),
-        Shape(1, 0.3),
+        BlendStructure(1, 0.3),
         Paste(1, Box(0, 0, 3, 3), Box(4, 4, 4, 4), True, 1),
         Paste(None, Box(0, 0, 3, 3), Box(4, 4, 3, 3), False, 0),
         Move(Box(1, 1, 3, 3), Box(4, 4, 3, 3), False, 1),
@@ -95,7 +94,7 @@ def every_edit(directions):
 
 
 def recipe_of(model, edits, files=FILES):
-    inputs = tuple(Photograph(f"{n}.png", hashlib.sha256(data).hexdigest()) for n, data in enumerate(files))
+    inputs = tuple(PhotographId(f"{n}.png", hashlib.sha256(data).hexdigest()) for n, data in enumerate(files))
     return Recipe(ModelId.of(model), inputs, tuple(edits))
 
 
@@ -125,8 +124,8 @@ def test_edits_follow_each_other(tiny_model, directions):
 
 
 def test_the_texture_edit_is_the_model_s_swap(tiny_model):
-    own, other = (read_input(tiny_model, data) for data in FILES[:2])
-    result = recipe_of(tiny_model, [Texture(1, 0.6, "linear")]).replay(tiny_model, FILES)
+    own, other = (encode_photograph(tiny_model, data) for data in FILES[:2])
+    result = recipe_of(tiny_model, [SwapTexture(1, 0.6, "linear")]).replay(tiny_model, FILES)
     with torch.inference_mode():
         swapped = tiny_model.swap(own.image, other.image, alpha=0.6)
     assert torch.equal(result, swapped.clamp(-1, 1))
@@ -134,18 +133,18 @@ def test_the_texture_edit_is_the_model_s_swap(tiny_model):
 
 def test_codes_outside_a_mask_stay(tiny_model, directions):
     with torch.inference_mode():
-        desk = Desk(tiny_model, [read_input(tiny_model, data) for data in FILES], directions)
-        own = desk.inputs[0].codes.texture[..., None, None]
+        context = EditContext(tiny_model, [encode_photograph(tiny_model, data) for data in FILES], directions)
+        own = context.photographs[0].codes.texture[..., None, None]
         for edit in (Regions((1,), (MASK,), 0), directed(directions, {"warm": 1.0}, mask=MASK)):
             edit = edit if isinstance(edit, Regions) else dataclasses.replace(edit, radius=0)
-            (texture,) = recipe_of(tiny_model, [edit]).canvas(desk).textures
+            (texture,) = recipe_of(tiny_model, [edit]).final_state(context).textures
             same = (texture == own).all(1)
             assert torch.equal(same, GRID[:, 0] == 0)
 
 
 def test_protected_pixels_are_the_photograph_s(tiny_model):
-    result = recipe_of(tiny_model, [Texture(1, 1.0, "linear"), Protect(MASK, 1)]).replay(tiny_model, FILES)
-    original = read_input(tiny_model, FILES[0]).image
+    result = recipe_of(tiny_model, [SwapTexture(1, 1.0, "linear"), Protect(MASK, 1)]).replay(tiny_model, FILES)
+    original = encode_photograph(tiny_model, FILES[0]).image
     assert torch.equal(result[..., 16:40, 24:], original[..., 16:40, 24:])
     assert not torch.equal(result[..., :8, :8], original[..., :8, :8])
 
@@ -179,16 +178,16 @@ def test_directions_can_be_kept_apart(tiny_model, directions):
 
 @pytest.mark.parametrize("name", ["texture2", "structure1", "layout2"])
 def test_axes_move_their_part_of_the_codes_and_only_inside_a_mask(tiny_model, directions, name):
-    photograph = read_input(tiny_model, FILES[0])
-    desk, canvas = Desk(tiny_model, [photograph], directions), begin(photograph)
-    moved = directed(directions, {name: 1.5}).apply(canvas, desk)
+    photograph = encode_photograph(tiny_model, FILES[0])
+    context, state = EditContext(tiny_model, [photograph], directions), initial_state(photograph)
+    moved = directed(directions, {name: 1.5}).apply(state, context)
     part = 0 if name == "texture2" else 1
-    parts = [(moved.textures[0], canvas.textures[0]), (moved.structure, canvas.structure)]
+    parts = [(moved.textures[0], state.textures[0]), (moved.structure, state.structure)]
     assert not torch.allclose(*parts[part]) and torch.equal(*parts[1 - part])
-    masked = directed(directions, {name: 1.5}, MASK).apply(canvas, desk)
+    masked = directed(directions, {name: 1.5}, MASK).apply(state, context)
     inside = editing.feather(GRID, 1) > 0
-    texture = canvas.textures[0][..., None, None].expand_as(masked.textures[0])
-    for own, edited in ((canvas.structure, masked.structure), (texture, masked.textures[0])):
+    texture = state.textures[0][..., None, None].expand_as(masked.textures[0])
+    for own, edited in ((state.structure, masked.structure), (texture, masked.textures[0])):
         assert torch.equal(own.masked_fill(inside, 0), edited.masked_fill(inside, 0))
     assert torch.equal(moved.structure[..., 3, 4], masked.structure[..., 3, 4])
 
@@ -206,7 +205,7 @@ def test_other_directions_are_refused(tiny_model, directions):
 @pytest.mark.parametrize(
     ("edits", "message"),
     [
-        ([Texture(9, 1.0, "linear")], "no photograph 9, only 4"),
+        ([SwapTexture(9, 1.0, "linear")], "no photograph 9, only 4"),
         ([Outpaint(1, 1), Keep("colour")], "another size"),
         ([Keep("colour"), Outpaint(1, 1)], "must come before"),
         ([Outpaint(200, 200)], "too large"),
@@ -222,7 +221,7 @@ def test_edits_that_do_not_fit_are_one_sentence(tiny_model, edits, message):
 
 def test_shapes_that_differ_are_refused(tiny_model):
     files = [FILES[0], picture(9, (96, 64)), picture(8, (64, 96))]
-    for edit in (Shape(1, 0.5), Join((2,), 0, 0.0)):
+    for edit in (BlendStructure(1, 0.5), Join((2,), 0, 0.0)):
         with pytest.raises(UserError, match="same"):
             recipe_of(tiny_model, [edit], files).replay(tiny_model, files)
 
@@ -239,16 +238,16 @@ BAD = {
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in BAD.items() for value in values])
 def test_other_recipes_are_refused(tiny_model, key, value):
-    plain = recipe_of(tiny_model, []).to_plain() | {key: value}
+    plain = recipe_of(tiny_model, []).to_dict() | {key: value}
     with pytest.raises(UserError) as caught:
         Recipe.from_json(json.dumps(plain))
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
 BAD_EDITS = [
-    (Texture(1, 1.0, "linear"), "amount", [float("nan"), float("inf"), "1", None, True, 1e9]),
-    (Texture(1, 1.0, "linear"), "photograph", [-1, 16, 0.5, None, "0"]),
-    (Texture(1, 1.0, "linear"), "path", ["/etc/passwd", 3, None, ["linear"]]),
+    (SwapTexture(1, 1.0, "linear"), "amount", [float("nan"), float("inf"), "1", None, True, 1e9]),
+    (SwapTexture(1, 1.0, "linear"), "photograph", [-1, 16, 0.5, None, "0"]),
+    (SwapTexture(1, 1.0, "linear"), "path", ["/etc/passwd", 3, None, ["linear"]]),
     (Mix(1.0, (1,), (1.0,)), "weights", [[], [1, 1], [-1], 3, [float("nan")]]),
     (Paste(1, Box(0, 0, 1, 1), Box(0, 0, 1, 1), True, 0), "box", [[0, 0, 0, 1], [0, 0, 1], [0, 0, 1, 10**9], "abcd"]),
     (Paste(1, Box(0, 0, 1, 1), Box(0, 0, 1, 1), True, 0), "flip", [0, "yes"]),
@@ -277,16 +276,16 @@ BAD_EDITS = [
 )
 def test_other_parameters_are_refused(edit, field, value):
     with pytest.raises(UserError) as caught:
-        edit_from_plain(edit.to_plain() | {field: value}, "edit 3")
+        edit_from_dict(edit.to_dict() | {field: value}, "edit 3")
     assert str(caught.value).startswith("edit 3") and "\n" not in str(caught.value)
 
 
 def test_unknown_and_missing_fields_are_refused():
-    plain = Outpaint(1, 1).to_plain()
+    plain = Outpaint(1, 1).to_dict()
     with pytest.raises(UserError, match="unknown key 'path'"):
-        edit_from_plain(plain | {"path": "x"}, "edit 0")
+        edit_from_dict(plain | {"path": "x"}, "edit 0")
     with pytest.raises(UserError, match="lacks 'rows'"):
-        edit_from_plain({key: value for key, value in plain.items() if key != "rows"}, "edit 0")
+        edit_from_dict({key: value for key, value in plain.items() if key != "rows"}, "edit 0")
 
 
 @pytest.mark.parametrize("text", ["", "[", "[" * 100_000, "null", "[]", "\x00", "1" * 5000, " " * (MAX_BYTES + 1)])
@@ -303,7 +302,7 @@ def test_unreadable_files_are_one_sentence(tmp_path, tiny_model):
 
 
 def test_a_png_says_how_it_was_made(tiny_model, tmp_path):
-    recipe = recipe_of(tiny_model, [Texture(1, 1.0, "linear")])
+    recipe = recipe_of(tiny_model, [SwapTexture(1, 1.0, "linear")])
     save_image(to_pil(recipe.replay(tiny_model, FILES)), tmp_path / "a.png", metadata=recipe.metadata())
     data = (tmp_path / "a.png").read_bytes()
     assert b"tEXt" in data and b"iTXt" not in data
@@ -321,7 +320,7 @@ def test_the_command_finds_inputs_by_their_contents(tiny_model, tmp_path):
     names = ["b.png", "a.png", "unneeded.png"]
     for name, data in zip(names, (FILES[1], FILES[0], FILES[3]), strict=True):
         (tmp_path / name).write_bytes(data)
-    recipe = recipe_of(tiny_model, [Texture(1, 1.0, "linear")], FILES[:2])
+    recipe = recipe_of(tiny_model, [SwapTexture(1, 1.0, "linear")], FILES[:2])
     recipe.save(tmp_path / "recipe.json")
     command = [sys.executable, "-m", "swapae", "replay", tmp_path / "recipe.json", "--model", tmp_path / "model"]
     inputs = [tmp_path / name for name in names]

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from swapae.evaluation.lpips import LPIPS
-from swapae.pictures.images import fit, list_images, load_image
+from swapae.pictures.images import fit, load_image
+from swapae.pictures.listing import list_images
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))

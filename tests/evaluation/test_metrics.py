@@ -24,7 +24,8 @@ from swapae.evaluation.metrics import (
     texture_statistics,
 )
 from swapae.evaluation.validation import Evaluator
-from swapae.pictures.images import fit, list_images, load_image
+from swapae.pictures.images import fit, load_image
+from swapae.pictures.listing import list_images
 
 EXAMPLES = Path(__file__).parents[2] / "swapae/examples"
 

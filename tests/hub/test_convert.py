@@ -24,7 +24,7 @@ from swapae.convert import (
     infer_config,
     infer_discriminator_config,
     load_discriminators,
-    roundest,
+    shortest_decimal,
 )
 
 # ---------------------------------------------------------------- the release's layout, as options -> keys
@@ -216,18 +216,18 @@ def test_the_published_capacities_are_found_as_such() -> None:
         assert inferred == {name: options[name] for name in inferred}
 
 
-def test_roundest_is_exact_against_brute_force() -> None:
+def test_shortest_decimal_is_exact_against_brute_force() -> None:
     def widths(factor: float) -> list[int]:
         return [min(40, round(factor * unit)) for unit in (3, 7.5, 12)]
 
     for thousandths in range(50, 5000, 7):
-        found = roundest(widths(thousandths / 1000), widths)
+        found = shortest_decimal(widths(thousandths / 1000), widths)
         fewest = next(
             d for d in range(4) if any(widths(n / 10**d) == widths(thousandths / 1000) for n in range(1, 6 * 10**d))
         )
         assert found is not None and widths(found) == widths(thousandths / 1000)
         assert round(found, fewest) == found
-    assert roundest([1, 40, 2], widths) is None
+    assert shortest_decimal([1, 40, 2], widths) is None
 
 
 # ---------------------------------------------------------------- values
@@ -511,5 +511,5 @@ def test_a_failure_midway_leaves_nothing(tiny_model_only, tmp_path: Path, monkey
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("swapae.hub.model_files.save_file", fail)
+    monkeypatch.setattr("swapae.tensor_files.save_file", fail)
     assert "No space left" in conversion_refused(tmp_path / "c.pth", tmp_path / "model")

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -15,12 +14,12 @@ from typing import Any
 import pytest
 import torch
 from huggingface_hub import ModelCard
-from loopback_hub import LoopbackHub, Repo
+from loopback_hub import LoopbackHub, Repo, result_of
 from safetensors.torch import load_file, save_file
 
 from swapae import Codes, SwapAE, UserError
 from swapae.editing.directions import Direction, Directions
-from swapae.hub.model_files import CARD_MARK
+from swapae.hub.card import CARD_MARK
 
 FILES = {"config.json", "model.safetensors", "README.md"}
 METRICS = {"LPIPS": 0.231, "FID, 5000 swaps": 41.5}
@@ -89,7 +88,7 @@ def test_an_older_model_is_replaced_whole_or_not_at_all(tiny_model: SwapAE, fold
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("swapae.hub.model_files.save_file", fail)
+    monkeypatch.setattr("swapae.tensor_files.save_file", fail)
     with pytest.raises(UserError, match=r"model/model\.safetensors'.*No space left") as caught:
         tiny_model.save_pretrained(folder, model_card_kwargs={"metrics": METRICS})
     one_line(caught.value)
@@ -285,7 +284,7 @@ def test_a_damaged_folder_is_refused_in_one_line(folder: Path, case: str) -> Non
 
 
 def test_what_is_no_folder_is_refused_without_the_network(folder: Path, monkeypatch) -> None:
-    monkeypatch.setattr("swapae.hub.model_files.HfApi", None)
+    monkeypatch.setattr("swapae.hub.remote.HfApi", None)
     assert "is a file" in refused(folder / "config.json")
     for name in (folder / "missing", "a/b/c", "no such thing", "", "a" * 300, "nul\0byte", "line\nbreak"):
         assert "no such folder, and not a Hub name" in refused(name)
@@ -329,16 +328,7 @@ def client(hub: LoopbackHub, tmp_path: Path) -> Callable[..., Any]:
     """Run code in a fresh process with a cache of its own (`home`); returns, through JSON, its variable `result`."""
 
     def run(code: str, home: str = "home", token: str | None = None, **environment: str) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-c", f"{PRELUDE}{code}\njson.dump(result, sys.stdout)"],
-            env=hub.environment(tmp_path / home, token) | environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return result_of(PRELUDE + code, hub, tmp_path, home=home, token=token, **environment)
 
     return run
 

@@ -2,14 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback_hub import LoopbackHub, Repo
+from loopback_hub import LoopbackHub, Repo, result_of
 
 CARD = b"---\nlicense: apache-2.0\n---\n# A model\n"
 Client = Callable[..., Any]
@@ -31,18 +29,9 @@ def client(hub: LoopbackHub, tmp_path: Path) -> Client:
             "def error(function, *args, **options):\n"
             "    try:\n        function(*args, **options)\n"
             "    except Exception as caught:\n        return [c.__name__ for c in type(caught).__mro__]\n"
-            f"{code}\njson.dump(result, sys.stdout)"
+            f"{code}"
         )
-        done = subprocess.run(
-            [sys.executable, "-W", "error::UserWarning", "-c", code],
-            env=hub.environment(tmp_path / "home"),
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return result_of(code, hub, tmp_path, PYTHONWARNINGS="error::UserWarning")
 
     return run
 

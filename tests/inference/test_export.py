@@ -24,7 +24,7 @@ from torch import Tensor
 from swapae import Codes, SwapAE, SwapAEConfig
 from swapae.apps.browser import runtime as npm
 from swapae.apps.cli import main
-from swapae.hub import model_files
+from swapae.hub import remote
 from swapae.inference import export
 from swapae.inference.export import Source
 
@@ -179,7 +179,7 @@ def test_the_python_block_of_the_documentation_runs(web_page: Path, tmp_path: Pa
 def test_a_hub_model_is_known_by_its_commit(tiny: tuple[SwapAE, Path], tmp_path: Path, monkeypatch) -> None:
     snapshot = tmp_path / "snapshots" / "0123abcd"
     shutil.copytree(tiny[1], snapshot)
-    monkeypatch.setattr(model_files, "download", lambda *_: snapshot)
+    monkeypatch.setattr(remote, "download", lambda *_: snapshot)
     source = Source.load("owner/name")
     assert (source.name, source.revision, source.licence) == ("owner/name", "0123abcd", "cc-by-4.0")
     (snapshot / "README.md").write_text("---\nlicense: [unclosed\n---\n")
@@ -253,7 +253,7 @@ def test_another_npm_package_or_half_of_ours_is_refused(run) -> None:
     Path("package/dist").mkdir(parents=True)
     Path("package/package.json").write_text('{"name": "left-pad"}')
     assert_one_line(run("export", "out", "--format", "web", "--runtime", "package"), "is the npm package 'left-pad'")
-    Path("package/package.json").write_text(json.dumps({"name": npm.PACKAGE, "version": npm.VERSION}))
+    Path("package/package.json").write_text(json.dumps({"name": npm.PACKAGE, "version": npm.RUNTIME_VERSION}))
     assert_one_line(run("export", "out", "--format", "web", "--runtime", "package"), "lacks dist/ort.wasm.min.mjs")
     Path("package/package.json").write_text("[1]")
     assert_one_line(run("export", "out", "--format", "web", "--runtime", "package"), "holds no npm package")
@@ -280,7 +280,9 @@ def test_npm_is_asked_for_the_runtime(run, tmp_path: Path, monkeypatch) -> None:
     assert_one_line(run("export", "out", "--format", "web"), "npm is not installed: install it, or unpack")
     names = [npm.DESCRIPTION, *(f"dist/{name}" for name in npm.FILES), "dist/other.js"]
     for fails in (True, False):
-        text = NPM.format(python=sys.executable, fails=fails, package=npm.PACKAGE, version=npm.VERSION, names=names)
+        text = NPM.format(
+            python=sys.executable, fails=fails, package=npm.PACKAGE, version=npm.RUNTIME_VERSION, names=names
+        )
         (programs / "npm").write_text(text)
         (programs / "npm").chmod(0o755)
         if fails:

@@ -17,6 +17,8 @@ import json
 import os
 import re
 import secrets
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -316,3 +318,19 @@ ROUTES = [
     (["PUT"], r"/lfs/(?P<oid>[0-9a-f]{64})", Handler.lfs_put),
     (["GET", "HEAD"], rf"{SITE}/resolve/{REVISION}/(?P<path>.+)", Handler.file),
 ]
+
+
+def result_of(
+    code: str, hub: LoopbackHub, folder: Path, *, home: str = "home", token: str | None = None, **variables: str
+) -> Any:
+    """Run code in a fresh process in `folder`, on `hub`, its cache in `home`; through JSON, its variable `result`."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import json, sys\n{code}\njson.dump(result, sys.stdout)"],
+        env=hub.environment(folder / home, token) | variables,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

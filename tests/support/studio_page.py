@@ -4,7 +4,6 @@ import contextlib
 import io
 import socket
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -14,8 +13,6 @@ from PIL import Image
 import app
 from swapae import SwapAE, SwapAEConfig
 from swapae.directions import Direction, Directions
-
-NASTY = Path(__file__).parents[1] / "nasty"
 
 
 def tiny_model() -> SwapAE:

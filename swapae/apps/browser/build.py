@@ -10,6 +10,7 @@ from huggingface_hub import SpaceCardData
 
 from swapae.apps.browser.runtime import FILES, WASM, version_of
 from swapae.apps.page.examples import PAIRS, examples
+from swapae.apps.space import SPACE_CARD
 from swapae.editing.recipes import ModelId
 from swapae.inference.export import INFORMATION_FILE, NAMES, Source, export_model
 
@@ -80,15 +81,10 @@ def page_text(source: Source, folder: Path, runtime_version: str) -> str:
 def readme_text(source: Source) -> str:
     """The README.md, whose head makes the folder a static Space."""
     data = SpaceCardData(
-        title="swapae",
-        emoji="🌷",
-        colorFrom="green",
-        colorTo="pink",
+        **SPACE_CARD,
         sdk="static",
         app_file="index.html",
         license=source.licence,
-        short_description="The structure of one photo in the texture of another",
-        tags=["swapping-autoencoder", "image-to-image", "image-editing", "gan"],
         # With these a browser lets the page compute in several threads.
         custom_headers={
             "cross-origin-embedder-policy": "require-corp",

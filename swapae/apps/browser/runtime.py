@@ -15,7 +15,7 @@ from swapae.errors import UserError, first_line
 
 PACKAGE = "onnxruntime-web"
 # The one that the page was tested with.
-VERSION = "1.30.0"
+RUNTIME_VERSION = "1.30.0"
 DESCRIPTION = "package.json"
 # The variant that computes on the CPU alone, which is half as large as those that know GPUs too.
 WASM = "ort-wasm-simd-threaded.wasm"
@@ -50,7 +50,7 @@ def check_runtime(folder: Path) -> None:
     if name != PACKAGE:
         raise UserError(f"--runtime {str(folder)!r} is the npm package {name!r}: {wanted}")
     if missing := [file for file in FILES if not (folder / "dist" / file).is_file()]:
-        raise UserError(f"--runtime {str(folder)!r} lacks dist/{missing[0]}: {wanted} of version {VERSION}")
+        raise UserError(f"--runtime {str(folder)!r} lacks dist/{missing[0]}: {wanted} of version {RUNTIME_VERSION}")
 
 
 def fetch_runtime(folder: Path) -> None:
@@ -59,21 +59,23 @@ def fetch_runtime(folder: Path) -> None:
     Raises:
         UserError: npm is not installed, or fails.
     """
-    remedy = f"unpack the npm package {PACKAGE} {VERSION} yourself and give its folder as --runtime"
+    remedy = f"unpack the npm package {PACKAGE} {RUNTIME_VERSION} yourself and give its folder as --runtime"
     npm = shutil.which("npm")
     if npm is None:
         raise UserError(
             f"the page needs {PACKAGE}, which npm downloads, and npm is not installed: install it, or {remedy}"
         )
     with TemporaryDirectory() as temporary:
-        command = [npm, "pack", "--silent", "--pack-destination", temporary, f"{PACKAGE}@{VERSION}"]
+        command = [npm, "pack", "--silent", "--pack-destination", temporary, f"{PACKAGE}@{RUNTIME_VERSION}"]
         try:
             done = subprocess.run(command, cwd=temporary, capture_output=True, text=True, timeout=LIMIT_S)
             reason = "" if done.returncode == 0 else done.stderr.strip() or f"exit status {done.returncode}"
         except (OSError, subprocess.TimeoutExpired) as error:
             reason = first_line(error)
         if reason:
-            raise UserError(f"npm cannot download {PACKAGE} {VERSION} ({reason.splitlines()[-1]:.200}): {remedy}")
+            raise UserError(
+                f"npm cannot download {PACKAGE} {RUNTIME_VERSION} ({reason.splitlines()[-1]:.200}): {remedy}"
+            )
         (archive,) = Path(temporary).glob("*.tgz")
         with tarfile.open(archive) as files:
             for name in (DESCRIPTION, *(f"dist/{file}" for file in FILES)):

@@ -17,7 +17,8 @@ from swapae.data.sources import StreamSource, open_source
 from swapae.data.synthetic import draw, random_layout, random_texture
 from swapae.errors import UserError
 from swapae.files import atomic_path, new_folder
-from swapae.pictures.images import check_output, save_image, to_pil
+from swapae.pictures.images import to_pil
+from swapae.pictures.saving import check_output_file, save_image
 
 
 def check_data(
@@ -43,7 +44,7 @@ def check_data(
     check_between("min-size", min_size, 1, 8192)
     check_between("workers", workers, 0, 256)
     if json_file is not None:
-        check_output(json_file, (".json",))
+        check_output_file(json_file, (".json",))
     source = open_source(data)
     if isinstance(source, StreamSource):
         raise UserError(f"{data!r} is a stream: give a folder or an LMDB")

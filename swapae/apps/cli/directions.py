@@ -15,25 +15,26 @@ from tqdm import tqdm
 
 from swapae.apps.cli.checks import STRONGEST, check_feather
 from swapae.apps.cli.many import Job, Work
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Session, sample
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, PhotographPath, Session, sample
 from swapae.codes import Codes
 from swapae.editing import feather as soften
 from swapae.editing import texture_map
 from swapae.editing.directions import Directions
 from swapae.editing.fitting import add_direction, make_directions
-from swapae.editing.masks import fit_mask
-from swapae.editing.operations import Directed, digest_of
+from swapae.editing.masks import fit_mask, grid_of
+from swapae.editing.operations import Directed, directions_digest
 from swapae.editing.recipes import Recipe
 from swapae.errors import UserError
-from swapae.pictures.images import Fitted, check_output
+from swapae.pictures.images import Fitted
+from swapae.pictures.saving import check_output_file
 
 Directory = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 
 
 def make_direction(
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")],
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     classes: Literal["none", "name", "folder"] = "none",
     most: int = 4000,
 ) -> None:
@@ -48,7 +49,7 @@ def make_direction(
             folder it is in.
         most: take no more photographs than this, spread over the folder.
     """
-    check_output(output, (".safetensors",))
+    check_output_file(output, (".safetensors",))
     paths = sample(data, most)
     named = {"name": lambda path: re.split(r"[_\W]", path.stem)[0].lower(), "folder": lambda path: path.parent.name}
     kinds = [named[classes](path) for path in paths] if classes != "none" else None
@@ -61,8 +62,8 @@ def add_to_directions(
     name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")],
     having: Annotated[Path, tyro.conf.arg(metavar="DIR")],
     lacking: Annotated[Path, tyro.conf.arg(metavar="DIR")],
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     less: Annotated[str | None, tyro.conf.arg(metavar="WORDS")] = None,
     more: Annotated[str | None, tyro.conf.arg(metavar="WORDS")] = None,
     most: int = 4000,
@@ -82,7 +83,7 @@ def add_to_directions(
         more: what a positive gain does.
         most: take no more photographs of a folder than this, spread over it.
     """
-    check_output(output, (".safetensors",))
+    check_output_file(output, (".safetensors",))
     folders = [sample(folder, most) for folder in (having, lacking)]
     session = Session(common)
     known = Directions.load(output, session.model) if output.exists() else None
@@ -98,7 +99,7 @@ def add_to_directions(
 def push_directions(
     file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")],
     repo: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="OWNER/NAME")],
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     branch: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
 ) -> None:
     """Directions uploaded to the Hugging Face Hub, beside their model, where everyone's --model finds them.
@@ -112,7 +113,7 @@ def push_directions(
     print(session.directions(file).push_to_hub(repo, session.model, branch=branch))
 
 
-def list_directions(common: Common = DEFAULTS, directions: Directory = None) -> None:
+def list_directions(common: Common = DEFAULT_OPTIONS, directions: Directory = None) -> None:
     """The names of a model's directions and principal axes, and what they do.
 
     Args:
@@ -131,10 +132,10 @@ def list_directions(common: Common = DEFAULTS, directions: Directory = None) -> 
 
 
 def apply_directions(
-    image: Photograph,
-    output: Output,
+    image: PhotographPath,
+    output: OutputPath,
     gains: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=GAIN ...")],
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     directions: Directory = None,
     orthogonal: bool = False,
     mask: Annotated[Path | None, tyro.conf.arg(metavar="MASK")] = None,
@@ -156,7 +157,7 @@ def apply_directions(
     work = Work.on(image, output, common)
     session = work.session
     known = session.directions(directions)
-    edit = Directed(wanted, orthogonal, None, 0, digest_of(known, wanted, orthogonal=orthogonal))
+    edit = Directed(wanted, orthogonal, None, 0, directions_digest(known, wanted, orthogonal=orthogonal))
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
         own = session.codes(photograph.tensor)
@@ -174,7 +175,7 @@ def apply_directions(
 
 def masked(own: Codes, moved: Codes, mask: Tensor) -> Codes:
     """Codes that are moved where a mask says so, and elsewhere as they were, bit for bit."""
-    grid = (own.structure.shape[2], own.structure.shape[3])
+    grid = grid_of(own.structure)
     weight = fit_mask(mask, 1, grid, mask.device).to(own.structure.dtype)
     structure = torch.lerp(own.structure, moved.structure, weight)
     return Codes(structure, texture_map(own.texture, [moved.texture], [mask], grid))

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from swapae.apps.cli.checks import check_between
 from swapae.apps.cli.many import READERS, Job, ahead, check_folder, make_all, open_folder
-from swapae.apps.cli.session import DEFAULTS, Common, Session, choose_device
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, Session, choose_device
 from swapae.codes import Codes
 from swapae.data.picture_files import FolderSource
 from swapae.errors import PictureError, UserError
 from swapae.evaluation.measuring import centre_square
 from swapae.evaluation.processes import Processes
 from swapae.files import atomic_path
+from swapae.rounding import ceil_div
 
 AT_ONCE = 16  # pictures encoded together
 FolderName = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
@@ -28,7 +29,7 @@ FolderName = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
 def embed(
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")],
     output: FolderName,
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     shard: int = 1024,
 ) -> None:
     """Structure and texture codes of all pictures of a folder, as numbered files that `load_codes` reads.
@@ -51,7 +52,7 @@ def embed(
     if size == "full" or size % stride:
         raise UserError(f"--size must be a multiple of {stride} for codes of one shape, got {size}")
     open_folder(output, session, "embed", {"data": data, "pictures": len(source), "shard": shard}, processes)
-    count = -(-len(source) // shard)
+    count = ceil_div(len(source), shard)
     jobs = [Job((), output / f"{number:06}.safetensors") for number in range(count)]
 
     def read(job: Job) -> range:

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from swapae.apps.cli.checks import check_between
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Session, choose_device
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, Session, choose_device
 from swapae.errors import UserError
 from swapae.evaluation.evaluate import evaluate as measure
 from swapae.evaluation.measuring import Measuring
@@ -17,7 +17,7 @@ from swapae.evaluation.page import write_page
 from swapae.evaluation.pairs import Pairs, listed_photographs
 from swapae.evaluation.processes import Processes
 from swapae.evaluation.store import make_folder
-from swapae.pictures.images import check_output
+from swapae.pictures.saving import check_output_file
 
 Folder = Annotated[Path, tyro.conf.arg(metavar="DIR")]
 Names = Annotated[Path | None, tyro.conf.arg(name="list", metavar="FILE")]
@@ -27,7 +27,7 @@ MOST_PAIRS = 1_000_000
 def evaluate(
     data: Folder,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")],
-    common: Common = DEFAULTS,
+    common: Common = DEFAULT_OPTIONS,
     pairs: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     names: Names = None,
     reference: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
@@ -81,7 +81,7 @@ def evaluate(
 
 def make_pairs(
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")],
-    output: Output,
+    output: OutputPath,
     names: Names = None,
     count: int = 500,
     seed: int = 0,
@@ -96,7 +96,7 @@ def make_pairs(
         seed: of the draw.
     """
     check_between("count", count, 1, MOST_PAIRS)
-    check_output(output, (".json",))
+    check_output_file(output, (".json",))
     pairs = Pairs.draw(listed_photographs(data, names), count, seed)
     pairs.save(output)
     print(f"{len(pairs.pairs)} pairs of {len(pairs.photographs)} photographs, digest {pairs.digest[:16]}")

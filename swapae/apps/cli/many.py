@@ -27,9 +27,11 @@ from swapae.errors import UserError, first_line
 from swapae.evaluation.processes import Processes
 from swapae.evaluation.store import make_folder
 from swapae.files import atomic_path
-from swapae.pictures.images import Fitted, check_output, list_images
+from swapae.pictures.images import Fitted
+from swapae.pictures.listing import list_images
+from swapae.pictures.saving import check_output_file
 
-SETTINGS = "settings.json"
+SETTINGS_FILE = "settings.json"
 READERS = 2  # threads; each keeps up with several GPUs' worth of small models
 AHEAD = 8  # jobs read before they are computed
 Item = TypeVar("Item")
@@ -70,7 +72,7 @@ class Work:
             check_folder(output)
             jobs = [Job((path,), result_path(output, name)) for name, path in pictures(image).items()]
             return cls(jobs, output, common)
-        check_output(output)
+        check_output_file(output)
         return cls([Job((image,), output)], None, common)
 
     def read(self, job: Job) -> Fitted:
@@ -159,7 +161,7 @@ def open_folder(folder: Path, session: Session, command: str, options: Mapping[s
     }
     if processes.main:
         make_folder(folder)
-        path = folder / SETTINGS
+        path = folder / SETTINGS_FILE
         if not path.exists():
             if any(folder.iterdir()):
                 raise UserError(f"{str(folder)!r} holds other files than results: give a new folder")
@@ -167,9 +169,11 @@ def open_folder(folder: Path, session: Session, command: str, options: Mapping[s
                 temporary.write_text(json.dumps(values, indent=1) + "\n")
     processes.wait()
     try:
-        there = json.loads((folder / SETTINGS).read_text())
+        there = json.loads((folder / SETTINGS_FILE).read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{str(folder / SETTINGS)!r} cannot be read ({first_line(error)}): give a new folder") from None
+        raise UserError(
+            f"{str(folder / SETTINGS_FILE)!r} cannot be read ({first_line(error)}): give a new folder"
+        ) from None
     for name in dict.fromkeys([*values, *there]):
         if there.get(name) != values.get(name):
             raise UserError(

@@ -13,21 +13,29 @@ from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_film, check_strength
 from swapae.apps.cli.directions import Directory
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Session, Size, Structure, expand
+from swapae.apps.cli.session import (
+    DEFAULT_OPTIONS,
+    Common,
+    OutputPath,
+    PhotographPath,
+    Session,
+    Size,
+    StructurePath,
+    TexturePath,
+    expand,
+)
 from swapae.codes import Codes
 from swapae.editing import eased_amounts, interpolate, interpolate_spherical
 from swapae.editing import journey as travel
 from swapae.errors import UserError
 from swapae.pictures.animation import check_animation_output
 
-Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
-
 
 def interpolate_textures(
-    structure: Structure,
-    texture: Texture,
-    output: Output,
-    common: Common = DEFAULTS,
+    structure: StructurePath,
+    texture: TexturePath,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     frames: int = 24,
     fps: int = 12,
     spherical: bool = False,
@@ -59,8 +67,8 @@ def interpolate_textures(
 
 def journey(
     textures: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")],
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     structure: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None,
     steps: int = 24,
     fps: int = 12,
@@ -91,10 +99,10 @@ def journey(
 
 
 def sweep(
-    image: Photograph,
+    image: PhotographPath,
     direction: Annotated[str, tyro.conf.arg(metavar="NAME")],
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     directions: Directory = None,
     start: Annotated[float, tyro.conf.arg(name="from", metavar="GAIN")] = -1.0,
     end: Annotated[float, tyro.conf.arg(name="to", metavar="GAIN")] = 1.0,

@@ -11,15 +11,24 @@ from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_between
 from swapae.apps.cli.many import Job, Work
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Photographs, Session, expand
+from swapae.apps.cli.session import (
+    DEFAULT_OPTIONS,
+    Common,
+    OutputPath,
+    PhotographPath,
+    PhotographPaths,
+    Session,
+    expand,
+)
 from swapae.codes import Codes
 from swapae.pictures.grids import swap_grid
-from swapae.pictures.images import Fitted, check_output, load_image
+from swapae.pictures.images import Fitted, load_image
+from swapae.pictures.saving import check_output_file
 
 File = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
 
 
-def reconstruct(image: Photograph, output: Output, common: Common = DEFAULTS) -> None:
+def reconstruct(image: PhotographPath, output: OutputPath, common: Common = DEFAULT_OPTIONS) -> None:
     """Picture encoded and decoded again: what the model keeps of it. Or all of a folder.
 
     Args:
@@ -35,36 +44,36 @@ def reconstruct(image: Photograph, output: Output, common: Common = DEFAULTS) ->
     work.run("reconstruct", {"image": image}, work.read, compute, lambda job: session.recipe(job.inputs))
 
 
-def encode(image: Photograph, output: Output, common: Common = DEFAULTS) -> None:
+def encode(image: PhotographPath, output: OutputPath, common: Common = DEFAULT_OPTIONS) -> None:
     """Structure and texture codes of a photograph, as a file to keep.
 
     Args:
         image: photograph.
         output: .safetensors file to write.
     """
-    check_output(output, (".safetensors",))
+    check_output_file(output, (".safetensors",))
     session = Session(common)
     codes, size = session.encode(image)
     session.model.save_codes(codes, output, size=size)
 
 
-def decode(codes: File, output: Output, common: Common = DEFAULTS) -> None:
+def decode(codes: File, output: OutputPath, common: Common = DEFAULT_OPTIONS) -> None:
     """Picture from codes that `swapae encode` wrote with the same model.
 
     Args:
         codes: .safetensors file.
         output: picture to write: .png, .jpg, .webp, .tif or .bmp.
     """
-    check_output(output)
+    check_output_file(output)
     session = Session(common)
     session.save(session.decode(*session.model.load_codes(codes)), output)
 
 
 def grid(
-    structure: Photographs,
-    texture: Photographs,
-    output: Output,
-    common: Common = DEFAULTS,
+    structure: PhotographPaths,
+    texture: PhotographPaths,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     cell: int = 256,
 ) -> None:
     """Contact sheet of every structure in every texture, inputs in the margins.
@@ -75,7 +84,7 @@ def grid(
         output: picture to write.
         cell: side in pixels of each square of the sheet.
     """
-    check_output(output)
+    check_output_file(output)
     check_between("cell", cell, 16, 2048)
     rows, columns = expand(structure), expand(texture)
     session = Session(common)
@@ -88,5 +97,7 @@ def grid(
             return session.decode(Codes(own.structure, other.texture), size)
 
         results = [[hybrid(row, column) for column in columns] for row in rows]
-    inputs = [[load_image(path, max_pixels=common.max_pixels) for path in paths] for paths in (rows, columns)]
-    session.save(swap_grid(*inputs, results, cell), output)
+    structures, textures = (
+        [load_image(path, max_pixels=common.max_pixels) for path in paths] for paths in (rows, columns)
+    )
+    session.save(swap_grid(structures, textures, results, cell), output)

@@ -11,21 +11,23 @@ from PIL import Image
 from torch import Tensor
 
 from swapae.apps.cli.checks import check_between, check_feather, whole_numbers
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Session, Size, Structure
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, PhotographPath, Session, Size, StructurePath
 from swapae.codes import Codes
 from swapae.editing import Change, change, composite, select_similar, texture_map
 from swapae.editing import feather as soften
+from swapae.editing.masks import grid_of
 from swapae.errors import UserError
-from swapae.pictures.images import Fitted, check_output, save_image, to_pil
+from swapae.pictures.images import Fitted, to_pil
+from swapae.pictures.saving import check_output_file, save_image
 
 Threshold = Annotated[float, tyro.conf.arg(metavar="COSINE")]
 
 
 def regions(
-    structure: Structure,
+    structure: StructurePath,
     textures: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")],
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     masks: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="MASK ...")] = (),
     select: Annotated[tuple[str, ...], tyro.conf.arg(metavar="X,Y ...")] = (),
     threshold: Threshold = 0.9,
@@ -47,7 +49,7 @@ def regions(
         feather: pixels to each side over which the regions' edges are softened.
         exact: outside the softened regions every pixel is the reconstruction's.
     """
-    check_output(output)
+    check_output_file(output)
     check_feather(feather)
     check_between("threshold", threshold, -1, 1)
     given = select or masks
@@ -84,7 +86,7 @@ def paint_regions(
     # Softened at the pixels: on the structure's grid the least step of an edge is a cell.
     soft = [soften(mask, radius) for mask in masks]
     union = torch.stack(soft).amax(0)
-    grid = (own.structure.shape[2], own.structure.shape[3])
+    grid = grid_of(own.structure)
     before = session.generate(own)
     after = session.generate(Codes(own.structure, texture_map(own.texture, references, soft, grid)))
     if exact:
@@ -94,10 +96,10 @@ def paint_regions(
 
 
 def select_region(
-    image: Photograph,
+    image: PhotographPath,
     point: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="X,Y")],
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     threshold: Threshold = 0.9,
     feather: int = 0,
 ) -> None:
@@ -110,7 +112,7 @@ def select_region(
         threshold: how like, from -1 for everything to 1 for the same only.
         feather: pixels to each side over which the edge is softened.
     """
-    check_output(output, (".png", ".webp", ".tif", ".tiff", ".bmp"))
+    check_output_file(output, (".png", ".webp", ".tif", ".tiff", ".bmp"))
     check_feather(feather)
     check_between("threshold", threshold, -1, 1)
     where = point_of("the point", point)

@@ -8,17 +8,22 @@ from typing import Annotated
 import tyro
 
 from swapae.apps.cli.directions import Directory
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Session
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, Session
 from swapae.editing.operations import Directed
 from swapae.editing.recipes import Recipe
-from swapae.pictures.images import check_output, to_pil
+from swapae.pictures.images import to_pil
+from swapae.pictures.saving import check_output_file
 
 RecipeFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RECIPE")]
 Inputs = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")]
 
 
 def replay(
-    recipe: RecipeFile, inputs: Inputs, output: Output, common: Common = DEFAULTS, directions: Directory = None
+    recipe: RecipeFile,
+    inputs: Inputs,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
+    directions: Directory = None,
 ) -> None:
     """Picture that a recipe describes, to the same bytes; the size and the seed are the recipe's own.
 
@@ -28,7 +33,7 @@ def replay(
         output: picture to write: .png, .jpg, .webp, .tif or .bmp.
         directions: file that `swapae direction make` wrote; the model's own if not given.
     """
-    check_output(output)
+    check_output_file(output)
     read = Recipe.load(recipe)
     session = Session(common)
     needed = directions is not None or any(isinstance(edit, Directed) for edit in read.edits)

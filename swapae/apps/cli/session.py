@@ -18,23 +18,26 @@ from swapae.codes import Codes
 from swapae.editing.directions import Directions
 from swapae.editing.masks import fit_mask
 from swapae.editing.operations import Edit
-from swapae.editing.recipes import ModelId, Recipe
-from swapae.editing.recipes import Photograph as RecipeInput
+from swapae.editing.recipes import ModelId, PhotographId, Recipe
 from swapae.editing.structure import mirror
 from swapae.editing.validation import MAX_PHOTOGRAPHS
 from swapae.errors import UserError
 from swapae.evaluation.pairs import file_digest
-from swapae.hub.model_files import EMBEDDED
+from swapae.hub.folders import EMBEDDED
 from swapae.inference import tiling
 from swapae.inference.fast import optimize_for_inference
 from swapae.model import SwapAE
 from swapae.pictures.animation import save_animation
-from swapae.pictures.images import MAX_PIXELS, Fitted, fit, list_images, load_image, save_image, to_pil
+from swapae.pictures.images import MAX_PIXELS, Fitted, fit, load_image, to_pil
+from swapae.pictures.listing import list_images
+from swapae.pictures.saving import save_image
+from swapae.rounding import ceil_div
 
-Structure = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
-Photograph = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IMAGE")]
-Photographs = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")]
-Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
+StructurePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
+TexturePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
+PhotographPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IMAGE")]
+PhotographPaths = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")]
+OutputPath = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
 Size = tuple[int, int]  # (width, height) in pixels
 
 
@@ -68,7 +71,7 @@ class Options:
 
 
 Common = Annotated[Options, tyro.conf.OmitArgPrefixes]
-DEFAULTS = Options()
+DEFAULT_OPTIONS = Options()
 
 
 class Session:
@@ -85,7 +88,7 @@ class Session:
         model = SwapAE.from_pretrained(options.model or EMBEDDED, device=device, dtype=dtype)
         self.model = model if plain else optimize_for_inference(model, compile=options.compile)
         self.options = options
-        self.size = parse_size(options.size, self.model.config.image_size)
+        self.size: int | Literal["full"] = parse_size(options.size, self.model.config.image_size)
         check_tile(options.tile)
         self.device, self.dtype = device, dtype
 
@@ -190,9 +193,9 @@ class Session:
         if larger or self.size != self.model.config.image_size:
             return None
         try:
-            photographs = tuple(RecipeInput(path.name, file_digest(path)) for path in inputs)
+            photographs = tuple(PhotographId(path.name, file_digest(path)) for path in inputs)
             recipe = Recipe(ModelId.of(self.model), photographs, edits, self.options.seed)
-            return Recipe.from_plain(recipe.to_plain())
+            return Recipe.from_dict(recipe.to_dict())
         except UserError:
             return None
 
@@ -231,8 +234,10 @@ def parse_size(text: str | None, default: int) -> int | Literal["full"]:
     Raises:
         UserError: anything else.
     """
-    if text is None or text == "full":
-        return text or default
+    if text is None:
+        return default
+    if text == "full":
+        return "full"
     if not text.isdecimal():
         raise UserError(f"--size must be a number of pixels or full, got {text!r}")
     return int(text)
@@ -247,7 +252,7 @@ def sample(folder: Path, most: int) -> list[Path]:
     if most < 1:
         raise UserError(f"--most must be 1 or more, got {most}")
     paths = list_images(folder)
-    return paths[:: -(-len(paths) // most)]
+    return paths[:: ceil_div(len(paths), most)]
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:

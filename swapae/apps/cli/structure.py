@@ -9,30 +9,33 @@ import tyro
 from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_between, check_feather, whole_numbers
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Session, Size, expand
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, PhotographPath, Session, Size, expand
 from swapae.codes import Codes
 from swapae.editing import Box, texture_map
 from swapae.editing import join as join_codes
 from swapae.editing import move as move_structure
 from swapae.editing import outpaint as outpaint_codes
 from swapae.editing import paste as paste_structure
+from swapae.editing.masks import grid_of
 from swapae.editing.operations import Move, Paste
 from swapae.errors import UserError
-from swapae.pictures.images import check_output, load_image
+from swapae.pictures.images import load_image
+from swapae.pictures.saving import check_output_file
+from swapae.rounding import ceil_div
 
-Target = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TARGET")]
-Source = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
+TargetPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TARGET")]
+SourcePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
 BoxText = Annotated[str, tyro.conf.arg(metavar="X,Y,W,H")]
 PlaceText = Annotated[str, tyro.conf.arg(name="to", metavar="X,Y[,W,H]")]
 
 
 def paste(
-    target: Target,
-    source: Source,
+    target: TargetPath,
+    source: SourcePath,
     box: BoxText,
     place: PlaceText,
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     flip: bool = False,
     texture: bool = False,
     feather: int = 0,
@@ -51,7 +54,7 @@ def paste(
         texture: bring along the source's texture.
         feather: pixels inside the region's edge over which it fades in.
     """
-    check_output(output)
+    check_output_file(output)
     check_feather(feather)
     wanted_box, wanted_place = parse_box(box), parse_place(place)
     session = Session(common)
@@ -67,18 +70,18 @@ def paste(
         # A mask that is pasted as the structure was, so that both fade alike.
         blank, full = own.structure[:, :1] * 0, other.structure[:, :1] * 0 + 1
         mask = paste_structure(blank, full, box_cells, place_cells, radius=radius)
-        grid = (pasted.shape[2], pasted.shape[3])
+        grid = grid_of(pasted)
         codes = Codes(pasted, texture_map(own.texture, [other.texture], [mask], grid))
     recipe = None if texture else session.recipe([target, source], Paste(1, box_cells, place_cells, flip, radius))
     session.save(session.decode(codes, size), output, recipe)
 
 
 def move(
-    image: Photograph,
+    image: PhotographPath,
     box: BoxText,
     place: PlaceText,
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     flip: bool = False,
     feather: int = 0,
 ) -> None:
@@ -94,7 +97,7 @@ def move(
         flip: mirror the region left to right.
         feather: pixels inside the region's edge over which it fades in.
     """
-    check_output(output)
+    check_output_file(output)
     check_feather(feather)
     wanted_box, wanted_place = parse_box(box), parse_place(place)
     session = Session(common)
@@ -102,7 +105,7 @@ def move(
     own, size = session.encode(image)
     box_cells = snap_box(wanted_box, size, stride)
     place_cells = snap_place(wanted_place, box_cells, size, session)
-    if (box_cells.height, box_cells.width) == tuple(own.structure.shape[2:]):
+    if (box_cells.height, box_cells.width) == grid_of(own.structure):
         raise UserError(f"--box {box} is the whole picture of {size[0]}x{size[1]}: leave something to fill the hole")
     radius = round(feather / stride)
     moved = move_structure(own.structure, box_cells, place_cells, flip=flip, radius=radius)
@@ -112,8 +115,8 @@ def move(
 
 def join(
     photographs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")],
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     texture: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None,
     seam: int = 64,
 ) -> None:
@@ -127,7 +130,7 @@ def join(
         texture: photograph that gives all of it its colours and materials; each its own if not given.
         seam: pixels over which neighbours fade into each other, in whole cells of the structure code.
     """
-    check_output(output)
+    check_output_file(output)
     paths = expand(photographs)
     if len(paths) < 2:
         raise UserError(f"a panorama takes two photographs or more, got {len(paths)}")
@@ -151,9 +154,9 @@ def join(
 
 
 def outpaint(
-    image: Photograph,
-    output: Output,
-    common: Common = DEFAULTS,
+    image: PhotographPath,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     horizontal: int = 0,
     vertical: int = 0,
 ) -> None:
@@ -165,12 +168,12 @@ def outpaint(
         horizontal: pixels to add at the left and as many at the right, in whole cells of the structure code.
         vertical: pixels to add at the top and as many at the bottom.
     """
-    check_output(output)
+    check_output_file(output)
     for option, pixels in (("horizontal", horizontal), ("vertical", vertical)):
         check_between(option, pixels, 0, 65_536)
     session = Session(common)
     stride = session.model.config.stride
-    columns, rows = (-(-pixels // stride) for pixels in (horizontal, vertical))
+    columns, rows = (ceil_div(pixels, stride) for pixels in (horizontal, vertical))
     if columns == rows == 0:
         raise UserError("there is nothing to add: give --horizontal, --vertical or both")
     photograph = session.load_whole(image)
@@ -206,8 +209,8 @@ def snap_box(box: tuple[int, ...], size: Size, stride: int) -> Box:
     if x < 0 or y < 0 or x + width > size[0] or y + height > size[1]:
         shown = ",".join(map(str, box))
         raise UserError(f"--box {shown} reaches beyond the picture, which has {size[0]}x{size[1]} pixels")
-    left, right = snap_edges(x, x + width, stride, -(-size[0] // stride))
-    top, bottom = snap_edges(y, y + height, stride, -(-size[1] // stride))
+    left, right = snap_edges(x, x + width, stride, ceil_div(size[0], stride))
+    top, bottom = snap_edges(y, y + height, stride, ceil_div(size[1], stride))
     return Box(top, left, bottom - top, right - left)
 
 
@@ -229,7 +232,7 @@ def snap_place(place: tuple[int, ...], box: Box, size: Size, session: Session) -
     width, height = (max(1, nearest(side, stride)) for side in scaled) if scaled else (box.width, box.height)
     session.check_result(width * stride, height * stride)
     left, top = nearest(x, stride), nearest(y, stride)
-    columns, rows = (-(-side // stride) for side in size)
+    columns, rows = (ceil_div(side, stride) for side in size)
     if not (-width < left < columns and -height < top < rows):
         raise UserError(f"--to {','.join(map(str, place))} is beyond the picture, which has {size[0]}x{size[1]} pixels")
     return Box(top, left, height, width)

@@ -18,7 +18,7 @@ from swapae.evaluation.study.definition import Definition
 from swapae.evaluation.study.pictures import RESERVED, STRUCTURE, TEXTURE, Pictures
 from swapae.evaluation.study.report import Report
 from swapae.evaluation.study.trials import PHOTOGRAPH, Plan
-from swapae.pictures.images import check_output
+from swapae.pictures.saving import check_output_file
 
 Folder = Annotated[Path, tyro.conf.arg(metavar="DIR")]
 FolderOrNone = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
@@ -76,7 +76,7 @@ def study(
     pictures = Pictures.find(folders, size)
     plan = Plan(methods, len(pictures.files[PHOTOGRAPH]), structure is not None, trials, seed)
     counts = plan.counts()
-    check_output(answers, (answers.suffix.lower(),))
+    check_output_file(answers, (answers.suffix.lower(),))
     address = (host or os.environ.get("GRADIO_SERVER_NAME") or LOCAL, chosen_port(port))
     check_address(*address)
     serve = page_server()
@@ -115,7 +115,7 @@ def report(
     check_between("tolerance", tolerance, 0, 3_600_000)
     for output, suffix in ((csv, ".csv"), (json, ".json")):
         if output is not None:
-            check_output(output, (suffix,))
+            check_output_file(output, (suffix,))
     made = Report.of(Answers.open(file), checks_passed, tolerance)
     if csv is not None:
         made.save_csv(csv)

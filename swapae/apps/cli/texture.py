@@ -17,18 +17,26 @@ from tqdm import tqdm
 from swapae.apps.cli.checks import check_alpha, check_strength
 from swapae.apps.cli.finish import PLAIN, Finishing
 from swapae.apps.cli.many import Job, Work, check_folder, is_many, pictures, result_path
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Photograph, Session, Structure, sample
+from swapae.apps.cli.session import (
+    DEFAULT_OPTIONS,
+    Common,
+    OutputPath,
+    PhotographPath,
+    Session,
+    StructurePath,
+    TexturePath,
+    sample,
+)
 from swapae.codes import Codes
 from swapae.editing import interpolate, interpolate_spherical, mix_textures, translate
-from swapae.editing.operations import Edit, Layers, Mix, Translate
-from swapae.editing.operations import Texture as TextureEdit
+from swapae.editing.operations import Edit, Layers, Mix, SwapTexture, Translate
 from swapae.editing.recipes import Recipe
 from swapae.errors import UserError
 from swapae.evaluation.pairs import Pairs, file_digest
-from swapae.pictures.images import Fitted, check_output
+from swapae.pictures.images import Fitted
+from swapae.pictures.saving import check_output_file
 
-Texture = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
-Strength = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
+GroupStrength = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 MOST_PER_DOMAIN = 4000
 TEXTURES_KEPT = 10_000  # of a batch, not to be encoded again
 
@@ -60,22 +68,22 @@ class Strengths:
     def edit(self) -> Edit | None:
         """For a recipe; None if none can say it."""
         if all(strength is None for strength in self.groups.values()):
-            return TextureEdit(1, self.alpha, "spherical" if self.spherical else "linear")
+            return SwapTexture(1, self.alpha, "spherical" if self.spherical else "linear")
         strengths = {group: self.alpha if value is None else value for group, value in self.groups.items()}
         return None if self.spherical else Layers(1, **strengths)
 
 
 def swap(
-    structure: Structure,
-    texture: Texture,
-    output: Output,
-    common: Common = DEFAULTS,
+    structure: StructurePath,
+    texture: TexturePath,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     finish: Finishing = PLAIN,
     alpha: float = 1.0,
     spherical: bool = False,
-    coarse: Strength = None,
-    middle: Strength = None,
-    fine: Strength = None,
+    coarse: GroupStrength = None,
+    middle: GroupStrength = None,
+    fine: GroupStrength = None,
     pairs: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     every: bool = False,
 ) -> None:
@@ -103,7 +111,7 @@ def swap(
         check_folder(output)
         work = Work(swap_jobs(structure, texture, output, pairs, every), output, common)
     else:
-        check_output(output)
+        check_output_file(output)
         work = Work([Job((structure, texture), output)], None, common)
     session = work.session
     textures: dict[Path, Tensor] = {}
@@ -167,10 +175,10 @@ def swap_jobs(structure: Path, texture: Path, output: Path, pairs: Path | None, 
 
 
 def mix(
-    structure: Structure,
+    structure: StructurePath,
     textures: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE ...")],
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     finish: Finishing = PLAIN,
     weights: Annotated[tuple[float, ...], tyro.conf.arg(metavar="NUMBER ...")] = (),
 ) -> None:
@@ -195,7 +203,7 @@ def mix(
     session = work.session
     mixed = mix_textures([session.texture(path) for path in textures], weights)
     # The first texture as it is, then the others: the same numbers in the same order.
-    edits = TextureEdit(1, 1.0, "linear"), Mix(weights[0], tuple(range(2, len(textures) + 1)), weights[1:])
+    edits = SwapTexture(1, 1.0, "linear"), Mix(weights[0], tuple(range(2, len(textures) + 1)), weights[1:])
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
         own = session.codes(photograph.tensor)
@@ -209,11 +217,11 @@ def mix(
 
 
 def translate_domain(
-    image: Photograph,
+    image: PhotographPath,
     source: Annotated[Path, tyro.conf.arg(name="from", metavar="DIR")],
     target: Annotated[Path, tyro.conf.arg(name="to", metavar="DIR")],
-    output: Output,
-    common: Common = DEFAULTS,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
     finish: Finishing = PLAIN,
     gain: float = 1.0,
     most: int = MOST_PER_DOMAIN,

@@ -13,12 +13,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_alpha
-from swapae.apps.cli.session import DEFAULTS, Common, Output, Session
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, Session
 from swapae.editing import flicker, restyle
 from swapae.editing.recipes import ModelId
 from swapae.files import atomic_path
 from swapae.pictures.animation import mp4_writer
-from swapae.pictures.images import check_output, to_pil
+from swapae.pictures.images import to_pil
+from swapae.pictures.saving import check_output_file
 from swapae.pictures.video import open_video
 
 VideoFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="VIDEO")]
@@ -26,7 +27,7 @@ TextureOption = Annotated[Path, tyro.conf.arg(metavar="IMAGE")]
 
 
 def restyle_video(
-    video: VideoFile, texture: TextureOption, output: Output, common: Common = DEFAULTS, alpha: float = 1.0
+    video: VideoFile, texture: TextureOption, output: OutputPath, common: Common = DEFAULT_OPTIONS, alpha: float = 1.0
 ) -> None:
     """Video in the texture of a photograph, frame by frame with the same noise in all, at its own rate; no sound.
 
@@ -39,7 +40,7 @@ def restyle_video(
         output: .mp4 to write.
         alpha: 0 keeps each frame's own texture, 1 takes the photograph's.
     """
-    check_output(output, (".mp4",))
+    check_output_file(output, (".mp4",))
     check_alpha(alpha)
     session = Session(common)
     other = session.texture(texture)

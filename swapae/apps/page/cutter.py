@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from swapae.apps.page.drawing import canvas_html
 from swapae.editing.validation import number, several
 from swapae.errors import UserError
 
@@ -17,14 +18,13 @@ TEMPLATE = (
     'move the box, with Shift they change its size."></canvas>'
 )
 SCRIPT = """
-let box = [30, 30, 40, 40], photo = null, corner = null;
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+let box = [30, 30, 40, 40], corner = null;
 const draw = () => {
-  const canvas = element.querySelector('canvas');
+  const paper = canvas();
   if (!photo || !photo.naturalWidth) return;
-  canvas.width = 384;
-  canvas.height = Math.round(384 * photo.naturalHeight / photo.naturalWidth);
-  const pen = canvas.getContext('2d'), {width, height} = canvas;
+  paper.width = 384;
+  paper.height = Math.round(384 * photo.naturalHeight / photo.naturalWidth);
+  const pen = paper.getContext('2d'), {width, height} = paper;
   const [x, y, w, h] = [box[0] * width, box[1] * height, box[2] * width, box[3] * height].map((side) => side / 100);
   pen.drawImage(photo, 0, 0, width, height);
   pen.fillStyle = '#000a';
@@ -37,33 +37,21 @@ const draw = () => {
   pen.strokeRect(x, y, w, h);
 };
 const send = () => trigger('click', {box: box.map(Math.round)});
-const place = (event) => {
-  const frame = element.querySelector('canvas').getBoundingClientRect();
-  return [clamp((event.clientX - frame.left) / frame.width * 100, 0, 100),
-          clamp((event.clientY - frame.top) / frame.height * 100, 0, 100)];
-};
-element.addEventListener('pointerdown', (event) => {
-  if (event.target.tagName !== 'CANVAS') return;
-  event.preventDefault();
-  event.target.setPointerCapture(event.pointerId);
-  corner = place(event);
-});
-element.addEventListener('pointermove', (event) => {
-  if (!corner) return;
-  const [x, y] = place(event);
-  box = [Math.min(x, corner[0]), Math.min(y, corner[1]),
-         Math.max(3, Math.abs(x - corner[0])), Math.max(3, Math.abs(y - corner[1]))];
-  draw();
-});
-for (const name of ['pointerup', 'pointercancel'])
-  element.addEventListener(name, () => { if (corner) { corner = null; send(); } });
-element.addEventListener('keydown', (event) => {
-  const steps = {ArrowLeft: [-2, 0], ArrowRight: [2, 0], ArrowUp: [0, -2], ArrowDown: [0, 2]}, step = steps[event.key];
-  if (event.target.tagName !== 'CANVAS' || !step) return;
-  event.preventDefault();
+const percent = (there) => there.map((share) => 100 * share);
+follow(
+  (start) => { corner = percent(start); return true; },
+  (there) => {
+    if (!held) return;
+    const [x, y] = percent(there);
+    box = [Math.min(x, corner[0]), Math.min(y, corner[1]),
+           Math.max(3, Math.abs(x - corner[0])), Math.max(3, Math.abs(y - corner[1]))];
+    draw();
+  },
+  send);
+arrows((step, resize) => {
   for (const axis of [0, 1])
-    if (event.shiftKey) box[axis + 2] = clamp(box[axis + 2] + step[axis], 3, 100 - box[axis]);
-    else box[axis] = clamp(box[axis] + step[axis], 0, 100 - box[axis + 2]);
+    if (resize) box[axis + 2] = clamp(box[axis + 2] + 2 * step[axis], 3, 100 - box[axis]);
+    else box[axis] = clamp(box[axis] + 2 * step[axis], 0, 100 - box[axis + 2]);
   draw();
   send();
 });
@@ -77,10 +65,7 @@ document.addEventListener('input', (event) => {
 const show = () => {
   if (!props.value) return;
   box = [...props.value.box];
-  if (photo?.src === props.value.photo) return draw();
-  photo = new Image();
-  photo.onload = draw;
-  photo.src = props.value.photo;
+  load(props.value.photo, draw);
 };
 watch('value', show);
 show();
@@ -89,14 +74,7 @@ show();
 
 def cutter() -> gr.HTML:
     """The cutter, empty; a click event carries `box`."""
-    return gr.HTML(
-        None,
-        html_template=TEMPLATE,
-        js_on_load=SCRIPT,
-        apply_default_css=False,
-        elem_id="cutter",
-        edges=list(EDGES),
-    )
+    return canvas_html(TEMPLATE, SCRIPT, "cutter", edges=list(EDGES))
 
 
 def on_cutter(shown: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

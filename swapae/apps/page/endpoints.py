@@ -6,41 +6,106 @@ components of the page as descriptions of their parameters; no part of the page 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
 from swapae.apps.page import parts
+from swapae.apps.page.filming import FilmSettings, make_film
 from swapae.apps.page.films import Films
 from swapae.apps.page.models import Models
 from swapae.apps.page.restyling import restyle_video
-from swapae.apps.page.settings import AXES, ROLES, SETTINGS
+from swapae.apps.page.settings import AXES, ROLES, SETTINGS, Values
 from swapae.apps.page.tabs import OF_TAB, Controls
 from swapae.editing.validation import several
 from swapae.errors import UserError
 
 # Photographs that have a parameter each; further ones come as a list.
 SINGLE = 4
+# What each function gives back: by its name for programs, the component that describes it.
+OUTPUTS = {
+    "swap": "picture",
+    "mix": "picture",
+    "regions": "picture",
+    "similar": "json",
+    "directions": "picture",
+    "translate": "picture",
+    "structure": "picture",
+    "film": "film",
+    "restyle": "film",
+    "replay": "picture",
+    "models": "json",
+}
 
 
 def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], controls: Controls) -> None:
-    """Add all of them to the page that is being built."""
+    """Add all of them to the page that is being built; a component describes every parameter of its name."""
+    endpoints, inputs, outputs = Endpoints(models, films), parameter_components(slots, controls), output_components()
+    for name, output in OUTPUTS.items():
+        function = getattr(endpoints, name)
+        components = [inputs[parameter] for parameter in inspect.signature(function).parameters]
+        limits = {"concurrency_id": "model", "concurrency_limit": 1}
+        gr.on([], in_sentences(function), components, outputs[output], api_name=name, **limits)
 
-    def files_of(paths: Sequence[str | None], more: list[str] | None = None) -> dict[str, bytes]:
-        given = [*paths, *(more or [])]
-        if len(given) > len(ROLES):
-            raise UserError(f"at most {len(ROLES)} photographs at once, got {len(given)}")
-        roles = zip(ROLES, given, strict=False)
-        return {role: parts.read(path, role.capitalize()) for role, path in roles if path}
 
-    def edit(model: str, paths: Sequence[str | None], more: list[str] | None = None, **values: Any) -> Image.Image:
-        with sentences():
-            return models.studio(model).edit(files_of(paths, more), values, parts.session()).image
+def parameter_components(slots: dict[str, tuple], controls: Controls) -> dict[str, Any]:
+    """The components that describe the functions' parameters: those of the page, and hidden ones for the rest."""
+    views = {f"{role}_image": view for role, (view, _, _) in list(slots.items())[:SINGLE]}
+    further = "Further photographs, the fifth to the eighth"
+    return {
+        **controls.others,
+        **controls.named,
+        **views,
+        "alpha": controls.named["amount"],
+        "from_images": controls.others["from"],
+        "to_images": controls.others["to"],
+        "across": parts.Strength(0, 1, 0.5, visible=False, label="Point, from the left"),
+        "along": parts.Strength(0, 1, 0.5, visible=False, label="Point, from the top"),
+        "likeness": parts.Strength(-1, 1, 0.9, visible=False, label="Likeness"),
+        "gain": parts.Strength(-3, 3, 1, visible=False, label="Gain"),
+        "paint": gr.JSON({}, visible=False, label="Masks by layer: third, fourth, texture, own or protect"),
+        "gains": gr.JSON({}, visible=False, label="Gains by the names of directions"),
+        "recipe": parts.Files(None, visible=False, label="Recipe, a .json file"),
+        "images": parts.Files(None, visible=False, file_count="multiple", label="Photographs"),
+        "more_images": parts.Files(None, visible=False, file_count="multiple", label=further),
+        "more_shares": gr.JSON(None, visible=False, label="Their shares, a list"),
+    }
+
+
+def output_components() -> dict[str, Any]:
+    """The hidden components that describe what functions give back."""
+    return {
+        "picture": gr.Image(visible=False, format="png", label="Result", elem_id="api-result"),
+        "json": gr.JSON(visible=False, label="JSON"),
+        "film": gr.File(visible=False, label="Film"),
+    }
+
+
+def in_sentences(function: Callable) -> Callable:
+    """A function that tells what a visitor can do something about as Gradio's error, in a sentence."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except UserError as error:
+            raise gr.Error(parts.sentence(error), print_exception=False) from None
+
+    return call
+
+
+class Endpoints:
+    """The functions; their parameters and docstrings are what programs see of them."""
+
+    def __init__(self, models: Models, films: Films) -> None:
+        self._models, self._films = models, films
 
     def swap(
+        self,
         structure_image: str | None,
         texture_image: str | None,
         alpha: float = 1,
@@ -53,9 +118,11 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
     ) -> Any:
         """The structure of one photograph in the texture of another."""
         photographs = structure_image, texture_image
-        return edit(model, photographs, amount=alpha, keep=keep, coarse=coarse, middle=middle, fine=fine, path=path)
+        layers = {"coarse": coarse, "middle": middle, "fine": fine}
+        return self._edit(model, photographs, {"amount": alpha, "keep": keep, "path": path, **layers})
 
     def mix(
+        self,
         structure_image: str | None,
         texture_image: str | None,
         third_image: str | None,
@@ -69,14 +136,14 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
     ) -> Any:
         """The textures of several photographs at once; up to four more, and a list of their shares."""
         photographs = structure_image, texture_image, third_image, fourth_image
-        with sentences():
-            shares = several(SETTINGS["third"].check, len(ROLES) - SINGLE, 0)(
-                "The further photographs' shares", more_shares or []
-            )
+        check_shares = several(SETTINGS["third"].check, len(ROLES) - SINGLE, 0)
+        shares = check_shares("The further photographs' shares", more_shares or [])
         further = dict(zip(ROLES[SINGLE:], shares, strict=False))
-        return edit(model, photographs, more_images, amount=alpha, third=third, fourth=fourth, **further)
+        values = {"amount": alpha, "third": third, "fourth": fourth, **further}
+        return self._edit(model, photographs, values, more_images)
 
     def regions(
+        self,
         structure_image: str | None,
         texture_image: str | None,
         third_image: str | None,
@@ -89,31 +156,30 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
     ) -> Any:
         """Each photograph's texture where its mask says; masks by layer, as /similar gives them."""
         photographs = structure_image, texture_image, third_image, fourth_image
-        return edit(model, photographs, more_images, amount=alpha, paint=paint, feather=feather)
+        return self._edit(model, photographs, {"amount": alpha, "paint": paint, "feather": feather}, more_images)
 
     def similar(
-        structure_image: str | None, across: float, along: float, likeness: float = 0.9, model: str = ""
+        self, structure_image: str | None, across: float, along: float, likeness: float = 0.9, model: str = ""
     ) -> Any:
         """The mask of all that is like one point of a photograph: its place from 0 to 1, across and along."""
-        with sentences():
-            data = parts.read(structure_image, "Structure")
-            return models.studio(model).similar(data, across, along, likeness, parts.session()).to_plain()
+        data = parts.read(structure_image, "Structure")
+        return self._models.studio(model).similar(data, across, along, likeness, parts.session()).to_dict()
 
     def directions(
-        structure_image: str | None, texture_image: str | None, alpha: float, gains: Any, model: str = ""
+        self, structure_image: str | None, texture_image: str | None, alpha: float, gains: Any, model: str = ""
     ) -> Any:
         """A photograph moved along directions and axes, {name: gain}; /models lists the names."""
-        with sentences():
-            studio = models.studio(model)
-            known = studio.direction_names
-            if not isinstance(gains, dict) or (unknown := sorted(map(str, gains.keys() - set(known)))):
-                wrong = f"no direction {unknown[0][:40]!r}" if isinstance(gains, dict) else "no gains by name"
-                raise UserError(f"there is {wrong}; this model has {', '.join(known) or 'none'}")
-            named = [name for name in known if name not in AXES]
-            ordered = {"gains": [gains.get(name, 0) for name in named], "axes": [gains.get(name, 0) for name in AXES]}
-        return edit(model, (structure_image, texture_image), amount=alpha, **ordered)
+        known = self._models.studio(model).direction_names
+        unknown = sorted(map(str, gains.keys() - set(known))) if isinstance(gains, dict) else []
+        if unknown or not isinstance(gains, dict):
+            wrong = f"no direction {unknown[0][:40]!r}" if unknown else "no gains by name"
+            raise UserError(f"there is {wrong}; this model has {', '.join(known) or 'none'}")
+        named = [name for name in known if name not in AXES]
+        ordered = {"gains": [gains.get(name, 0) for name in named], "axes": [gains.get(name, 0) for name in AXES]}
+        return self._edit(model, (structure_image, texture_image), {"amount": alpha, **ordered})
 
     def translate(
+        self,
         structure_image: str | None,
         from_images: list[str] | None,
         to_images: list[str] | None,
@@ -121,13 +187,14 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
         model: str = "",
     ) -> Any:
         """A photograph moved from the look of some photographs to that of others."""
-        with sentences():
-            files = files_of((structure_image,))
-            for name, paths in (("from", from_images), ("to", to_images)):
-                files |= {f"{name} {number}": parts.read(path) for number, path in enumerate((paths or [])[:8], 1)}
-            return models.studio(model).edit(files, {"amount": 0, "translation": gain}, parts.session()).image
+        files = files_of((structure_image,))
+        for name, paths in (("from", from_images), ("to", to_images)):
+            files |= {f"{name} {number}": parts.read(path) for number, path in enumerate((paths or [])[:8], 1)}
+        values = {"amount": 0, "translation": gain}
+        return self._models.studio(model).edit(files, values, parts.session()).image
 
     def structure(
+        self,
         structure_image: str | None,
         texture_image: str | None,
         third_image: str | None,
@@ -153,11 +220,12 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
     ) -> Any:
         """A piece copied or moved, shapes blended, the picture widened or joined with others."""
         given = locals()
-        values = {name: given[name] for name in OF_TAB["structure"]} | {"join": join or []}
+        values = {name: given[name] for name in OF_TAB["structure"]} | {"amount": alpha, "join": join or []}
         photographs = structure_image, texture_image, third_image, fourth_image
-        return edit(model, photographs, more_images, amount=alpha, **values)
+        return self._edit(model, photographs, values, more_images)
 
     def film(
+        self,
         structure_image: str | None,
         texture_image: str | None,
         third_image: str | None,
@@ -175,76 +243,42 @@ def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], control
     ) -> Any:
         """A film of the texture coming about ("edit"), travelling through all photographs ("textures"), or of a
         direction both ways ("direction")."""
-        paths = structure_image, texture_image, third_image, fourth_image
-        with sentences():
-            wishes: dict[str, Any] = {"kind": kind, "direction": direction, "reach": reach}
-            wishes |= {"frames": frames, "rate": rate, "back": back}
-            studio, path = models.studio(model), films.new(format)
-            return str(studio.film(files_of(paths, more_images), {"amount": alpha}, path, **wishes))
+        files = files_of((structure_image, texture_image, third_image, fourth_image), more_images)
+        settings = FilmSettings(kind, direction, reach, frames, rate, back)
+        studio, path = self._models.studio(model), self._films.new(format)
+        return str(make_film(studio, files, {"amount": alpha}, path, settings))
 
-    def restyle(video: str | None, texture_image: str | None, alpha: float = 1, model: str = "") -> Any:
+    def restyle(self, video: str | None, texture_image: str | None, alpha: float = 1, model: str = "") -> Any:
         """A video's frames in the texture of a photograph, at their own rate and without sound."""
-        with sentences():
-            if not video:
-                raise UserError("Video: give a file")
-            texture, path = parts.read(texture_image, "Texture"), films.new("mp4")
-            restyle_video(models.studio(model), video, texture, path, alpha)
-            return str(path)
+        if not video:
+            raise UserError("Video: give a file")
+        texture, path = parts.read(texture_image, "Texture"), self._films.new("mp4")
+        restyle_video(self._models.studio(model), video, texture, path, alpha)
+        return str(path)
 
-    def replay(recipe: Any, images: list[str] | None, model: str = "") -> Any:
+    def replay(self, recipe: Any, images: list[str] | None, model: str = "") -> Any:
         """The picture of a recipe, from its photographs in any order."""
-        with sentences():
-            text = parts.read(recipe, "Recipe")
-            return models.studio(model).replay(text, [parts.read(path) for path in images or []]).image
+        text = parts.read(recipe, "Recipe")
+        return self._models.studio(model).replay(text, [parts.read(path) for path in images or []]).image
 
-    def models_here() -> Any:
+    def models(self) -> Any:
         """The models that may be chosen, and the directions of the one that the page opens with."""
-        return {"models": models.names, "directions": models.first.direction_names}
+        return {"models": self._models.names, "directions": self._models.first.direction_names}
 
-    picture = gr.Image(visible=False, format="png", label="Result", elem_id="api-result")
-    plain = gr.JSON(visible=False, label="JSON")
-    paint = gr.JSON({}, visible=False, label="Masks by layer: third, fourth, texture, own or protect")
-    gains = gr.JSON({}, visible=False, label="Gains by the names of directions")
-    recipe_file = parts.Files(None, visible=False, label="Recipe, a .json file")
-    images = parts.Files(None, visible=False, file_count="multiple", label="Photographs")
-    moving = gr.File(visible=False, label="Film")
-    point = [
-        parts.Strength(0, 1, 0.5, visible=False, label=label)
-        for label in ("Point, from the left", "Point, from the top")
-    ]
-    likeness = parts.Strength(-1, 1, 0.9, visible=False, label="Likeness")
-    gain = parts.Strength(-3, 3, 1, visible=False, label="Gain")
-
-    more = parts.Files(None, visible=False, file_count="multiple", label="Further photographs, the fifth to the eighth")
-    shares = gr.JSON(None, visible=False, label="Their shares, a list")
-
-    named, others = controls.named, controls.others
-    views = [view for view, _, _ in slots.values()][:SINGLE]
-    two, model = views[:2], others["model"]
-    by_layer = [named[name] for name in ("keep", "coarse", "middle", "fine", "path")]
-    endpoint(swap, [*two, named["amount"], *by_layer, model], picture)
-    endpoint(mix, [*views, named["amount"], named["third"], named["fourth"], model, more, shares], picture)
-    endpoint(regions, [*views, named["amount"], paint, named["feather"], model, more], picture)
-    endpoint(similar, [views[0], *point, likeness, model], plain)
-    endpoint(directions, [*two, named["amount"], gains, model], picture)
-    endpoint(translate, [views[0], others["from"], others["to"], gain, model], picture)
-    endpoint(structure, [*views, named["amount"], *(named[name] for name in OF_TAB["structure"]), model, more], picture)
-    wishes = [others[name] for name in ("kind", "frames", "rate", "back", "format")]
-    endpoint(film, [*views, named["amount"], *wishes, model, others["direction"], others["reach"], more], moving)
-    endpoint(restyle, [others["video"], views[1], named["amount"], model], moving)
-    endpoint(replay, [recipe_file, images, model], picture)
-    endpoint(models_here, [], plain, name="models")
+    def _edit(
+        self, model: str, paths: Sequence[str | None], values: Values, more: list[str] | None = None
+    ) -> Image.Image:
+        return self._models.studio(model).edit(files_of(paths, more), values, parts.session()).image
 
 
-def endpoint(function: Callable, inputs: list[Any], output: Any, *, name: str = "") -> None:
-    """Let programs call a function; no part of the page triggers it."""
-    gr.on([], function, inputs, output, api_name=name or function.__name__, concurrency_id="model", concurrency_limit=1)
+def files_of(paths: Sequence[str | None], more: list[str] | None = None) -> dict[str, bytes]:
+    """Photographs by role.
 
-
-@contextlib.contextmanager
-def sentences() -> Iterator[None]:
-    """Turns what a visitor can do something about into Gradio's error, as a sentence."""
-    try:
-        yield
-    except UserError as error:
-        raise gr.Error(parts.sentence(error), print_exception=False) from None
+    Raises:
+        UserError: there are too many, or one was deleted since.
+    """
+    given = [*paths, *(more or [])]
+    if len(given) > len(ROLES):
+        raise UserError(f"at most {len(ROLES)} photographs at once, got {len(given)}")
+    roles = zip(ROLES, given, strict=False)
+    return {role: parts.read(path, role.capitalize()) for role, path in roles if path}

@@ -11,7 +11,7 @@ ONE_STEP = 1.5
 
 
 @dataclass(frozen=True)
-class Step:
+class HistoryStep:
     """Settings that were shown, which control led there, when, and how it looked (the address of a small JPEG)."""
 
     values: dict[str, Any]
@@ -24,10 +24,10 @@ class Step:
 class History:
     """Steps, oldest first, and which of them is shown."""
 
-    steps: tuple[Step, ...] = field(default=())
+    steps: tuple[HistoryStep, ...] = field(default=())
     position: int = -1
 
-    def added(self, step: Step) -> History:
+    def added(self, step: HistoryStep) -> History:
         """After a step; what was undone is forgotten, and a slider's way to its position is one step."""
         if self.values == step.values:
             return self

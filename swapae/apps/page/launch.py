@@ -18,7 +18,7 @@ from swapae.apps.page.parts import MAX_FILE_SIZE
 from swapae.apps.page.studio import Studio
 from swapae.apps.page.style import CSS, tab_rules
 from swapae.editing.directions import Directions
-from swapae.hub import model_files
+from swapae.hub import folders
 from swapae.inference.fast import optimize_for_inference
 
 # What `Blocks.launch` wants to know about the page since Gradio 6.
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A Space is reached from outside its container; everyone else has to ask for that.
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
     try:
-        source = options.model or model_files.EMBEDDED
+        source = options.model or folders.EMBEDDED
         model = optimize_for_inference(SwapAE.default()) if options.model is None else load_model(options.model)
         demo = build_demo(model, directions_of(model, source), options.allow_model, options.model)
         # Only now: the picture that the page opens with is nobody's, and no GPU is lent before the launch.

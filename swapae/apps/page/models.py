@@ -11,11 +11,11 @@ from swapae.apps.page import zerogpu
 from swapae.apps.page.studio import Studio
 from swapae.editing.directions import Directions
 from swapae.errors import UserError
-from swapae.hub import model_files
+from swapae.hub import folders, remote
 from swapae.inference.fast import optimize_for_inference
 from swapae.model import SwapAE
 
-EMBEDDED = "flowers (comes with swapae)"
+EMBEDDED_NAME = "flowers (comes with swapae)"
 MOST_LOADED = 2
 
 
@@ -29,8 +29,8 @@ class Models:
     """
 
     def __init__(self, first: Studio, allowed: Sequence[str] = (), source: str | None = None) -> None:
-        self.first, self.source = first, source or model_files.EMBEDDED
-        self.opening = EMBEDDED if source is None else shown_name(source)
+        self.first, self.source = first, source or folders.EMBEDDED
+        self.opening = EMBEDDED_NAME if source is None else shown_name(source)
         self.sources = {shown_name(source): source for source in allowed}
         self._loaded: OrderedDict[str, Studio] = OrderedDict()
         self._lock = threading.Lock()
@@ -65,7 +65,7 @@ class Models:
         with self._lock:
             loaded = [self.first, *self._loaded.values()]
         for studio in loaded:
-            studio.leave(visit)
+            studio.uploads.leave(visit)
 
     def card(self, name: object) -> str:
         """The text of a model's card, or why there is none.
@@ -76,8 +76,8 @@ class Models:
         self.studio(name)
         source = self.source if name in (None, "", self.opening) else self.sources[str(name)]
         try:
-            config, _ = model_files.model_files(source, also=(model_files.CARD_FILE,), local_files_only=True)
-            return (config.parent / model_files.CARD_FILE).read_text(encoding="utf-8")[:20_000]
+            config, _ = remote.model_files(source, also=(folders.CARD_FILE,), local_files_only=True)
+            return (config.parent / folders.CARD_FILE).read_text(encoding="utf-8")[:20_000]
         except (UserError, OSError, ValueError):
             return "This model has no card here."
 
@@ -88,11 +88,11 @@ def load_model(source: str) -> SwapAE:
     Raises:
         UserError: it cannot be found or loaded.
     """
-    model_files.model_files(source, also=(model_files.CARD_FILE,))
+    remote.model_files(source, also=(folders.CARD_FILE,))
     return optimize_for_inference(SwapAE.from_pretrained(source))
 
 
-def directions_of(model: SwapAE, source: str | Path = model_files.EMBEDDED) -> Directions | None:
+def directions_of(model: SwapAE, source: str | Path = folders.EMBEDDED) -> Directions | None:
     """The directions beside a model's weights; None if there are none, or none of this model."""
     try:
         return Directions.from_pretrained(model, source)

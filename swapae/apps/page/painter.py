@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from swapae.apps.page.drawing import canvas_html
 from swapae.apps.page.settings import FURTHER
 from swapae.editing.validation import MAX_MASK_SIDE, Mask
 
@@ -42,18 +43,18 @@ TEMPLATE = (
 )
 COLOURS = f"const colours = {json.dumps({layer: tint for layer, (_, tint) in BRUSHES.items()})};"
 SCRIPT = """
-let masks = {}, photo = null, held = false, cursor = null, sent = '';
+let masks = {}, cursor = null, sent = '';
 const field = (name) => element.querySelector(`[name=${name}]`);
 const layer = () => element.querySelector('[name=brush]:checked').value;
 const grid = () => (props.value && props.value.grid) || [1, 1];
 const mask = (name) => masks[name] ??= new Uint8Array(grid()[0] * grid()[1]);
 const draw = () => {
-  const canvas = element.querySelector('canvas'), [rows, columns] = grid(), side = Math.ceil(384 / columns);
-  canvas.width = columns * side;
-  canvas.height = rows * side;
-  const pen = canvas.getContext('2d');
+  const paper = canvas(), [rows, columns] = grid(), side = Math.ceil(384 / columns);
+  paper.width = columns * side;
+  paper.height = rows * side;
+  const pen = paper.getContext('2d');
   if (photo) pen.drawImage(photo, 0, 0, photo.naturalWidth, photo.naturalHeight, 0, 0,
-    canvas.width * props.value.share[0], canvas.height * props.value.share[1]);
+    paper.width * props.value.share[0], paper.height * props.value.share[1]);
   for (const [name, levels] of Object.entries(masks)) {
     pen.fillStyle = colours[name];
     levels.forEach((level, cell) => {
@@ -95,10 +96,9 @@ const send = () => {
   if (text !== sent) trigger('click', {paint});
   sent = text;
 };
-const place = (event) => {
-  const box = element.querySelector('canvas').getBoundingClientRect(), [rows, columns] = grid();
-  return [Math.min(columns - 1, Math.max(0, Math.floor((event.clientX - box.left) / box.width * columns))),
-          Math.min(rows - 1, Math.max(0, Math.floor((event.clientY - box.top) / box.height * rows)))];
+const cell = ([across, along]) => {
+  const [rows, columns] = grid();
+  return [Math.min(columns - 1, Math.floor(across * columns)), Math.min(rows - 1, Math.floor(along * rows))];
 };
 const act = (column, row) => {
   const [rows, columns] = grid();
@@ -106,34 +106,21 @@ const act = (column, row) => {
   trigger('click', {across: (column + 0.5) / columns, along: (row + 0.5) / rows, layer: layer(),
                     likeness: Number(field('likeness').value)});
 };
-element.addEventListener('pointerdown', (event) => {
-  if (event.target.tagName !== 'CANVAS') return;
-  event.preventDefault();
-  event.target.setPointerCapture(event.pointerId);
-  held = !field('pick').checked;
-  act(...place(event));
-});
-element.addEventListener('pointermove', (event) => {
-  if (event.target.tagName !== 'CANVAS') return;
-  cursor = place(event);
-  if (held) brush(...cursor); else draw();
-});
-for (const name of ['pointerup', 'pointercancel'])
-  element.addEventListener(name, () => { if (held) { held = false; send(); } });
-element.addEventListener('keydown', (event) => {
-  const steps = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}, [rows, columns] = grid();
-  if (event.target.tagName !== 'CANVAS' || !(event.key in steps || event.key === ' ')) return;
-  event.preventDefault();
-  cursor ??= [Math.floor(columns / 2), Math.floor(rows / 2)];
-  if (event.key === ' ') {
-    act(...cursor);
-    if (!field('pick').checked) send();
-    return;
-  }
-  const step = steps[event.key];
-  cursor = [Math.min(columns - 1, Math.max(0, cursor[0] + step[0])),
-            Math.min(rows - 1, Math.max(0, cursor[1] + step[1]))];
+follow(
+  (start) => { act(...cell(start)); return !field('pick').checked; },
+  (there) => { cursor = cell(there); if (held) brush(...cursor); else draw(); },
+  send);
+const at_cursor = () => cursor ??= [Math.floor(grid()[1] / 2), Math.floor(grid()[0] / 2)];
+arrows(([right, down]) => {
+  const [rows, columns] = grid(), [column, row] = at_cursor();
+  cursor = [clamp(column + right, 0, columns - 1), clamp(row + down, 0, rows - 1)];
   draw();
+});
+on_key((event) => {
+  if (event.key !== ' ') return false;
+  act(...at_cursor());
+  if (!field('pick').checked) send();
+  return true;
 });
 element.addEventListener('click', (event) => {
   const what = event.target.closest('button')?.dataset.do;
@@ -157,10 +144,7 @@ const show = () => {
     }
   }
   sent = JSON.stringify(props.value.paint);
-  if (photo?.src === props.value.photo) return draw();
-  photo = new Image();
-  photo.onload = draw;
-  photo.src = props.value.photo;
+  load(props.value.photo, draw);
 };
 watch('value', show);
 show();
@@ -169,13 +153,7 @@ show();
 
 def painter() -> gr.HTML:
     """The painter, empty; a click event carries either `paint` or a point to select from."""
-    return gr.HTML(
-        None,
-        html_template=TEMPLATE,
-        js_on_load=COLOURS + SCRIPT,
-        apply_default_css=False,
-        elem_id="painter",
-    )
+    return canvas_html(TEMPLATE, COLOURS + SCRIPT, "painter")
 
 
 def on_canvas(shown: Mapping[str, Any], grid: tuple[int, int], paint: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,7 +175,7 @@ def fine_grid(grid: tuple[int, int]) -> tuple[int, int]:
     return fineness * grid[0], fineness * grid[1]
 
 
-def grown(paint: Mapping[str, Any], layer: str, selected: Mask, grid: tuple[int, int]) -> dict[str, Any]:
+def with_region(paint: Mapping[str, Any], layer: str, selected: Mask, grid: tuple[int, int]) -> dict[str, Any]:
     """Plain masks with a selected region added to a layer."""
     mask = selected.to_tensor()
     scale = fine_grid(grid)[0] // grid[0]
@@ -205,4 +183,4 @@ def grown(paint: Mapping[str, Any], layer: str, selected: Mask, grid: tuple[int,
     if layer in paint:
         earlier = Mask(**{**paint[layer], "runs": tuple(paint[layer]["runs"])}).to_tensor()
         mask = mask.maximum(earlier) if earlier.shape == mask.shape else mask
-    return {**paint, layer: Mask.from_tensor(mask).to_plain()}
+    return {**paint, layer: Mask.from_tensor(mask).to_dict()}

@@ -13,7 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from swapae.apps.page.settings import SETTINGS
-from swapae.apps.page.studio import MAX_ASPECT, Studio
+from swapae.apps.page.studio import Studio
+from swapae.apps.page.uploads import MAX_ASPECT
 from swapae.editing import flicker, restyle
 from swapae.errors import UserError
 from swapae.files import atomic_path
@@ -56,7 +57,7 @@ def restyle_video(
         UserError: a sentence about what is wrong, without paths.
     """
     strength = SETTINGS["amount"].check(SETTINGS["amount"].label, amount)
-    other = studio.photograph(texture).input.codes.texture
+    other = studio.uploads.get(texture).encoded.codes.texture
     try:
         with (
             open_video(video, max_pixels=MAX_FRAME_PIXELS) as opened,

@@ -9,25 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from swapae.editing import Box
+from swapae.editing import Box, operations
 from swapae.editing.directions import Directions
-from swapae.editing.operations import (
-    Directed,
-    Edit,
-    Join,
-    Keep,
-    Layers,
-    Mix,
-    Move,
-    Outpaint,
-    Paste,
-    Protect,
-    Regions,
-    Shape,
-    Texture,
-    Translate,
-    digest_of,
-)
+from swapae.editing.operations import Edit
 from swapae.editing.validation import Check, Mask, choice, mask, number, several, shown, switch, whole
 from swapae.errors import UserError
 
@@ -148,8 +132,8 @@ def swapped(values: Values, situation: Situation) -> list[Edit]:
         return []
     texture = situation.number("texture")
     if len(set(layers.values())) > 1:
-        return [Layers(texture, **layers)]
-    return [Texture(texture, layers["fine"], values["path"])]
+        return [operations.Layers(texture, **layers)]
+    return [operations.SwapTexture(texture, layers["fine"], values["path"])]
 
 
 def mixed(values: Values, situation: Situation) -> list[Edit]:
@@ -158,7 +142,7 @@ def mixed(values: Values, situation: Situation) -> list[Edit]:
     if not weights:
         return []
     own = max(0.0, 1 - sum(weights.values()))
-    return [Mix(own, tuple(situation.number(role) for role in weights), tuple(weights.values()))]
+    return [operations.Mix(own, tuple(situation.number(role) for role in weights), tuple(weights.values()))]
 
 
 def brushed(values: Values, situation: Situation) -> list[Edit]:
@@ -167,7 +151,7 @@ def brushed(values: Values, situation: Situation) -> list[Edit]:
     if not masks:
         return []
     numbers = tuple(situation.number(role) for role in masks)
-    return [Regions(numbers, tuple(masks.values()), values["feather"])]
+    return [operations.Regions(numbers, tuple(masks.values()), values["feather"])]
 
 
 def directed(values: Values, situation: Situation) -> list[Edit]:
@@ -182,10 +166,10 @@ def directed(values: Values, situation: Situation) -> list[Edit]:
         pairs = [*zip(names, values["gains"], strict=False), *zip(AXES, values["axes"], strict=False)]
         gains = {name: gain for name, gain in pairs if gain}
         apart, where = values["orthogonal"], values["paint"].get("directions")
-        digest = digest_of(situation.directions, gains, orthogonal=apart)
-        edits.append(Directed(gains, apart, where, values["feather"], digest))
+        digest = operations.directions_digest(situation.directions, gains, orthogonal=apart)
+        edits.append(operations.Directed(gains, apart, where, values["feather"], digest))
     if values["translation"]:
-        edits.append(Translate(*situation.domains(), values["translation"]))
+        edits.append(operations.Translate(*situation.domains(), values["translation"]))
     return edits
 
 
@@ -193,7 +177,7 @@ def restructured(values: Values, situation: Situation) -> list[Edit]:
     """Of the tab Structure, what keeps the size: blending shapes, and a piece copied or moved."""
     edits: list[Edit] = []
     if values["shape"]:
-        edits.append(Shape(situation.number("texture"), values["shape"]))
+        edits.append(operations.BlendStructure(situation.number("texture"), values["shape"]))
     if not (values["right"] or values["down"] or values["flip"] or values["scale"] != 100):
         return edits
     box = piece(values, situation.grid)
@@ -206,8 +190,8 @@ def restructured(values: Values, situation: Situation) -> list[Edit]:
     if top + height <= 0 or left + width <= 0 or top >= rows or left >= columns:
         raise UserError("the piece would lie wholly beyond the picture: shift it less")
     if values["leave"]:
-        return [*edits, Move(box, place, values["flip"], 1)]
-    return [*edits, Paste(None, box, place, values["flip"], 1)]
+        return [*edits, operations.Move(box, place, values["flip"], 1)]
+    return [*edits, operations.Paste(None, box, place, values["flip"], 1)]
 
 
 def piece(values: Values, grid: tuple[int, int]) -> Box:
@@ -224,7 +208,7 @@ def resized(values: Values, situation: Situation) -> list[Edit]:
     """Of the tab Structure, what changes the size."""
     edits: list[Edit] = []
     rows, columns = situation.grid
-    more = Outpaint(round(rows * values["taller"] / 200), round(columns * values["wider"] / 200))
+    more = operations.Outpaint(round(rows * values["taller"] / 200), round(columns * values["wider"] / 200))
     if more.rows or more.columns:
         edits.append(more)
     if values["join"]:
@@ -232,7 +216,7 @@ def resized(values: Values, situation: Situation) -> list[Edit]:
             raise UserError("photographs can be joined only while the picture is not taller")
         roles = [role for role in ROLES if role in values["join"]]
         seam = round(columns * values["seam"] / 100)
-        edits.append(Join(tuple(situation.number(role) for role in roles), seam, values["shared"]))
+        edits.append(operations.Join(tuple(situation.number(role) for role in roles), seam, values["shared"]))
     return edits
 
 
@@ -240,7 +224,7 @@ def kept(values: Values, situation: Situation) -> list[Edit]:
     """What is kept of the photograph's pixels, of the tabs Swap and Regions."""
     edits: list[Edit] = []
     if values["keep"] != "nothing":
-        edits.append(Keep(values["keep"]))
+        edits.append(operations.Keep(values["keep"]))
     if "protect" in values["paint"]:
-        edits.append(Protect(values["paint"]["protect"], 2 * values["feather"]))
+        edits.append(operations.Protect(values["paint"]["protect"], 2 * values["feather"]))
     return edits

@@ -11,11 +11,12 @@ import torch
 
 from swapae.apps.page.cutter import EDGES, cutter
 from swapae.apps.page.examples import examples
+from swapae.apps.page.filming import FORMATS, MAX_FRAMES
 from swapae.apps.page.painter import fine_grid, painter
 from swapae.apps.page.parts import PICK, Choice, Files, Strength, quiet
 from swapae.apps.page.restyling import MAX_VIDEO_FRAMES
 from swapae.apps.page.settings import AXES, FURTHER, MAX_DIRECTIONS, ROLES, SETTINGS
-from swapae.apps.page.studio import FORMATS, MAX_FRAMES, Studio
+from swapae.apps.page.studio import Studio
 from swapae.apps.page.style import on
 from swapae.editing.validation import Mask
 
@@ -30,7 +31,7 @@ INTRODUCTIONS = {
     "about": ("About", "What this is, its limits and its licence."),
 }
 # What the buttons "Try" set; a tab's other settings go back to their defaults.
-PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+TAB_PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "swap": [
         ("Half way", {"amount": 0.5}),
         ("Colours only", {"keep": "luminance"}),
@@ -92,7 +93,7 @@ class Controls:
     """The components of all tabs.
 
     Attributes:
-        thumbnails: what each tab's presets begin with, in the order of PRESETS.
+        thumbnails: what each tab's presets begin with, in the order of TAB_PRESETS.
         named: by setting.
         gains, axes: sliders of named directions and of principal axes.
         strips: what each axis does, in pictures.
@@ -126,13 +127,13 @@ class Controls:
 
     def tries(self, tab: str) -> None:
         """Add a tab's presets."""
-        text = self.thumbnails[list(PRESETS).index(tab)]
+        text = self.thumbnails[list(TAB_PRESETS).index(tab)]
         self.presets[tab] = gr.HTML(text, js_on_load=PICK, apply_default_css=False, elem_id=f"try-{tab}")
 
 
 def words_of(tab: str) -> list[str]:
     """What a tab's presets are called."""
-    return [words for words, _ in PRESETS[tab]]
+    return [words for words, _ in TAB_PRESETS[tab]]
 
 
 def all_controls(studio: Studio, models: list[str], thumbnails: Sequence[str]) -> Controls:
@@ -315,9 +316,9 @@ def about_directions(studio: Studio) -> str:
 def preset(tab: str, number: int, grid: tuple[int, int]) -> dict[str, Any]:
     """The settings that a preset makes of a tab's, for a photograph of a grid; IndexError if there is none."""
     values = {name: SETTINGS[name].default for name in OF_TAB[tab]}
-    if not 0 <= number < len(PRESETS[tab]):
+    if not 0 <= number < len(TAB_PRESETS[tab]):
         raise IndexError(number)
-    values |= PRESETS[tab][number][1]
+    values |= TAB_PRESETS[tab][number][1]
     if values.get("paint") in ("halves", "middle"):
         values["paint"] = painted_preset(values["paint"], grid)
     return values
@@ -330,4 +331,4 @@ def painted_preset(name: str, grid: tuple[int, int]) -> dict[str, Any]:
     left[..., : columns // 2] = 1
     middle[..., rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4] = 1
     masks = {"third": left, "fourth": 1 - left} if name == "halves" else {"protect": middle}
-    return {layer: Mask.from_tensor(mask).to_plain() for layer, mask in masks.items()}
+    return {layer: Mask.from_tensor(mask).to_dict() for layer, mask in masks.items()}

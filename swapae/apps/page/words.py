@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-from swapae.editing.operations import (
-    Directed,
-    Edit,
-    Join,
-    Keep,
-    Layers,
-    Mix,
-    Move,
-    Outpaint,
-    Paste,
-    Protect,
-    Regions,
-    Shape,
-    Texture,
-    Translate,
-)
+from swapae.editing import operations
+from swapae.editing.operations import Edit
 from swapae.editing.recipes import Recipe
 
 
@@ -30,39 +16,39 @@ def in_words(recipe: Recipe) -> list[str]:
 def sentence_of(edit: Edit, names: list[str]) -> str:
     """What an edit does, in a sentence."""
     match edit:
-        case Texture(photograph, amount, path):
+        case operations.SwapTexture(photograph, amount, path):
             way = ", along the sphere" if path == "spherical" else ""
             return f"{percent(amount)} of the texture of {names[photograph]}{way}."
-        case Mix(own, photographs, weights):
+        case operations.Mix(own, photographs, weights):
             shares = [f"{weight:g} of {names[number]}" for number, weight in zip(photographs, weights, strict=True)]
             return f"Textures mixed: {own:g} of the one so far, {', '.join(shares)}."
-        case Layers(photograph, coarse, middle, fine):
+        case operations.Layers(photograph, coarse, middle, fine):
             parts = f"{percent(coarse)} coarse, {percent(middle)} middle, {percent(fine)} fine"
             return f"The texture of {names[photograph]} by layers: {parts}."
-        case Regions(photographs, _, radius):
+        case operations.Regions(photographs, _, radius):
             where = ", ".join(names[number] for number in photographs)
             return f"Painted: the texture of {where}, the edge {radius} cells soft."
-        case Directed(gains, apart, mask, _, _):
+        case operations.Directed(gains, apart, mask, _, _):
             moves = [f"{name} {gain:+g}" for name, gain in gains.items()]
             how = f"{', kept apart' if apart else ''}{', where painted' if mask else ''}"
             return f"Directions: {', '.join(moves)}{how}."
-        case Translate(source, target, gain):
+        case operations.Translate(source, target, gain):
             return f"Moved by {gain:+g} from the look of {len(source)} photographs to that of {len(target)}."
-        case Shape(photograph, amount):
+        case operations.BlendStructure(photograph, amount):
             return f"{percent(amount)} of the shapes of {names[photograph]}."
-        case Paste(_, box, place, flip, _) | Move(box, place, flip, _):
-            verb = "moved" if isinstance(edit, Move) else "copied"
+        case operations.Paste(_, box, place, flip, _) | operations.Move(box, place, flip, _):
+            verb = "moved" if isinstance(edit, operations.Move) else "copied"
             shift = f"{place.left - box.left:+d} columns and {place.top - box.top:+d} rows"
             return f"A piece {verb} by {shift}{', mirrored' if flip else ''}."
-        case Outpaint(rows, columns):
+        case operations.Outpaint(rows, columns):
             return f"More picture beyond the border: {rows} rows above and below, {columns} columns to each side."
-        case Join(photographs, seam, _):
+        case operations.Join(photographs, seam, _):
             return f"Beside it {', '.join(names[number] for number in photographs)}, the seam {seam} columns soft."
-        case Keep(what):
+        case operations.Keep(what):
             return (
                 "Keeps the photograph's light and dark." if what == "luminance" else "Keeps the photograph's colours."
             )
-        case Protect():
+        case operations.Protect():
             return "Keeps the photograph itself where painted."
     raise NotImplementedError(edit.name)
 

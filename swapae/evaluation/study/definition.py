@@ -11,7 +11,7 @@ from typing import Any
 from swapae.evaluation.study.pictures import option
 from swapae.evaluation.study.trials import Plan
 
-VERSION = 1
+STUDY_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Definition:
     def to_json(self) -> str:
         """As `from_json` reads it."""
         plan = asdict(self.plan) | {"methods": list(self.plan.methods)}
-        values = {"version": VERSION, "plan": plan, "seconds": self.seconds, "size": self.size}
+        values = {"version": STUDY_VERSION, "plan": plan, "seconds": self.seconds, "size": self.size}
         return json.dumps(values | {"pictures": dict(self.pictures)}, ensure_ascii=True)
 
     @classmethod
@@ -46,7 +46,7 @@ class Definition:
         """Of what `to_json` wrote; None if it was another version or anything else."""
         try:
             values: Any = json.loads(text)
-            if values["version"] != VERSION:
+            if values["version"] != STUDY_VERSION:
                 return None
             plan = Plan(**values["plan"] | {"methods": tuple(values["plan"]["methods"])})
             return cls(plan, values["seconds"], values["size"], values["pictures"])

@@ -14,7 +14,8 @@ from tqdm import tqdm
 from swapae.errors import UserError
 from swapae.evaluation.pairs import file_digest, name_below
 from swapae.evaluation.study.trials import OWN_NAMES, PHOTOGRAPH, SAME, SHUFFLED, UNRELATED, Trial
-from swapae.pictures.images import list_images, load_image, resize_short
+from swapae.pictures.images import load_image, resize_short
+from swapae.pictures.listing import list_images
 
 STRUCTURE, TEXTURE = "structure", "texture"
 RESERVED = (*OWN_NAMES, STRUCTURE, TEXTURE)

@@ -146,7 +146,7 @@ class Report:
             lines.append("One viewer: the intervals say nothing about other people.")
         return lines
 
-    def to_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         reasons = Counter(reason for reason in self.left_out if reason)
         plan = self.definition.plan
@@ -156,12 +156,15 @@ class Report:
             "viewers": self.viewers,
             "answers": len(self.rows),
             "left_out": dict(reasons),
-            "fooled": {name: plain(rate) for name, rate in self.fooled.items()},
+            "fooled": {name: rate_to_dict(rate) for name, rate in self.fooled.items()},
             "preferred": {
-                kind: {name: plain(rate) for name, rate in rates.items()} for kind, rates in self.preferred.items()
+                kind: {name: rate_to_dict(rate) for name, rate in rates.items()}
+                for kind, rates in self.preferred.items()
             },
             "pairs": {
-                kind: [{"first": pair[0], "second": pair[1], **(plain(rate) or {})} for pair, rate in rates.items()]
+                kind: [
+                    {"first": pair[0], "second": pair[1], **(rate_to_dict(rate) or {})} for pair, rate in rates.items()
+                ]
                 for kind, rates in self.pairs.items()
             },
         }
@@ -169,7 +172,7 @@ class Report:
     def save_json(self, path: str | os.PathLike[str]) -> None:
         """Write all figures; UserError if that fails."""
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(self.to_plain(), indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
 
     def save_csv(self, path: str | os.PathLike[str]) -> None:
         """Write one line for each answer, viewers as numbers and not by their ids; UserError if that fails."""
@@ -231,6 +234,6 @@ def table(first: str, what: str, rates: dict[str, Rate | None]) -> list[str]:
     return lines
 
 
-def plain(rate: Rate | None) -> dict[str, Any] | None:
+def rate_to_dict(rate: Rate | None) -> dict[str, Any] | None:
     """A rate for JSON."""
     return rate and asdict(rate) | {"share": rate.share}

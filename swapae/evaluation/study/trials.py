@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from swapae.errors import UserError
+from swapae.rounding import ceil_div
 
 Kind: TypeAlias = Literal["real", "style", "content"]
 Role: TypeAlias = Literal["practice", "check", "counted"]
@@ -82,13 +83,13 @@ class Plan:
         Raises:
             UserError: not even one trial of each kind is possible.
         """
-        fewest = -(-FEWEST_CHECKS // len(self.kinds))
+        fewest = ceil_div(FEWEST_CHECKS, len(self.kinds))
         for total in range(min(self.trials, self.items), len(self.kinds) - 1, -1):
             shares = {
                 kind: total // len(self.kinds) + (place < total % len(self.kinds))
                 for place, kind in enumerate(self.kinds)
             }
-            counts = {kind: (share, max(fewest, -(-share // TRIALS_PER_CHECK))) for kind, share in shares.items()}
+            counts = {kind: (share, max(fewest, ceil_div(share, TRIALS_PER_CHECK))) for kind, share in shares.items()}
             if 1 + sum(map(sum, counts.values())) <= self.items:
                 return counts
         if self.trials < len(self.kinds):

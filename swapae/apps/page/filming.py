@@ -1,0 +1,134 @@
+"""Films of an edit: it comes about, its texture travels through all photographs, or it moves along a direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+
+from swapae import editing
+from swapae.apps.page.settings import Values
+from swapae.apps.page.studio import Studio
+from swapae.editing.state import EditContext, EditState
+from swapae.editing.validation import choice, number, switch, whole
+from swapae.errors import UserError
+from swapae.pictures.animation import save_animation
+from swapae.pictures.images import to_pil
+
+MAX_FRAMES = 96
+FORMATS = ("gif", "webp", "mp4")
+FILMS = ("edit", "textures", "direction")
+
+Progress = Callable[[Iterator[Image.Image], int], Iterator[Image.Image]]
+
+
+class FilmSettings(NamedTuple):
+    """What film it is; `make_film` checks all of it.
+
+    Attributes:
+        kind: one of FILMS.
+        direction: of the model, for a film along it: to `reach` of it, back, and as far the other way.
+        reach: gain, 0 to 3.
+        frames: from one stop to the next; all in all at most MAX_FRAMES.
+        rate: frames per second.
+        back: return to the beginning, for films that repeat.
+    """
+
+    kind: str = "edit"
+    direction: str = ""
+    reach: float = 1.0
+    frames: int = 24
+    rate: int = 12
+    back: bool = True
+
+
+def make_film(
+    studio: Studio,
+    files: Mapping[str, bytes | None],
+    values: Values,
+    path: Path,
+    settings: FilmSettings,
+    progress: Progress = lambda pictures, total: pictures,
+) -> Path:
+    """Write a film of an edit.
+
+    Args:
+        studio: with the model.
+        files, values: as in `Studio.edit`.
+        path: to write, ending in one of FORMATS.
+        settings: of the film.
+        progress: is given the frames and how many there are, and passes them on.
+
+    Raises:
+        UserError: a sentence about what is wrong.
+    """
+    choice(*FORMATS)("Format", path.suffix[1:])
+    choice(*FILMS)("Film", settings.kind)
+    closed = switch("There and back", settings.back)
+    steps = whole(2, MAX_FRAMES)("Frames", settings.frames)
+    rate = whole(1, 30)("Frames per second", settings.rate)
+    recipe, context = studio.plan(files, values)
+    with torch.inference_mode():
+        state = recipe.final_state(context)
+        if settings.kind == "edit":
+            stops = [unedited(state, context), state]
+        elif settings.kind == "textures":
+            stops = through_textures(studio, files, state)
+        else:
+            reach = number(0, 3)("As far as", settings.reach)
+            stops = along_direction(context, settings.direction, reach, state, closed)
+    total = len(stops) * steps if closed else (len(stops) - 1) * steps + 1
+    if total > MAX_FRAMES:
+        raise UserError(f"the film would have {total} frames, over {MAX_FRAMES}: take fewer frames")
+    frames = progress(film_frames(studio, stops, steps, closed, recipe.noise), total)
+    return save_animation(frames, path, frames_per_second=rate, metadata=studio.id.metadata())
+
+
+def unedited(state: EditState, context: EditContext) -> EditState:
+    """The photograph before its edits, finished as they are; of another size, only its texture before them."""
+    structure, texture = context.photographs[0].codes
+    if structure.shape != state.structure.shape:
+        structure = state.structure
+    return state._replace(structure=structure, textures=(texture,))
+
+
+def through_textures(studio: Studio, files: Mapping[str, bytes | None], state: EditState) -> list[EditState]:
+    """The stops of a film through the textures of all photographs; UserError with fewer than two."""
+    given = [data for role, data in files.items() if data is not None and " " not in role]
+    if len(given) < 2:
+        raise UserError("give two photographs or more to travel between")
+    textures = [studio.uploads.get(data).encoded.codes.texture for data in given]
+    return [state._replace(textures=(texture,)) for texture in textures]
+
+
+def along_direction(
+    context: EditContext, direction: str, reach: float, state: EditState, closed: bool
+) -> list[EditState]:
+    """The stops of a film along a direction, both ways; UserError if the model has none, or none of this name."""
+    if context.directions is None:
+        raise UserError("this model has no directions yet; `swapae direction make` makes them")
+    less, more = (state.along_directions(context.directions, {direction: gain}) for gain in (-reach, reach))
+    return [state, more, state, less] if closed else [less, state, more]
+
+
+def film_frames(
+    studio: Studio, stops: Sequence[EditState], steps: int, closed: bool, noise: int
+) -> Iterator[Image.Image]:
+    """The frames from stop to stop, one at a time in memory."""
+    layers = max(len(stop.textures) for stop in stops)
+    ways = [
+        editing.journey([stop.textures[layer % len(stop.textures)] for stop in stops], steps, closed=closed)
+        for layer in range(layers)
+    ]
+    structures = editing.journey([stop.structure for stop in stops], steps, closed=closed)
+    while True:
+        with torch.inference_mode():
+            structure, textures = next(structures, None), tuple(next(way, None) for way in ways)
+            if structure is None:
+                return
+            frame = stops[-1]._replace(structure=structure, textures=textures)
+            picture = to_pil(frame.decode(studio.model, noise))
+        yield picture

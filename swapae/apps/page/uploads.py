@@ -1,0 +1,141 @@
+"""Uploaded photographs, each decoded and encoded once, and kept for the visits that have them."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from PIL import Image
+
+from swapae.editing.recipes import encode_photograph
+from swapae.editing.state import EncodedPhotograph
+from swapae.errors import PictureError
+from swapae.model import SwapAE
+from swapae.pictures.images import load_image
+
+# The short side is always the model's, so the aspect bounds the work and memory that one upload can ask for.
+MAX_ASPECT = 4
+PREVIEW_SIDE = 768
+CACHE_BYTES = 256 * 1024**2
+# What nobody asked for again within this many seconds is no longer kept, whoever had uploaded it.
+KEEP_SECONDS = 3600.0
+
+
+class Upload(NamedTuple):
+    """What is kept of an upload.
+
+    Attributes:
+        encoded: codes and pixels as the model sees them, of a batch of one, on the model's device.
+        preview: the picture as the visitor sees it, no side over PREVIEW_SIDE.
+        sha256: of the file.
+    """
+
+    encoded: EncodedPhotograph
+    preview: Image.Image
+    sha256: str
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by codes and pixels."""
+        tensors = (*self.encoded.codes, self.encoded.image)
+        pixels = 3 * self.preview.width * self.preview.height
+        return pixels + sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+@dataclass
+class CacheEntry:
+    """An upload that is kept, for which visits, and when it was last asked for (`time.monotonic`)."""
+
+    upload: Upload
+    visits: set[str]
+    asked: float
+
+
+class UploadCache:
+    """The uploads of one model's visitors; threads may share it.
+
+    Args:
+        model: that encodes them.
+        most_bytes: bound on what is kept; the upload used longest ago goes first.
+    """
+
+    def __init__(self, model: SwapAE, most_bytes: int = CACHE_BYTES) -> None:
+        self.model, self.most_bytes = model, most_bytes
+        self._entries: OrderedDict[str, CacheEntry] = OrderedDict()
+        self._held = 0
+        # Also held while encoding: two threads with the same new photograph must not both do the work.
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by all of them."""
+        return self._held
+
+    def get(self, data: bytes, visit: str = "") -> Upload:
+        """Decode and encode an upload, or find what was kept of the same bytes.
+
+        Args:
+            data: a file in any format of `swapae.pictures.images.load_image`.
+            visit: for which it is kept, until `leave`; "" if for none.
+
+        Raises:
+            PictureError: a sentence for the visitor, without paths.
+        """
+        key = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            now = time.monotonic()
+            self._drop(lambda entry: now - entry.asked > KEEP_SECONDS)
+            if key not in self._entries:
+                upload = Upload(*encode_upload(self.model, data), key)
+                if upload.nbytes > self.most_bytes:
+                    return upload
+                self._entries[key] = CacheEntry(upload, set(), now)
+                self._held += upload.nbytes
+            entry = self._entries[key]
+            self._entries.move_to_end(key)
+            entry.visits |= {visit} if visit else set()
+            entry.asked = now
+            while self._held > self.most_bytes:
+                self._forget(next(iter(self._entries)))
+            return entry.upload
+
+    def leave(self, visit: str) -> None:
+        """Forget the photographs that only this visit had."""
+        with self._lock:
+            for entry in self._entries.values():
+                entry.visits.discard(visit)
+            self._drop(lambda entry: not entry.visits)
+
+    def _drop(self, wanted: Callable[[CacheEntry], bool]) -> None:
+        for key in [key for key, entry in self._entries.items() if wanted(entry)]:
+            self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        self._held -= self._entries.pop(key).upload.nbytes
+
+
+def encode_upload(model: SwapAE, data: bytes) -> tuple[EncodedPhotograph, Image.Image]:
+    """An uploaded file as the model sees it, and its preview.
+
+    Raises:
+        PictureError: no picture that can be read, or one of an extreme shape.
+    """
+    image = load_image(data)
+    short, long = sorted(image.size)
+    if long > MAX_ASPECT * short:
+        raise PictureError(
+            f"the picture is {image.width}x{image.height}, over {MAX_ASPECT} times as long as wide: "
+            "crop it to a less extreme shape"
+        )
+    encoded = encode_photograph(model, image)
+    # In place, and only ever smaller; nobody else needs the large one.
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
+    return encoded, image

@@ -1,0 +1,100 @@
+"""Model folders: config.json, model.safetensors and README.md (the card), read and written safely.
+
+What is read may come from anyone: all of it is checked, and nothing in it is run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from swapae.config import Config, SwapAEConfig, config_from_dict
+from swapae.errors import ModelError, UserError, first_line
+from swapae.files import atomic_path
+from swapae.hub.card import CARD_MARK
+from swapae.tensor_files import dump_safetensors, read_safetensors
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+EMBEDDED = Path(__file__).parents[1] / "weights"
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def read_config(path: Path, kind: type[Config]) -> Config:
+    """Parse a configuration, refusing unknown and missing keys.
+
+    Raises:
+        ModelError: naming the key or the damage.
+    """
+    name = repr(str(path))
+    try:
+        return config_from_dict(kind, json.loads(path.read_text(encoding="utf-8")), name)
+    except UserError:
+        raise
+    except (OSError, ValueError, RecursionError, OverflowError) as error:
+        raise ModelError(
+            f"{name} is not readable as JSON ({first_line(error)}); download or convert it again"
+        ) from None
+
+
+def load_network(make: Callable[[], Network], path: Path) -> Network:
+    """Make a network and copy every tensor of a safetensors file into it, none missing, none left over.
+
+    Raises:
+        ModelError: naming the tensors that do not fit, or the damage.
+    """
+    loaded, _ = read_safetensors(path, remedy="download or convert it again")
+    try:
+        network = make()
+    except (OverflowError, RuntimeError, TypeError, MemoryError):  # sizes that do not fit in memory, or a number
+        raise ModelError(f"the configuration beside {str(path)!r} asks for sizes that no network has") from None
+    expected = network.state_dict()
+    problems = [f"missing {name}" for name in expected if name not in loaded]
+    problems += [f"unexpected {name!r}" for name in loaded if name not in expected]
+    for name, value in loaded.items():
+        if name in expected and value.shape != expected[name].shape:
+            problems.append(f"{name} is {list(value.shape)} instead of {list(expected[name].shape)}")
+        elif not value.is_floating_point():
+            problems.append(f"{name} holds {value.dtype} instead of floating-point numbers")
+        elif not torch.isfinite(value.float()).all():
+            problems.append(f"{name} holds values that are not finite")
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise ModelError(
+            f"{str(path)!r} is damaged or not of its configuration: {'; '.join(problems[:3])}{more}; "
+            "download or convert it again"
+        )
+    network.load_state_dict(loaded)
+    return network
+
+
+def save_folder(folder: Path, config: SwapAEConfig, weights: Mapping[str, Tensor], card: str) -> None:
+    """Write a model folder; whoever reads it meanwhile, or after a failure, finds whole files.
+
+    Raises:
+        ModelError: weights that are not finite, which could not be loaded again.
+        UserError: the folder cannot be written.
+    """
+    if broken := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
+        raise ModelError(f"cannot save a model whose {broken[0]} is not finite; go back to an earlier one")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        readme = folder / CARD_FILE
+        keep_card = readme.exists() and CARD_MARK not in readme.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(f"cannot write the folder {str(folder)!r} ({error.strerror}); give another") from None
+    with ExitStack() as files:  # all are written before the first is put in place
+        if not keep_card:
+            files.enter_context(atomic_path(readme)).write_text(card, encoding="utf-8")
+        dump_safetensors(files.enter_context(atomic_path(folder / WEIGHTS_FILE)), weights)
+        text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+        files.enter_context(atomic_path(folder / CONFIG_FILE)).write_text(text, encoding="utf-8")

@@ -1,0 +1,110 @@
+"""Pictures written: the formats, what a file says of itself, and whether it can be written at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import ExifTags, Image, PngImagePlugin
+
+from swapae.errors import UserError, first_line
+from swapae.files import atomic_path
+
+MAX_ONE_TEXT = 64_000  # characters: a segment of a JPEG has 65,533 bytes
+
+# How `save_image` writes each suffix: without loss where the format can, always with full colour resolution.
+_WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".webp": ("WEBP", {"lossless": True}),
+    ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ".bmp": ("BMP", {}),
+}
+
+
+def check_output_file(path: str | os.PathLike, suffixes: Collection[str] = tuple(_WRITERS)) -> Path:
+    """Return `path` if a file with one of `suffixes` can be written there; to be called before costly work.
+
+    Raises:
+        UserError: The suffix is another, the folder is missing or not writable, or `path` is no plain file.
+    """
+    path = Path(path)
+    refused = f"cannot write {str(path)!r}"
+    if path.suffix.lower() not in suffixes:
+        raise UserError(f"{refused}: the name must end in {', '.join(sorted(suffixes))}")
+    try:
+        if not path.parent.is_dir():
+            raise UserError(f"{refused}: there is no folder {str(path.parent)!r}; create it first")
+        if path.exists() and not path.is_file():
+            raise UserError(f"{refused}: it is not a file; give another name")
+    except OSError as error:
+        raise UserError(f"{refused}: {error.strerror or first_line(error)}; give another name") from error
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UserError(f"{refused}: its folder is not writable; give another folder")
+    return path
+
+
+def save_image(image: Image.Image, path: str | os.PathLike, metadata: Mapping[str, str] | None = None) -> Path:
+    """Write an RGB image in the format its suffix names, replacing an older file only once complete.
+
+    PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution. What becomes of
+    `metadata` is said at `metadata_options`.
+
+    Raises:
+        UserError: As of `check_output_file`, or the format cannot hold the picture.
+    """
+    path = check_output_file(path)
+    format, options = _WRITERS[path.suffix.lower()]
+    options = options | metadata_options(format, metadata or {})
+    with atomic_path(path) as temporary:
+        try:
+            image.save(temporary, format, **options)
+        except ValueError as error:
+            raise UserError(f"cannot write {str(path)!r}: {first_line(error)}; try a .png") from error
+    return path
+
+
+def png_texts(metadata: Mapping[str, str]) -> PngImagePlugin.PngInfo:
+    """Texts for the `pnginfo` of a PNG, one tEXt chunk each."""
+    texts = PngImagePlugin.PngInfo()
+    for key, value in metadata.items():
+        texts.add_text(key, value)
+    return texts
+
+
+def metadata_options(format: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Options for `PIL.Image.Image.save` that put texts into a file.
+
+    A PNG has them as texts of their names (tEXt). JPEG, WebP and TIFF have EXIF: "Software" of the texts, and as image
+    description `one_text` of all, which is a JPEG's and a GIF's comment too. BMP has no place for any.
+    """
+    if not metadata or format == "BMP":
+        return {}
+    if format == "PNG":
+        return {"pnginfo": png_texts(metadata)}
+    text = one_text(metadata)
+    if format == "GIF":
+        return {"comment": text}
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = text
+    if "Software" in metadata:
+        exif[ExifTags.Base.Software] = metadata["Software"]
+    return {"exif": exif} | ({"comment": text} if format == "JPEG" else {})
+
+
+def one_text(metadata: Mapping[str, str]) -> str:
+    """Texts as lines of one, "Comment" first and the others by name.
+
+    For files with room for a short text, in ASCII: those that it cannot take, of over 64 kB in all, are left out.
+    """
+    lines, room = [], MAX_ONE_TEXT
+    for key, value in sorted(metadata.items(), key=lambda item: item[0] != "Comment"):
+        line = (value if key == "Comment" else f"{key}: {value}").encode("ascii", "replace").decode()
+        if len(line) < room:
+            lines.append(line)
+            room -= len(line) + 1
+    return "\n".join(lines)
