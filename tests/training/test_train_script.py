@@ -301,3 +301,10 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(folder):
     assert "encoder 1.1 M, generator 0.9 M" in done.stdout and "images/s per process" in done.stdout
     assert "memory per process" in done.stdout and "25,000,000 images" in done.stdout
     assert not (folder / "run").exists()
+
+
+def test_it_is_a_command_too(folder):
+    words = ["train", *PRESET, *USUAL, "--batch-size", "1"]
+    done = subprocess.run([sys.executable, "-m", "swapae", *words], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("swapae train: --batch-size 1 does not give each of 1")
+    assert len(done.stderr.splitlines()) == 1 and not (folder / "run").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import operator
 import sys
 from collections.abc import Callable, Mapping
@@ -83,6 +84,9 @@ LEFT_OUT = {"study": "serve"}
 
 def main() -> int:
     """Run a command; exit status 0, or 2 with one line on stderr."""
+    if sys.argv[1:2] == ["train"]:
+        # Its options, its gradients and its exit are its own; accelerate is not imported for other commands.
+        return importlib.import_module("swapae.train").main(sys.argv[2:])
     message = failure()
     # Not while the error is alive, which holds on to bars of progress: they end their line first.
     return 0 if message is None else complain(message)
@@ -145,7 +149,8 @@ def parse() -> Callable[[], None]:
         | {name: group(*described) for name, described in GROUPS.items()},
         args=words,
         prog="swapae",
-        description="The structure of one photograph in the texture of another, in one forward pass.",
+        description="The structure of one photograph in the texture of another, in one forward pass. To train a model: "
+        "swapae train --help.",
     )
 
 
