@@ -16,10 +16,10 @@ PACKAGE = ROOT / "swapae"
 ROWS = [
     ["errors", "precision", "second_order"],
     ["config", "files", "backbones", "layers"],
-    ["hub"],
+    ["hub", "pictures", "inputs"],
     ["codes", "encoder", "generator", "discriminators", "feature_discriminators"],
     ["model", "losses"],
-    ["convert", "pictures"],
+    ["convert"],
     ["data", "editing"],
     ["inference", "evaluation"],
     ["training"],

@@ -74,8 +74,7 @@ class DecoderGraph(nn.Module):
 
     def forward(self, structure: Tensor, texture: Tensor) -> Tensor:
         """As of the class."""
-        textures = [unit_texture(texture)] * len(self.generator.blocks)
-        return self.generator(structure, textures, None)
+        return self.generator(structure, unit_texture(texture), None)
 
 
 class StoredHalf(nn.Module):
