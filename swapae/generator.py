@@ -134,7 +134,7 @@ class Generator(GeneratorStages):
     @property
     def bytes_per_pixel(self) -> float:
         """Of a picture, what decoding it takes at its peak in float32, measured: maps of the last block."""
-        return 4 * 3.5 * len(self.blocks[-1].conv2.bias)
+        return 4 * 3.5 * self.to_rgb.weight.shape[1]
 
 
 def unit_texture(texture: Tensor) -> Tensor:

@@ -147,7 +147,7 @@ def noise_maps(noise: Noise, structure: Tensor, sides: Sequence[tuple[int, int]]
         # Drawn on the CPU, so that a seed means the same picture on every device.
         generator = torch.Generator().manual_seed(noise)
         return [torch.randn(1, 1, *side, generator=generator).to(device, dtype) for side in sides]
-    if not isinstance(noise, Sequence) or not all(isinstance(map, Tensor) for map in noise):
+    if not isinstance(noise, tuple | list) or not all(isinstance(map, Tensor) for map in noise):
         raise ValueError(f'noise must be "zero", "random", a seed or a sequence of maps, got {noise!r}')
     shapes = [tuple(map.shape) for map in noise]
     if [shape[2:] for shape in shapes] != list(sides) or any(shape[:2] not in ((1, 1), (batch, 1)) for shape in shapes):

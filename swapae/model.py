@@ -211,13 +211,16 @@ class SwapAE(
 ):
     """The autoencoder as it is trained, saved and published: a module of PyTorch, and a model on the Hub."""
 
+    encoder: Encoder
+    generator: Generator
+
     def __init__(self, config: SwapAEConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
         self.generator = Generator(config)
         # Convolutions and depthwise filters run fastest with channels last, on CPUs and tensor cores alike.
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def parameter_count(self) -> int:

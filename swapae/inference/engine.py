@@ -115,7 +115,7 @@ class Graph:
         """The graph in ncnn's format, where a map that several layers take is split for them by a layer."""
         uses = Counter(name for _, inputs, _, _ in self._layers for name in inputs)
         copies = {name: [f"{name}_{i}" for i in range(count)] for name, count in uses.items() if count > 1}
-        lines = []
+        lines: list[list[Any]] = []
         for kind, inputs, output, parameters in self._layers:
             taken = [copies[name].pop() if name in copies else name for name in inputs]
             values = [written(number, value) for number, value in parameters.items()]

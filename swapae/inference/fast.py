@@ -15,7 +15,7 @@ import copy
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 import torch.nn.functional as F
@@ -101,10 +101,10 @@ class EngineEncoder(EncoderStages):
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
-        first, *others = encoder.trunk
+        first, *others = parts_of(encoder.trunk)
         self.trunk = nn.Sequential(EngineLayers(encoder.from_rgb, first), *map(EngineLayers, others))
-        self.to_structure = EngineLayers(*encoder.to_structure)
-        self.texture_convs = EngineLayers(*encoder.texture_convs)
+        self.to_structure = EngineLayers(*parts_of(encoder.to_structure))
+        self.texture_convs = EngineLayers(*parts_of(encoder.texture_convs))
         # As it is, for codes and recipes know the model by it.
         self.to_texture = copy.deepcopy(encoder.to_texture).requires_grad_(False)
 
@@ -116,12 +116,12 @@ class EngineEncoder(EncoderStages):
 class EngineLayers(nn.Module):
     """Layers of an encoder, one after another; in tiles if it is a block that halves the sides."""
 
-    def __init__(self, *layers: nn.Module) -> None:
+    def __init__(self, *layers: ConvLayer | DownBlock) -> None:
         super().__init__()
         graph = Graph()
         x = graph.input("x")
         for layer in layers:
-            x = (add_down_block if isinstance(layer, DownBlock) else add_conv)(graph, x, layer)
+            x = add_down_block(graph, x, layer) if isinstance(layer, DownBlock) else add_conv(graph, x, layer)
         self.network = graph.build(x)
         last = layers[-1]
         # Of a block that halves the sides, which is computed in tiles.
@@ -199,9 +199,10 @@ class EngineGenerator(GeneratorStages):
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        *early, last = generator.blocks
+        blocks: list[GeneratorBlock] = parts_of(generator.blocks)
+        *early, last = blocks
         self.blocks = nn.ModuleList([*map(EngineBlock, early), EngineBlock(last, generator.to_rgb)])
-        modulations = [[block.conv1.modulation, block.conv2.modulation] for block in generator.blocks]
+        modulations = [[block.conv1.modulation, block.conv2.modulation] for block in blocks]
         modulations[0] = [generator.structure_modulation.scale, generator.structure_modulation.shift, *modulations[0]]
         modulations[-1].append(generator.to_rgb.modulation)
         layers = [layer for of_block in modulations for layer in of_block]
@@ -240,10 +241,15 @@ class EngineGenerator(GeneratorStages):
     def bytes_per_pixel(self) -> float:
         """As of `GeneratorStages`: what goes into a block and what comes out of it, where these are largest."""
         sizes, side = [3.0], 1.0
-        for block, after in reversed(list(itertools.pairwise(self.blocks))):
+        for block, after in reversed(list(itertools.pairwise(parts_of(self.blocks)))):
             side = side / 2 if after.upsample else side
             sizes.append(block.channels * side**2)
         return 4 * max(map(sum, itertools.pairwise(sizes)))
+
+
+def parts_of(network: nn.Module) -> list[Any]:
+    """Layers or blocks in their order; what they are torch's containers do not say."""
+    return list(network.children())
 
 
 def add_conv(graph: Graph, x: str, layer: ConvLayer, factor: float = 1.0) -> str:

@@ -109,7 +109,7 @@ def encode(model: Autoencoder, images: Tensor, tile: int, track: Track = iter) -
     encoder, stride = model.encoder, model.config.stride
     height, width = (side // stride for side in images.shape[2:])
     structure = images.new_empty(len(images), model.config.structure_channels, height, width)
-    total: Tensor | float = 0.0
+    total = images.new_zeros((), dtype=torch.float64)
     count = 0
     for rows, columns in track(
         tiles(height, width, tile_cells(tile, stride), ENCODER_HALO, beyond=TEXTURE_REACH, step=TEXTURE_STEP)
@@ -161,7 +161,7 @@ def decode(
     head = generator.run(range(heads), structure, each[:heads], head_noises)
     images = structure.new_empty(len(structure), 3, *(side * stride for side in grid))
     first, *others = generator_halos(model.config.downsamplings)
-    for part in track(tiles(*grid, tile_cells(tile, stride), first)):
+    for part in track(tiles(grid[0], grid[1], tile_cells(tile, stride), first)):
         made = part.cut(head, grid).clone(memory_format=torch.channels_last)  # blocks may overwrite it
         for number, halo in enumerate([*others, 0], heads):
             own_noises = None if noises is None else [part.cut(one, grid) for one in noises[2 * number :][:2]]

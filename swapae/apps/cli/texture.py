@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -154,6 +155,7 @@ def swap_jobs(structure: Path, texture: Path, output: Path, pairs: Path | None, 
     if len(textures) == 1:
         (other,) = textures.values()
         return [Job((own, other), result_path(output, name)) for name, own in structures.items()]
+    chosen_pairs: Iterable[tuple[tuple[str, Path], tuple[str, Path]]]
     if every or len(structures) == 1:
         chosen_pairs = itertools.product(structures.items(), textures.items())
     elif len(structures) == len(textures):
