@@ -74,6 +74,7 @@ def test_import_loads_nothing_heavy():
     loaded = set(json.loads(done.stdout))
     assert not loaded & {"gradio", "accelerate", "lpips", "torchvision", "tyro", "av", "datasets", "lmdb"}
     assert not loaded & {"onnx", "onnxscript", "onnxruntime"}
+    assert "PIL" not in loaded
 
 
 @pytest.mark.slow

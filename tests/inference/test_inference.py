@@ -137,7 +137,7 @@ def test_one_for_all(model, fast):
         assert relative(tiling.decode(fast, given, 64), model.decode(given)) < 1e-5
 
 
-def test_it_is_no_model_to_train_save_or_move(fast, tmp_path):
+def test_it_is_no_model_to_train_save_or_move(fast):
     assert not isinstance(fast, SwapAE | torch.nn.Module)
     for name in ("save_pretrained", "push_to_hub", "to", "half", "parameters", "train"):
         assert not hasattr(fast, name)

@@ -52,7 +52,7 @@ class Strengths:
         """The hybrid [1, 3, H, W] of codes and another texture [1, T]."""
         between = interpolate_spherical if self.spherical else interpolate
         if all(strength is None for strength in self.groups.values()):
-            # One texture for all layers, which costs less than one for each.
+            # One texture for all layers, as in the paper, which the generator then modulates at once.
             return session.generate(own._replace(texture=between(own.texture, other, self.alpha)))
         textures = {
             group: between(own.texture, other, self.alpha if strength is None else strength)
