@@ -10,7 +10,34 @@ from swapae.layers import ConvLayer, DownBlock, EqualLinear, unit_length
 BINOMIAL = (1, 2, 1)
 
 
-class Encoder(nn.Module):
+class EncoderStages(nn.Module):
+    """How both codes are read from features, whoever computes the stages: PyTorch (`Encoder`) or an engine.
+
+    Attributes:
+        to_structure: features [B, C, h, w] -> [B, K, h, w].
+        texture_convs: features -> [B, D, any, any], smaller maps that are averaged over all places.
+        to_texture: [B, D] -> [B, T].
+    """
+
+    to_structure: nn.Module
+    texture_convs: nn.Module
+    to_texture: EqualLinear
+
+    def features(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] in [-1, 1] -> [B, C, h, w] at 1/stride of the side."""
+        raise NotImplementedError
+
+    def codes(self, structure: Tensor, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """What `to_structure` gives, and the mean of what `texture_convs` gives -> both codes."""
+        return unit_length(structure), unit_length(self.to_texture(pooled))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 3, H, W] in [-1, 1] -> structure [B, K, h, w] and texture [B, T], of unit length over channels."""
+        features = self.features(images)
+        return self.codes(self.to_structure(features), self.texture_convs(features).mean((2, 3)))
+
+
+class Encoder(EncoderStages):
     """A residual trunk to 1/stride of the side, from which both codes are read."""
 
     def __init__(self, config: SwapAEConfig) -> None:
@@ -40,9 +67,6 @@ class Encoder(nn.Module):
         pooled = config.encoder_channels(config.downsamplings + TEXTURE_DOWNSAMPLINGS)
         self.to_texture = EqualLinear(pooled, config.texture_channels)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, 3, H, W] in [-1, 1] -> structure [B, K, h, w] and texture [B, T], of unit length over channels."""
-        features = self.trunk(self.from_rgb(images))  # [B, C, h, w]
-        structure = self.to_structure(features)  # [B, K, h, w]
-        texture = self.to_texture(self.texture_convs(features).mean((2, 3)))  # [B, T]
-        return unit_length(structure), unit_length(texture)
+    def features(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] in [-1, 1] -> [B, C, h, w] at 1/stride of the side."""
+        return self.trunk(self.from_rgb(images))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from huggingface_hub import ModelCard, ModelCardData, PyTorchModelHubMixin
@@ -19,32 +19,28 @@ from torch import Tensor, nn
 
 from swapae.codes import Codes, load_codes, save_codes
 from swapae.config import SwapAEConfig
-from swapae.encoder import Encoder
-from swapae.generator import Generator, unit_texture
+from swapae.encoder import Encoder, EncoderStages
+from swapae.generator import Generator, GeneratorStages, Textures, unit_texture
 from swapae.hub import card, folders, remote
+from swapae.inputs import Noise, check_codes, check_images, common_batch, noise_maps
 
-Noise = Literal["zero", "random"] | int | Sequence[Tensor]
+if TYPE_CHECKING:
+    from swapae.pictures.images import Image, Picture
+
 DEFAULT_NOISE_SEED = 0
 
 
-class SwapAE(
-    nn.Module,
-    PyTorchModelHubMixin,
-    library_name="swapae",
-    pipeline_tag="image-to-image",
-    license="other",
-    tags=["swapping-autoencoder", "gan", "image-editing"],
-    paper_url="https://arxiv.org/abs/2007.00653",
-):
-    """An encoder that splits an image into structure and texture, and a generator that decodes any pair."""
+class Autoencoder:
+    """An encoder that splits an image into structure and texture, and a generator that decodes any pair.
 
-    def __init__(self, config: SwapAEConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = Encoder(config)
-        self.generator = Generator(config)
-        # Convolutions and depthwise filters run fastest with channels last, on CPUs and tensor cores alike.
-        self.to(memory_format=torch.channels_last)
+    It is what the two forms of a model share: `SwapAE`, which is trained, saved and moved, and the faster one that
+    `swapae.inference.optimize_for_inference` makes of it.
+    """
+
+    config: SwapAEConfig
+    encoder: EncoderStages
+    generator: GeneratorStages
+    training: bool
 
     def encode(self, images: Tensor) -> Codes:
         """Split images into structure and texture.
@@ -57,7 +53,8 @@ class SwapAE(
             Codes with structure [B, K, H/stride, W/stride] and texture [B, T].
 
         Raises:
-            ValueError: another shape.
+            TypeError: no tensor, or another precision than the model's.
+            ValueError: another device, shape or range.
         """
         self.check_images(images)
         return Codes(*self.encoder(images.contiguous(memory_format=torch.channels_last)))
@@ -73,18 +70,21 @@ class SwapAE(
 
         Args:
             codes: structure [B, K, h, w], and texture [B, T] or a map [B, T, any, any]. Both are brought back
-                to unit length, so edits may leave the sphere.
+                to unit length, so edits may leave the sphere. A single structure is decoded in every texture, and
+                the other way round.
             noise: "zero"; "random", fresh for each image from torch's global generator; a seed, the same maps
                 for every image and call; or the maps themselves, [1 or B, 1, *sides] in layer order
                 (`generator.noise_sides`).
             block_textures: one texture per block of the generator in place of the codes', from coarse to fine
-                (`generator.block_groups`, `swapae.editing.textures_per_block`).
+                (`generator.block_groups`, `swapae.editing.textures_per_block`). Without them the codes' one is
+                modulated for all blocks at once.
 
         Returns:
             [B, 3, h * stride, w * stride], nominally in [-1, 1] but not clamped.
 
         Raises:
-            ValueError: codes or noise of another shape.
+            TypeError: no codes, or another precision than the model's.
+            ValueError: codes or noise of another shape, or on another device.
         """
         return self.generator(*self.prepare(codes, noise, block_textures))
 
@@ -100,14 +100,52 @@ class SwapAE(
 
         Args:
             structure_images: [B, 3, H, W] in [-1, 1].
-            texture_images: [B, 3, any, any] in [-1, 1]; sides as `encode` wants them.
+            texture_images: [B, 3, any, any] in [-1, 1]; sides as `encode` wants them. Of either there may be one
+                for all of the other.
             alpha: 0 keeps each structure image's own texture, 1 takes the other's, between is linear
                 (section 4.3).
             noise: as in `decode`.
+
+        Raises:
+            TypeError, ValueError: as of `encode` and `decode`.
         """
+        for images in (structure_images, texture_images):
+            self.check_images(images)
+        common_batch(len(structure_images), len(texture_images))
         structure, own_texture = self.encode(structure_images)
         texture = torch.lerp(own_texture, self.encode(texture_images).texture, alpha)
         return self.decode(Codes(structure, texture), noise=noise)
+
+    def swap_images(
+        self,
+        structure: Picture,
+        texture: Picture,
+        *,
+        alpha: float = 1.0,
+        noise: Noise = DEFAULT_NOISE_SEED,
+        size: int | None = None,
+    ) -> Image.Image:
+        """The hybrid of two pictures, as `swapae swap` makes it.
+
+        Args:
+            structure: gives shapes and layout: a path, a PIL image, an array, or whatever else
+                `swapae.images.load_image` takes. The result has its aspect.
+            texture: gives colours and materials, likewise.
+            alpha, noise: as in `swap`.
+            size: pixels of the short side that both are brought to; the size the model was trained at if not given.
+
+        Raises:
+            UserError: a picture that cannot be read, or a size that is too small or too large.
+        """
+        from swapae.pictures.images import fit, load_image, to_pil  # here, so that the model itself knows no PIL
+
+        config, short = self.config, self.config.image_size if size is None else size
+        own, other = (
+            fit(load_image(picture), short, config.stride, config.minimum_side) for picture in (structure, texture)
+        )
+        images, others = (fitted.tensor.to(self.device, self.dtype) for fitted in (own, other))
+        with torch.no_grad():
+            return to_pil(self.swap(images, others, alpha=alpha, noise=noise), own.size)
 
     def forward(self, images: Tensor) -> Tensor:
         """Reconstruction of images [B, 3, H, W]."""
@@ -115,13 +153,80 @@ class SwapAE(
 
     def save_codes(self, codes: Codes, path: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> None:
         """Write codes of this model to a file, see `codes.save_codes`."""
-        save_codes(codes, path, self.config, self.encoder.to_texture.weight, size=size)
+        save_codes(codes, path, self.config, self.weight, size=size)
 
     def load_codes(self, path: str | os.PathLike[str]) -> tuple[Codes, tuple[int, int] | None]:
         """Codes and size from a file of this model, on its device and in its precision; or UserError."""
-        weight = self.encoder.to_texture.weight
-        codes, size = load_codes(path, self.config, weight)
-        return Codes(*(code.to(weight.device, weight.dtype) for code in codes)), size
+        codes, size = load_codes(path, self.config, self.weight)
+        return Codes(*(code.to(self.device, self.dtype) for code in codes)), size
+
+    @property
+    def weight(self) -> Tensor:
+        """The one by which files of codes, recipes and directions know the model."""
+        return self.encoder.to_texture.weight
+
+    @property
+    def device(self) -> torch.device:
+        """Where images and codes must be."""
+        return self.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision that images and codes must have."""
+        return self.weight.dtype
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learnt."""
+        raise NotImplementedError
+
+    def check_images(self, images: Tensor) -> None:
+        """Raise TypeError or ValueError for images that `encode` does not take."""
+        # Training makes sure of its images itself, and should not have to wait for a GPU.
+        check_images(images, self.config, self.weight, check_values=not self.training)
+
+    def prepare(
+        self, codes: Codes, noise: Noise, block_textures: Sequence[Tensor] | None
+    ) -> tuple[Tensor, Textures, list[Tensor] | None]:
+        """Checked, what the generator takes: structure, textures and noise maps.
+
+        Raises:
+            TypeError, ValueError: as of `decode`.
+        """
+        blocks = len(self.generator.blocks)
+        structure, textures = check_codes(codes, block_textures, self.config, blocks, self.weight)
+        structure = structure.contiguous(memory_format=torch.channels_last)
+        units = unit_texture(textures) if isinstance(textures, Tensor) else [unit_texture(one) for one in textures]
+        return structure, units, noise_maps(noise, structure, self.generator.noise_sides(*structure.shape[2:]))
+
+
+class SwapAE(
+    Autoencoder,
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="swapae",
+    pipeline_tag="image-to-image",
+    license="other",
+    tags=["swapping-autoencoder", "gan", "image-editing"],
+    paper_url="https://arxiv.org/abs/2007.00653",
+):
+    """The autoencoder as it is trained, saved and published: a module of PyTorch, and a model on the Hub."""
+
+    encoder: Encoder
+    generator: Generator
+
+    def __init__(self, config: SwapAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.generator = Generator(config)
+        # Convolutions and depthwise filters run fastest with channels last, on CPUs and tensor cores alike.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learnt."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
     @classmethod
     def from_pretrained(  # type: ignore[override]
@@ -195,65 +300,4 @@ class SwapAE(
     ) -> ModelCard:
         """README.md: rows of its table, what the model was trained on, license="mit" and the like."""
         data = ModelCardData(**{**self._hub_mixin_info.model_card_data.to_dict(), **metadata})
-        parameters = sum(p.numel() for p in self.parameters())
-        return card.model_card(data, self.config, parameters, metrics or {}, title, about)
-
-    def check_images(self, images: Tensor) -> None:
-        """Raise ValueError for images that `encode` does not take."""
-        stride, minimum = self.config.stride, self.config.minimum_side
-        if images.dim() != 4 or images.shape[1] != 3:
-            raise ValueError(f"expected images [B, 3, H, W], got {list(images.shape)}")
-        if any(side % stride or side < minimum for side in images.shape[2:]):
-            raise ValueError(
-                f"sides must be multiples of {stride} and at least {minimum} pixels, got {list(images.shape[2:])}; "
-                "swapae.images.fit resizes and pads"
-            )
-
-    def prepare(
-        self, codes: Codes, noise: Noise, block_textures: Sequence[Tensor] | None
-    ) -> tuple[Tensor, list[Tensor], list[Tensor] | None]:
-        """Checked, what the generator takes: structure, a texture per block, and noise maps.
-
-        Raises:
-            ValueError: as of `decode`.
-        """
-        structure, texture = codes
-        batch = structure.shape[0]
-        if structure.dim() != 4 or structure.shape[1] != self.config.structure_channels:
-            raise ValueError(
-                f"expected structure [B, {self.config.structure_channels}, h, w], got {list(structure.shape)}"
-            )
-        blocks = len(self.generator.blocks)
-        if block_textures is not None and len(block_textures) != blocks:
-            raise ValueError(f"expected a texture for each of {blocks} blocks, got {len(block_textures)}")
-        for one in (texture,) if block_textures is None else block_textures:
-            if one.dim() not in (2, 4) or one.shape[:2] != (batch, self.config.texture_channels):
-                raise ValueError(
-                    f"expected texture [{batch}, {self.config.texture_channels}] or a map of it, got {list(one.shape)}"
-                )
-        structure = structure.contiguous(memory_format=torch.channels_last)
-        if block_textures is None:
-            # One tensor for all blocks, which is modulated only once where that can be seen.
-            textures = [unit_texture(texture)] * blocks
-        else:
-            textures = [unit_texture(one) for one in block_textures]
-        return structure, textures, self._noise_maps(structure, noise)
-
-    def _noise_maps(self, structure: Tensor, noise: Noise) -> list[Tensor] | None:
-        """One map [1 or B, 1, *sides] per noisy layer, or None for zero noise."""
-        if isinstance(noise, str) and noise == "zero":
-            return None
-        sides = self.generator.noise_sides(*structure.shape[2:])
-        device, dtype = structure.device, structure.dtype
-        if isinstance(noise, str) and noise == "random":
-            return [torch.randn(len(structure), 1, *side, device=device, dtype=dtype) for side in sides]
-        if isinstance(noise, int):
-            # Drawn on the CPU, so that a seed means the same picture on every device.
-            generator = torch.Generator().manual_seed(noise)
-            return [torch.randn(1, 1, *side, generator=generator).to(device, dtype) for side in sides]
-        if isinstance(noise, str):
-            raise ValueError(f'noise must be "zero", "random", a seed or a sequence of maps, got {noise!r}')
-        shapes = [tuple(map.shape[-2:]) for map in noise]
-        if shapes != sides:
-            raise ValueError(f"expected noise maps with sides {sides}, got {shapes}")
-        return [map.to(device, dtype) for map in noise]
+        return card.model_card(data, self.config, self.parameter_count, metrics or {}, title, about)

@@ -17,10 +17,10 @@ ROWS = [
     ["errors", "precision", "rounding", "second_order"],
     ["config", "files", "arguments", "backbones", "layers"],
     ["tensor_files"],
-    ["hub"],
+    ["hub", "pictures", "inputs"],
     ["codes", "encoder", "generator", "discriminators", "feature_discriminators"],
     ["model", "losses"],
-    ["convert", "pictures"],
+    ["convert"],
     ["data", "editing"],
     ["inference", "evaluation"],
     ["training"],
@@ -76,6 +76,7 @@ def test_import_loads_nothing_heavy():
     loaded = set(json.loads(done.stdout))
     assert not loaded & {"gradio", "accelerate", "lpips", "torchvision", "tyro", "av", "datasets", "lmdb"}
     assert not loaded & {"onnx", "onnxscript", "onnxruntime"}
+    assert "PIL" not in loaded
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
 
 import ncnn
 import numpy as np
@@ -114,7 +115,7 @@ class Graph:
         """The graph in ncnn's format, where a map that several layers take is split for them by a layer."""
         uses = Counter(name for _, inputs, _, _ in self._layers for name in inputs)
         copies = {name: [f"{name}_{i}" for i in range(count)] for name, count in uses.items() if count > 1}
-        lines = []
+        lines: list[list[Any]] = []
         for kind, inputs, output, parameters in self._layers:
             taken = [copies[name].pop() if name in copies else name for name in inputs]
             values = [written(number, value) for number, value in parameters.items()]
@@ -142,17 +143,34 @@ class Network:
 
         Raises:
             MemoryError: there is not enough.
+            ValueError: a gradient is wanted.
         """
+        if torch.is_grad_enabled() and any(value.requires_grad for value in inputs.values()):
+            raise ValueError(
+                "a model optimized for inference computes no gradients: use the model it was made of, or pass "
+                "x.detach(), or call it under torch.no_grad()"
+            )
         extractor = self._net.create_extractor()
         extractor.set_blob_allocator(POOL)
         extractor.set_workspace_allocator(POOL)
-        held = {name: np.ascontiguousarray(value.numpy()) for name, value in inputs.items()}  # ncnn does not hold them
+        # ncnn does not hold them.
+        held = {name: np.ascontiguousarray(value.detach().numpy()) for name, value in inputs.items()}
         for name, array in held.items():
             extractor.input(name, ncnn.Mat(array))
         failed, mat = extractor.extract(self._output)
         if failed:
             raise MemoryError("not enough memory for this picture; compute it in tiles")
         return torch.from_numpy(np.array(mat))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        # Nothing changes it, so that copies of what holds it can share it.
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a model optimized for inference cannot be pickled: save or pickle the model it was made of, and optimize "
+            "it again where it is loaded"
+        )
 
 
 def written(number: int, value: Value) -> str:

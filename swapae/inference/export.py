@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from huggingface_hub import ModelCard
@@ -74,8 +74,7 @@ class DecoderGraph(nn.Module):
 
     def forward(self, structure: Tensor, texture: Tensor) -> Tensor:
         """As of the class."""
-        textures = [unit_texture(texture)] * len(self.generator.blocks)
-        return self.generator(structure, textures, None)
+        return self.generator(structure, unit_texture(texture), None)
 
 
 class StoredHalf(nn.Module):
@@ -117,7 +116,8 @@ class Source:
         except (OSError, ValueError):
             card = None
         # The Hub's cache keeps each commit in a folder of its name.
-        shown = name if on_hub else folder.name if name else "embedded"  # the path there is nobody else's business
+        # The path of a folder is nobody else's business.
+        shown = "embedded" if name is None else name if on_hub else folder.name
         return cls(SwapAE.from_pretrained(folder), shown, folder.name if on_hub else None, card)
 
     @property
@@ -149,7 +149,8 @@ def export_model(source: Source, folder: Path, format: Format, *, half: bool = F
     # A command runs in inference mode, whose tensors cannot be traced.
     with torch.inference_mode(False), torch.no_grad():
         # The order in memory that the networks compute in fastest would become conditions on the sizes.
-        model = copy.deepcopy(source.model).float().cpu().eval().to(memory_format=torch.contiguous_format)
+        model = copy.deepcopy(source.model).float().cpu().eval()
+        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         if half:
             store_half(model)
         runs: dict[str, Run] = {}
@@ -208,7 +209,8 @@ def store_half(model: SwapAE) -> None:
     for module in list(model.modules()):
         for name, _ in list(module.named_parameters(recurse=False)):
             parametrize.register_parametrization(module, name, StoredHalf(), unsafe=True)
-            stored = module.parametrizations[name]
+            parametrizations: Any = module.parametrizations
+            stored = parametrizations[name]
             stored.original = nn.Parameter(stored.original.half(), requires_grad=False)
 
 
@@ -251,6 +253,7 @@ def write_onnx(program: ExportedProgram, name: str, path: Path) -> Run:
             external_data=False,
             verbose=False,
         )
+    assert onnx_program is not None, "of what was no ExportedProgram"
     onnx_program.save(path, external_data=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

@@ -15,14 +15,14 @@ import copy
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swapae.encoder import Encoder
-from swapae.generator import Generator, GeneratorBlock
+from swapae.encoder import Encoder, EncoderStages
+from swapae.generator import Generator, GeneratorBlock, GeneratorStages, Textures
 from swapae.inference.engine import Graph, Network
 from swapae.inference.tiling import tiles
 from swapae.layers import (
@@ -35,7 +35,7 @@ from swapae.layers import (
     ToRGB,
     unit_length,
 )
-from swapae.model import SwapAE
+from swapae.model import Autoencoder, SwapAE
 
 HALF = math.sqrt(0.5)
 # Steps (a pixel of the smaller of a block's input and output) beyond its own that a tile's result depends on.
@@ -45,20 +45,20 @@ REACH = 2
 TILE_VALUES = 768 * 1024
 
 
-def optimize_for_inference(model: SwapAE, *, compile: bool = False) -> SwapAE:
-    """A model with the same `encode`, `decode` and `swap`, faster and without gradients.
+def optimize_for_inference(model: SwapAE, *, compile: bool = False) -> Autoencoder:
+    """A model with the same `encode`, `decode`, `swap` and `swap_images`, faster and without gradients.
 
-    In float32 on a CPU it is a copy for the engine, which cannot be saved or moved; its outputs are those of `model` to
-    about 3e-6 of their range. Any other model is returned itself: put it where it is to compute first.
+    In float32 on a CPU it is another object, for the engine; its outputs are those of `model` to about 3e-6 of their
+    range. Any other model is returned itself: put it where it is to compute first.
 
     Args:
         model: in evaluation mode.
-        compile: have torch compile the networks where the engine does not run them: its compiler takes about a minute
-            when they are first used, and again for other sizes; on a CPU it needs a C++ compiler.
+        compile: have torch compile the networks of `model`, and freeze them, where the engine does not run them: its
+            compiler takes about a minute when they are first used, and again for other sizes; on a CPU it needs a C++
+            compiler.
     """
-    weight = model.encoder.to_texture.weight
-    if weight.device.type == "cpu" and weight.dtype == torch.float32:
-        return InferenceModel(model)
+    if model.device.type == "cpu" and model.dtype == torch.float32:
+        return EngineAutoencoder(model)
     if compile:
         model.requires_grad_(False)
         for network in (model.encoder, model.generator):
@@ -66,53 +66,62 @@ def optimize_for_inference(model: SwapAE, *, compile: bool = False) -> SwapAE:
     return model
 
 
-class InferenceModel(SwapAE):
-    """A model for the engine, which `optimize_for_inference` makes."""
+class EngineAutoencoder(Autoencoder):
+    """A model in the engine. It is no module of PyTorch: it stays as and where it was made.
+
+    Its copies share what they compute with, which nothing changes. It cannot be pickled: keep the model it was made of.
+    """
+
+    training = False
 
     def __init__(self, model: SwapAE) -> None:
-        nn.Module.__init__(self)
         self.config = model.config
+        self._parameter_count = model.parameter_count
         with torch.no_grad():
             self.encoder = EngineEncoder(model.encoder)
             self.generator = EngineGenerator(model.generator)
-        self.eval().requires_grad_(False)
 
-    def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
-        """Raise TypeError: the weights are no longer those of the published form."""
-        raise TypeError("a model optimized for inference cannot be saved: save the one it was made of")
+    def __call__(self, images: Tensor) -> Tensor:
+        """Reconstruction of images [B, 3, H, W]."""
+        return self.forward(images)
 
-    push_to_hub = save_pretrained
+    def __getattr__(self, name: str) -> NoReturn:
+        """Of what only the plain form has, say where it is."""
+        remedy = ": use the model it was made of, and optimize that again" if hasattr(SwapAE, name) else ""
+        raise AttributeError(f"a model optimized for inference has no {name!r}{remedy}")
 
-    def _apply(self, *args: Any, **kwargs: Any) -> InferenceModel:
-        # All of `to`, `cuda`, `half` and so on come here.
-        raise TypeError("a model optimized for inference cannot be moved or converted: do that before")
+    @property
+    def parameter_count(self) -> int:
+        """As of the model it was made of."""
+        return self._parameter_count
 
 
-class EngineEncoder(nn.Module):
+class EngineEncoder(EncoderStages):
     """An `Encoder`."""
-
-    forward = Encoder.forward
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
-        self.from_rgb = nn.Identity()
-        first, *others = encoder.trunk
+        first, *others = parts_of(encoder.trunk)
         self.trunk = nn.Sequential(EngineLayers(encoder.from_rgb, first), *map(EngineLayers, others))
-        self.to_structure = EngineLayers(*encoder.to_structure)
-        self.texture_convs = EngineLayers(*encoder.texture_convs)
+        self.to_structure = EngineLayers(*parts_of(encoder.to_structure))
+        self.texture_convs = EngineLayers(*parts_of(encoder.texture_convs))
         # As it is, for codes and recipes know the model by it.
-        self.to_texture = copy.deepcopy(encoder.to_texture)
+        self.to_texture = copy.deepcopy(encoder.to_texture).requires_grad_(False)
+
+    def features(self, images: Tensor) -> Tensor:
+        """As of `EncoderStages`."""
+        return self.trunk(images)
 
 
 class EngineLayers(nn.Module):
     """Layers of an encoder, one after another; in tiles if it is a block that halves the sides."""
 
-    def __init__(self, *layers: nn.Module) -> None:
+    def __init__(self, *layers: ConvLayer | DownBlock) -> None:
         super().__init__()
         graph = Graph()
         x = graph.input("x")
         for layer in layers:
-            x = (add_down_block if isinstance(layer, DownBlock) else add_conv)(graph, x, layer)
+            x = add_down_block(graph, x, layer) if isinstance(layer, DownBlock) else add_conv(graph, x, layer)
         self.network = graph.build(x)
         last = layers[-1]
         # Of a block that halves the sides, which is computed in tiles.
@@ -185,37 +194,37 @@ def in_tiles(network: Network, inputs: Mapping[str, tuple[Tensor, int]], scale: 
     return whole
 
 
-class EngineGenerator(nn.Module):
+class EngineGenerator(GeneratorStages):
     """A `Generator`."""
-
-    noise_sides, block_groups, forward = Generator.noise_sides, Generator.block_groups, Generator.forward
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        *early, last = generator.blocks
+        blocks: list[GeneratorBlock] = parts_of(generator.blocks)
+        *early, last = blocks
         self.blocks = nn.ModuleList([*map(EngineBlock, early), EngineBlock(last, generator.to_rgb)])
-        modulations = [[block.conv1.modulation, block.conv2.modulation] for block in generator.blocks]
+        modulations = [[block.conv1.modulation, block.conv2.modulation] for block in blocks]
         modulations[0] = [generator.structure_modulation.scale, generator.structure_modulation.shift, *modulations[0]]
         modulations[-1].append(generator.to_rgb.modulation)
         layers = [layer for of_block in modulations for layer in of_block]
-        self.modulation = nn.Parameter(torch.cat([layer.weight * layer.gain for layer in layers]))
-        self.modulation_bias = nn.Parameter(torch.cat([layer.bias for layer in layers]))
+        self.modulation = torch.cat([layer.weight * layer.gain for layer in layers])
+        self.modulation_bias = torch.cat([layer.bias for layer in layers])
         self.widths = [[len(layer.bias) for layer in of_block] for of_block in modulations]
 
-    def styles(self, blocks: range, textures: Sequence[Tensor]) -> list[list[Tensor]]:
-        """Of each of the blocks, those of its modulations: one product for all that have one texture."""
+    def styles(self, blocks: range, textures: Textures) -> list[list[Tensor]]:
+        """Of each of the blocks, those of its modulations: one product for all if they share one texture."""
+        if not isinstance(textures, Tensor):
+            return [
+                self.styles(range(number, number + 1), texture)[0]
+                for number, texture in zip(blocks, textures, strict=True)
+            ]
         ends = [0, *itertools.accumulate(map(sum, self.widths))]
-        styles = []
-        for _, group in itertools.groupby(zip(blocks, textures, strict=True), lambda pair: id(pair[1])):
-            numbers, (texture, *_) = zip(*group, strict=True)
-            rows = slice(ends[numbers[0]], ends[numbers[-1] + 1])
-            product = F.conv2d(texture, self.modulation[rows, :, None, None], self.modulation_bias[rows])
-            parts = iter(product.split([width for number in numbers for width in self.widths[number]], 1))
-            styles += [list(itertools.islice(parts, len(self.widths[number]))) for number in numbers]
-        return styles
+        rows = slice(ends[blocks.start], ends[blocks.stop])
+        product = F.conv2d(textures, self.modulation[rows, :, None, None], self.modulation_bias[rows])
+        parts = iter(product.split([width for number in blocks for width in self.widths[number]], 1))
+        return [list(itertools.islice(parts, len(self.widths[number]))) for number in blocks]
 
-    def run(self, blocks: range, x: Tensor, textures: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
-        """As `Generator.run`."""
+    def run(self, blocks: range, x: Tensor, textures: Textures, noises: Sequence[Tensor] | None) -> Tensor:
+        """Some of the blocks, see `GeneratorStages.run`."""
         styles = self.styles(blocks, textures)
         if blocks.start == 0:
             scale, shift = (resized(styles[0].pop(0), x.shape[2:]) for _ in range(2))
@@ -230,12 +239,17 @@ class EngineGenerator(nn.Module):
 
     @property
     def bytes_per_pixel(self) -> float:
-        """As of `Generator`: what goes into a block and what comes out of it, where these are largest."""
+        """As of `GeneratorStages`: what goes into a block and what comes out of it, where these are largest."""
         sizes, side = [3.0], 1.0
-        for block, after in reversed(list(itertools.pairwise(self.blocks))):
+        for block, after in reversed(list(itertools.pairwise(parts_of(self.blocks)))):
             side = side / 2 if after.upsample else side
             sizes.append(block.channels * side**2)
         return 4 * max(map(sum, itertools.pairwise(sizes)))
+
+
+def parts_of(network: nn.Module) -> list[Any]:
+    """Layers or blocks in their order; what they are torch's containers do not say."""
+    return list(network.children())
 
 
 def add_conv(graph: Graph, x: str, layer: ConvLayer, factor: float = 1.0) -> str:

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from swapae.codes import Codes
 from swapae.config import MINIMUM_CELLS, TEXTURE_DOWNSAMPLINGS
-from swapae.layers import unit_length
-from swapae.model import DEFAULT_NOISE_SEED, Noise, SwapAE
+from swapae.generator import per_block
+from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, Noise
 from swapae.rounding import ceil_div
 
 # Each residual block of the encoder reaches three of its own pixels far; all together, under three cells.
@@ -80,7 +80,7 @@ class Tile(NamedTuple):
         return Tile(self.rows.narrowed(halo), self.columns.narrowed(halo))
 
 
-def suggested_tile(model: SwapAE, height: int, width: int) -> int | None:
+def suggested_tile(model: Autoencoder, height: int, width: int) -> int | None:
     """Side in pixels of the tiles that a picture of `height` x `width` pixels should be decoded in; None for whole.
 
     By what the model's form takes in float32.
@@ -94,7 +94,7 @@ def suggested_tile(model: SwapAE, height: int, width: int) -> int | None:
 
 
 @torch.no_grad()
-def encode(model: SwapAE, images: Tensor, tile: int, track: Track = iter) -> Codes:
+def encode(model: Autoencoder, images: Tensor, tile: int, track: Track = iter) -> Codes:
     """As `model.encode`, in tiles.
 
     Args:
@@ -110,13 +110,13 @@ def encode(model: SwapAE, images: Tensor, tile: int, track: Track = iter) -> Cod
     encoder, stride = model.encoder, model.config.stride
     height, width = (side // stride for side in images.shape[2:])
     structure = images.new_empty(len(images), model.config.structure_channels, height, width)
-    total: Tensor | float = 0.0
+    total = images.new_zeros((), dtype=torch.float64)
     count = 0
     for rows, columns in track(
         tiles(height, width, tile_cells(tile, stride), ENCODER_HALO, beyond=TEXTURE_REACH, step=TEXTURE_STEP)
     ):
         part = images[..., rows.seen(stride), columns.seen(stride)]
-        features = encoder.trunk(encoder.from_rgb(part.contiguous(memory_format=torch.channels_last)))
+        features = encoder.features(part.contiguous(memory_format=torch.channels_last))
         structure[..., rows.own(), columns.own()] = encoder.to_structure(features[..., rows.kept(), columns.kept()])
         down, right = (slice(span.kept().start, span.kept().stop + TEXTURE_REACH) for span in (rows, columns))
         seen = features[..., down, right]
@@ -124,13 +124,12 @@ def encode(model: SwapAE, images: Tensor, tile: int, track: Track = iter) -> Cod
             pooled = encoder.texture_convs(seen)
             total = total + pooled.sum((2, 3), dtype=torch.float64)
             count += pooled.shape[2] * pooled.shape[3]
-    texture = encoder.to_texture((total / count).to(images.dtype))
-    return Codes(unit_length(structure), unit_length(texture))
+    return Codes(*encoder.codes(structure, (total / count).to(images.dtype)))
 
 
 @torch.no_grad()
 def decode(
-    model: SwapAE,
+    model: Autoencoder,
     codes: Codes,
     tile: int,
     track: Track = iter,
@@ -155,18 +154,19 @@ def decode(
     """
     structure, textures, noises = model.prepare(codes, noise, block_textures)
     grid = structure.shape[2:]
-    if any(one.shape[2:] not in ((1, 1), grid) for one in textures):
+    each = per_block(textures, len(model.generator.blocks))
+    if any(one.shape[2:] not in ((1, 1), grid) for one in each):
         raise ValueError(f"in tiles, maps of textures must have the structure's grid of {list(grid)} cells")
     generator, stride, heads = model.generator, model.config.stride, model.config.head_blocks
     head_noises = None if noises is None else noises[: 2 * heads]
-    head = generator.run(range(heads), structure, textures[:heads], head_noises)
+    head = generator.run(range(heads), structure, each[:heads], head_noises)
     images = structure.new_empty(len(structure), 3, *(side * stride for side in grid))
     first, *others = generator_halos(model.config.downsamplings)
-    for part in track(tiles(*grid, tile_cells(tile, stride), first)):
+    for part in track(tiles(grid[0], grid[1], tile_cells(tile, stride), first)):
         made = part.cut(head, grid).clone(memory_format=torch.channels_last)  # blocks may overwrite it
         for number, halo in enumerate([*others, 0], heads):
             own_noises = None if noises is None else [part.cut(one, grid) for one in noises[2 * number :][:2]]
-            made = generator.run(range(number, number + 1), made, [part.cut(textures[number], grid)], own_noises)
+            made = generator.run(range(number, number + 1), made, part.cut(each[number], grid), own_noises)
             scale = 2 ** (number - heads + 1)
             narrower = part.narrowed(halo)
             made = made[..., narrower.rows.within(part.rows, scale), narrower.columns.within(part.columns, scale)]

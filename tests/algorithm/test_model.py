@@ -97,7 +97,7 @@ def test_decode_refuses_other_shapes(tiny_model):
     for codes, message in [
         (Codes(structure[:, :3], texture), "structure"),
         (Codes(structure, texture[:, :5]), "texture"),
-        (Codes(structure, texture.expand(2, -1)), "texture"),
+        (Codes(structure.expand(3, -1, -1, -1), texture.expand(2, -1)), "as many"),
     ]:
         with pytest.raises(ValueError, match=f"expected {message}"):
             tiny_model.decode(codes)

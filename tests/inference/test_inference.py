@@ -1,13 +1,15 @@
 """The form for inference computes what the plain form does."""
 
 import copy
+import io
+import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
-from swapae import Codes
+from swapae import Codes, SwapAE
 from swapae.inference import fast as fast_form
 from swapae.inference import tiling
 from swapae.inference.fast import optimize_for_inference
@@ -20,6 +22,10 @@ def model(random_model):
 
 def relative(a, b):
     return ((a - b).abs().max() / b.abs().max()).item()
+
+
+def picture(batch):
+    return torch.rand(batch, 3, 128, 128, generator=torch.Generator().manual_seed(4)) * 2 - 1
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +58,7 @@ def test_it_changes_neither_its_inputs_nor_the_model(model, fast):
     assert first.equal(second)
     assert all(one.equal(other) for one, other in zip(kept, (images, *codes), strict=True))
     assert all(value.equal(before[name]) for name, value in model.state_dict().items())
-    assert not any(parameter.requires_grad for parameter in fast.parameters())
+    assert not any(made.requires_grad for made in (first, *codes))
 
 
 @pytest.mark.parametrize("values", [500, 3000])
@@ -108,13 +114,74 @@ def test_it_works_in_tiles(model, fast):
         assert relative(tiling.decode(fast, one, 64), model.decode(one)) < 1e-5
 
 
-def test_it_is_not_saved(fast, tmp_path):
-    with pytest.raises(TypeError, match="save the one it was made of"):
-        fast.save_pretrained(tmp_path / "model")
-    assert not (tmp_path / "model").exists()
+def test_one_texture_for_all_blocks_is_one_product(model, fast, monkeypatch):
+    codes, products = model.encode(picture(1)), []
+    conv2d = torch.nn.functional.conv2d
+    monkeypatch.setattr(fast_form.F, "conv2d", lambda *args: products.append(args) or conv2d(*args))
+    one = fast.decode(codes)
+    assert len(products) == 1
+    blocks = len(model.generator.blocks)
+    several = fast.decode(codes, block_textures=[codes.texture] * blocks)
+    assert len(products) == 1 + blocks and relative(several, one) < 1e-5
 
 
-def test_it_is_not_moved(fast):
-    for move in (lambda: fast.to(torch.bfloat16), fast.half, lambda: fast.to("meta")):
-        with pytest.raises(TypeError, match="do that before"):
-            move()
+def test_one_for_all(model, fast):
+    images = picture(3)
+    one, many = images[:1], images[1:]
+    for structures, textures in ((one, many), (many, one)):
+        assert relative(fast.swap(structures, textures), model.swap(structures, textures)) < 1e-5
+    codes, grid = model.encode(images), 128 // model.config.stride
+    mapped = Codes(codes.structure, torch.ones(1, model.config.texture_channels, grid, grid))
+    for given in (codes._replace(structure=codes.structure[:1]), mapped):
+        assert relative(fast.decode(given), model.decode(given)) < 1e-5
+        assert relative(tiling.decode(fast, given, 64), model.decode(given)) < 1e-5
+
+
+def test_it_is_no_model_to_train_save_or_move(fast):
+    assert not isinstance(fast, SwapAE | torch.nn.Module)
+    for name in ("save_pretrained", "push_to_hub", "to", "half", "parameters", "train"):
+        assert not hasattr(fast, name)
+        with pytest.raises(AttributeError, match=f"no '{name}': use the model it was made of"):
+            getattr(fast, name)
+    with pytest.raises(AttributeError, match="no 'colour'$"):
+        fast.colour  # noqa: B018
+
+
+def test_it_knows_what_the_model_knows(model, fast, tmp_path):
+    assert fast.config == model.config and fast.parameter_count == model.parameter_count
+    assert (fast.device, fast.dtype) == (torch.device("cpu"), torch.float32)
+    codes = model.encode(picture(1))
+    fast.save_codes(codes, tmp_path / "codes.safetensors")
+    assert all(map(torch.equal, model.load_codes(tmp_path / "codes.safetensors")[0], codes))
+
+
+def test_copies_compute_the_same(fast):
+    images = picture(1)
+    for copied in (copy.copy(fast), copy.deepcopy(fast)):
+        assert copied is not fast and copied(images).equal(fast(images))
+
+
+def test_pickling_says_what_to_do(fast):
+    for write in (pickle.dumps, lambda model: torch.save(model, io.BytesIO())):
+        with pytest.raises(TypeError, match="save or pickle the model it was made of"):
+            write(fast)
+
+
+def test_gradients_are_refused_in_one_sentence(model, fast):
+    images = picture(1)
+    codes = model.encode(images)
+    maps = [torch.randn(1, 1, *side) for side in model.generator.noise_sides(*codes.structure.shape[2:])]
+    wanted = images.clone().requires_grad_()
+    structure, texture = (code.clone().requires_grad_() for code in codes)
+    for call in (
+        lambda: fast.encode(wanted),
+        lambda: fast.decode(codes._replace(structure=structure)),
+        lambda: fast.decode(codes._replace(texture=texture)),
+        lambda: fast.decode(codes, noise=[one.clone().requires_grad_() for one in maps]),
+    ):
+        with pytest.raises(ValueError, match="no gradients: use the model it was made of"):
+            call()
+        with torch.no_grad():
+            call()
+    with torch.inference_mode():
+        assert fast.encode(wanted).texture.equal(fast.encode(images).texture)

@@ -164,12 +164,13 @@ class Session:
     def generate(self, codes: Codes, textures: Sequence[Tensor] | None = None) -> Tensor:
         """The images that codes describe, [1, 3, H, W] in [-1, 1] and float32; `textures`: one per block instead."""
         codes = Codes(*(code.to(self.device, self.dtype) for code in codes))
-        stride, how = self.model.config.stride, {"noise": self.options.seed, "block_textures": textures}
+        stride, seed = self.model.config.stride, self.options.seed
         tile = self.tile(*(stride * side for side in codes.structure.shape[2:]))
         if tile is None:
-            return self.model.decode(codes, **how).float().clamp(-1, 1)
+            return self.model.decode(codes, noise=seed, block_textures=textures).float().clamp(-1, 1)
         track = partial(tqdm, desc="decode", unit="tile")
-        return tiling.decode(self.model, codes, tile, track, **how).float().clamp_(-1, 1)
+        images = tiling.decode(self.model, codes, tile, track, noise=seed, block_textures=textures)
+        return images.float().clamp_(-1, 1)
 
     def decode(self, codes: Codes, size: Size | None) -> Image.Image:
         """The picture that codes describe, cropped to `size`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -58,6 +59,9 @@ class Strengths:
     def generate(self, session: Session, own: Codes, other: Tensor) -> Tensor:
         """The hybrid [1, 3, H, W] of codes and another texture [1, T]."""
         between = interpolate_spherical if self.spherical else interpolate
+        if all(strength is None for strength in self.groups.values()):
+            # One texture for all layers, as in the paper, which the generator then modulates at once.
+            return session.generate(own._replace(texture=between(own.texture, other, self.alpha)))
         textures = {
             group: between(own.texture, other, self.alpha if strength is None else strength)
             for group, strength in self.groups.items()
@@ -159,6 +163,7 @@ def swap_jobs(structure: Path, texture: Path, output: Path, pairs: Path | None, 
     if len(textures) == 1:
         (other,) = textures.values()
         return [Job((own, other), result_path(output, name)) for name, own in structures.items()]
+    chosen_pairs: Iterable[tuple[tuple[str, Path], tuple[str, Path]]]
     if every or len(structures) == 1:
         chosen_pairs = itertools.product(structures.items(), textures.items())
     elif len(structures) == len(textures):

@@ -251,8 +251,7 @@ def number_of(event: gr.EventData, count: int) -> int:
 def describe_model(studio: Studio) -> str:
     """Size and place of a model as HTML."""
     weight = studio.model.encoder.to_texture.weight
-    count = sum(parameter.numel() for parameter in studio.model.parameters())
     config = studio.model.config
     device = "a GPU that is lent for each picture (ZeroGPU)" if zerogpu.ACTIVE else weight.device.type
-    text = f"{count / 1e6:.1f} million parameters, {config.image_size} pixels, on {device}."
+    text = f"{studio.model.parameter_count / 1e6:.1f} million parameters, {config.image_size} pixels, on {device}."
     return parts.quiet(text)
