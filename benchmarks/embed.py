@@ -36,7 +36,7 @@ PAIRS = 500
 def main() -> None:
     """Write swapae/weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="folder of the averaged model")
+    parser.add_argument("model", help="folder of the model")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=EMBEDDED)
     parser.add_argument("--evaluation", type=Path, help="folder to keep the figures in, and to go on from")

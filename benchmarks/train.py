@@ -10,7 +10,8 @@ alone: each that a real step ran forward, backward and in R1's second backward, 
 once more on plain channels-last tensors of the same shapes, in the same process, alternated with the step.
 
 With --preset: an update is a discriminator step, a generator step, 1/16 of an R1 step, their optimisers and the
-averaging. A batch feeds one of the two steps, so an update sees 2 x batch images; images/s are images seen.
+EMA. With pixel discriminators a batch feeds one of the two steps, so an update sees 2 x batch images; with feature
+discriminators it feeds both, and there is no R1. images/s are images seen.
 Loading photographs is not in it: see data.py. Peak memory is what torch allocated on a GPU, and what the whole
 process held on a CPU (Linux). Times are medians of alternated runs; weights and images are random.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import dataclasses
 import json
 import os
 import platform
@@ -34,12 +36,14 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from swapae import SwapAE
+from swapae.backbones import FrozenBackbone
 from swapae.config import PRESETS, DiscriminatorConfig, Preset, SwapAEConfig
-from swapae.losses import LossWeights
+from swapae.evaluation.lpips import LPIPS
+from swapae.losses import LOSS_PRESETS, Fakes
 from swapae.training.discriminator_step import R1_INTERVAL, DiscriminatorStep
 from swapae.training.generator_step import GeneratorStep
-from swapae.training.optimizers import EMA, adam, compile_networks
-from swapae.training.random import Draws
+from swapae.training.optimizers import EMA, adam, compile_networks, discriminator_adam
+from swapae.training.random import StepRandom
 
 QUARTER = Preset(
     SwapAEConfig(
@@ -55,7 +59,7 @@ QUARTER = Preset(
     ),
 )
 # Share of an update that each turn has.
-TURNS = {"D": 1, "G": 1, "R1": 1 / R1_INTERVAL, "averaging": 1}
+TURNS = {"D": 1, "G": 1, "R1": 1 / R1_INTERVAL, "EMA": 1}
 
 
 class Training:
@@ -70,21 +74,30 @@ class Training:
 
     def __init__(self, preset: Preset, batch: int, accelerator: Accelerator, compiled: bool = False) -> None:
         torch.manual_seed(0)
-        weights = LossWeights(r1=preset.r1_weight, patch_r1=preset.patch_r1_weight)
-        self.model, self.raw_critics = SwapAE(preset.model), DiscriminatorStep(preset.discriminators, weights)
-        averaged = copy.deepcopy(self.model).to(accelerator.device)
-        generator = GeneratorStep(self.model, weights)
+        features = preset.kind == "features"
+        weights = LOSS_PRESETS["features" if features else "paper"]
+        weights = dataclasses.replace(weights, r1=preset.r1_weight, patch_r1=preset.patch_r1_weight)
+        frozen = {"device": accelerator.device, "memory_format": torch.channels_last}
+        backbone = FrozenBackbone("squeeze").to(**frozen) if features else None
+        perceptual = LPIPS("squeeze").to(**frozen) if weights.perceptual else None
+        self.model = SwapAE(preset.model)
+        self.unwrapped = DiscriminatorStep(preset.discriminators, weights, backbone=backbone)
+        ema_model = copy.deepcopy(self.model).to(accelerator.device)
+        generator = GeneratorStep(self.model, weights, perceptual_distance=perceptual)
         prepared = accelerator.prepare(
             generator,
-            self.raw_critics,
+            self.unwrapped,
             adam(generator.parameters(), 0.002),
-            adam(self.raw_critics.parameters(), 0.002, R1_INTERVAL),
+            discriminator_adam(self.unwrapped, 0.002),
         )
         self.accelerator, self.batch = accelerator, batch
-        self.generator, self.discriminators, self.generator_optimizer, self.critic_optimizer = prepared
+        self.generator, self.discriminators, self.generator_optimizer, self.discriminator_optimizer = prepared
         if compiled:
-            compile_networks(self.model, self.raw_critics)
-        self.averages = EMA(self.model, averaged, 10_000)
+            compile_networks(self.model, self.unwrapped)
+        self.turns = {turn: share for turn, share in TURNS.items() if not (features and turn == "R1")}
+        self.images_per_update = batch if features else 2 * batch
+        self.fakes: Fakes | None = None  # of the newest G turn, where they are shared
+        self.ema = EMA(self.model, ema_model, 10_000)
         side = preset.discriminators.crop_size
         self.images = torch.rand(batch, 3, side, side, device=accelerator.device) * 2 - 1
         self.calls = 0
@@ -92,22 +105,25 @@ class Training:
     def gradients(self, turn: str) -> None:
         """Forward and backward of one turn, from no gradients at all."""
         self.calls += 1
-        draws = Draws(0, self.calls)
+        random = StepRandom(0, self.calls)
         if turn == "G":
             self.generator_optimizer.zero_grad(set_to_none=True)
-            terms = self.generator(self.raw_critics, self.images, draws)
+            losses, fakes = self.generator(self.unwrapped, self.images, random)
+            self.fakes = fakes if self.unwrapped.shares_fakes else None
         else:
-            self.critic_optimizer.zero_grad(set_to_none=True)
-            terms = self.discriminators(self.model, self.images, draws, r1=turn == "R1")
-        self.accelerator.backward(sum(terms.values()))
+            if self.unwrapped.shares_fakes and self.fakes is None:
+                _, self.fakes = self.generator(self.unwrapped, self.images, random)
+            self.discriminator_optimizer.zero_grad(set_to_none=True)
+            losses = self.discriminators(self.model, self.images, random, fakes=self.fakes, r1=turn == "R1")
+        self.accelerator.backward(losses.total)
 
     def take(self, turn: str) -> None:
-        """One turn with its optimiser, or the averaging, waiting until the device has done it."""
-        if turn == "averaging":
-            self.averages.update(self.batch, 10**6)
+        """One turn with its optimiser, or the EMA, waiting until the device has done it."""
+        if turn == "EMA":
+            self.ema.update(self.batch, 10**6)
         else:
             self.gradients(turn)
-            (self.generator_optimizer if turn == "G" else self.critic_optimizer).step()
+            (self.generator_optimizer if turn == "G" else self.discriminator_optimizer).step()
         if self.accelerator.device.type == "cuda":
             torch.cuda.synchronize()
 
@@ -132,14 +148,14 @@ def time_steps(training: Training, runs: int) -> dict[str, dict[str, float]]:
 
 
 def time_update(training: Training, runs: int) -> dict[str, Any]:
-    """Milliseconds of each turn with its optimiser and of the averaging, images seen per second, peak MiB."""
+    """Milliseconds of each turn with its optimiser and of the EMA, images seen per second, peak MiB."""
     cuda = training.accelerator.device.type == "cuda"
     torch.cuda.reset_peak_memory_stats() if cuda else reset_peak_of_process()
-    medians = alternate({turn: lambda turn=turn: training.take(turn) for turn in TURNS}, runs)
-    update = sum(share * medians[turn] for turn, share in TURNS.items())
+    medians = alternate({turn: lambda turn=turn: training.take(turn) for turn in training.turns}, runs)
+    update = sum(share * medians[turn] for turn, share in training.turns.items())
     return {
         "ms": {**medians, "update": update},
-        "images_per_second": 2e3 * training.batch / update,
+        "images_per_second": 1e3 * training.images_per_update / update,
         "peak_mib": torch.cuda.max_memory_allocated() / 2**20 if cuda else status_of_process("VmHWM"),
     }
 
@@ -164,7 +180,7 @@ def profile_update(training: Training) -> tuple[dict[str, float], dict[str, floa
     """Milliseconds of an update on the device by kind of work, and of the 10 longest operators, by name."""
     cuda = training.accelerator.device.type == "cuda"
     kinds, names = Counter(), Counter()
-    for turn, share in TURNS.items():
+    for turn, share in training.turns.items():
         training.take(turn)
         activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * cuda
         with profile(activities=activities, record_shapes=True) as profiler:

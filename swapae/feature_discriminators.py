@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swapae.backbones import FrozenBackbone
-from swapae.precision import widen
+from swapae.precision import upcast
 
 LEAK = 0.2
 GROUPS = 8
@@ -105,7 +105,7 @@ def unit_features(layers: Sequence[Tensor]) -> list[Tensor]:
     scaled = []
     for layer in layers:
         last = layer.permute(0, 2, 3, 1)  # channels last, as they lie in memory: a fifth of the time
-        scale = torch.rsqrt(widen(last).square().mean(-1, keepdim=True) + 1e-6)
+        scale = torch.rsqrt(upcast(last).square().mean(-1, keepdim=True) + 1e-6)
         scaled.append((last * scale.to(layer.dtype)).permute(0, 3, 1, 2))
     return scaled
 
@@ -228,5 +228,5 @@ class FeaturePatchDiscriminator(nn.Module):
 
 def mean_and_deviation(x: Tensor) -> Tensor:
     """Of each channel over all places, [B, C, h, w] -> [B, 2 C], in float32 at least."""
-    variance, mean = torch.var_mean(widen(x), (2, 3), correction=0)
+    variance, mean = torch.var_mean(upcast(x), (2, 3), correction=0)
     return torch.cat([mean, (variance + 1e-5).sqrt()], 1)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swapae.precision import widen
+from swapae.precision import upcast
 
 LEAK = 0.2
 ACTIVATION_GAIN = math.sqrt(2.0)
@@ -22,7 +22,7 @@ ACTIVATION_GAIN = math.sqrt(2.0)
 
 def unit_length(codes: Tensor) -> Tensor:
     """Scale [B, C, ...] to length 1 over its channels."""
-    wide = widen(codes)
+    wide = upcast(codes)
     return (wide * torch.rsqrt(wide.square().sum(1, keepdim=True) + 1e-8)).to(codes.dtype)
 
 
@@ -214,9 +214,9 @@ def modulated_conv2d(
     if style.shape[2:] != (1, 1) and style.shape[2:] != x.shape[2:]:
         style = F.interpolate(style, size=x.shape[2:], mode="bilinear", align_corners=False)
     if demodulate:
-        style = widen(style)
+        style = upcast(style)
         style = style * (gain * torch.rsqrt(style.square().mean(1, keepdim=True) + 1e-8))
-        length = widen(weight).square().sum((1, 2, 3), keepdim=True)
+        length = upcast(weight).square().sum((1, 2, 3), keepdim=True)
         weight = weight * torch.rsqrt(length + 1e-8).to(weight.dtype)
     else:
         weight = weight * (gain / math.sqrt(weight[0].numel()))

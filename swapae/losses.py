@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swapae.codes import Codes
-from swapae.precision import widen
+from swapae.precision import upcast
 from swapae.second_order import CheapSecondDerivatives
 
 
@@ -152,14 +152,14 @@ class Adversarial(NamedTuple):
 
 
 NON_SATURATING = Adversarial(
-    real=lambda logits: F.softplus(-widen(logits)).mean(),
-    fake=lambda logits: F.softplus(widen(logits)).mean(),
-    fool=lambda logits: F.softplus(-widen(logits)).mean(),
+    real=lambda logits: F.softplus(-upcast(logits)).mean(),
+    fake=lambda logits: F.softplus(upcast(logits)).mean(),
+    fool=lambda logits: F.softplus(-upcast(logits)).mean(),
 )
 HINGE = Adversarial(
-    real=lambda logits: F.relu(1 - widen(logits)).mean(),
-    fake=lambda logits: F.relu(1 + widen(logits)).mean(),
-    fool=lambda logits: -widen(logits).mean(),
+    real=lambda logits: F.relu(1 - upcast(logits)).mean(),
+    fake=lambda logits: F.relu(1 + upcast(logits)).mean(),
+    fool=lambda logits: -upcast(logits).mean(),
 )
 
 
@@ -280,7 +280,7 @@ def generator_losses(
 def colour_loss(hybrids: Tensor, images: Tensor) -> Tensor:
     """Mean absolute difference of hybrids [B, 3, H, W] from their texture images in channels' means and deviations."""
     (mean, deviation), (wanted_mean, wanted_deviation) = (
-        (x.mean((2, 3)), (x.var((2, 3)) + 1e-5).sqrt()) for x in (widen(hybrids), widen(images))
+        (x.mean((2, 3)), (x.var((2, 3)) + 1e-5).sqrt()) for x in (upcast(hybrids), upcast(images))
     )
     return F.l1_loss(mean, wanted_mean) + F.l1_loss(deviation, wanted_deviation)
 
@@ -292,7 +292,7 @@ def reconstruction_losses(
     perceptual_distance: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Losses:
     """Losses of how far reconstructions [B, 3, H, W] are from their originals (Eq. 1)."""
-    terms = {"g_l1": weights.reconstruction * F.l1_loss(widen(reconstructions), widen(originals))}
+    terms = {"g_l1": weights.reconstruction * F.l1_loss(upcast(reconstructions), upcast(originals))}
     if perceptual_distance is not None and weights.perceptual:
         terms["g_perceptual"] = weights.perceptual * perceptual_distance(reconstructions, originals).mean()
     return Losses(terms, {})

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from swapae.layers import unit_length
-from swapae.precision import widen
+from swapae.precision import upcast
 
 # Below this sine of their angle two codes count as parallel, and the arc between them as of any direction.
 PARALLEL = 1e-5
@@ -52,7 +52,7 @@ def interpolate_spherical(own: Tensor, other: Tensor, amount: float) -> Tensor:
     """
     check_finite("amount", amount)
     own, other = spread([own, other])
-    start, end = (unit_length(widen(code)) for code in (own, other))
+    start, end = (unit_length(upcast(code)) for code in (own, other))
     cosine = (start * end).sum(1, keepdim=True)
     tangent = end - cosine * start
     sine = tangent.norm(dim=1, keepdim=True)

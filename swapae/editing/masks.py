@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from swapae.precision import widen
+from swapae.precision import upcast
 
 
 def grid_of(code: Tensor) -> tuple[int, int]:
@@ -35,7 +35,7 @@ def fit_mask(mask: Tensor, batch: int, grid: tuple[int, int], device: torch.devi
         raise ValueError(f"expected a mask [{batch} or 1, 1, H, W], got {list(mask.shape)}")
     if not (mask.is_floating_point() or mask.dtype == torch.bool):
         raise ValueError(f"expected a mask of floats or bool, got {mask.dtype}")
-    mask = widen(mask.to(device))
+    mask = upcast(mask.to(device))
     low, high = (value.item() for value in mask.aminmax())
     if not (low >= 0 and high <= 1):  # put so that NaN fails too
         raise ValueError(f"expected a mask in [0, 1], got {low:g} to {high:g}")
@@ -55,7 +55,7 @@ def feather(mask: Tensor, radius: int) -> Tensor:
     if radius == 0:
         return mask
     side = radius + 1
-    soft = F.pad(widen(mask), [radius] * 4, mode="replicate")
+    soft = F.pad(upcast(mask), [radius] * 4, mode="replicate")
     # Two boxes make a triangle of half-width `radius`; means, unlike convolutions, keep ones exact on any device.
     for kernel in ((side, 1), (side, 1), (1, side), (1, side)):
         soft = F.avg_pool2d(soft, kernel, stride=1)
@@ -69,7 +69,7 @@ def feather_outward(mask: Tensor, radius: int) -> Tensor:
         ValueError: a negative radius.
     """
     check_radius(radius)
-    side, grown = 2 * radius + 1, widen(mask)
+    side, grown = 2 * radius + 1, upcast(mask)
     grown = F.max_pool2d(grown, (side, 1), stride=1, padding=(radius, 0))
     grown = F.max_pool2d(grown, (1, side), stride=1, padding=(0, radius))
     return feather(grown, radius).to(mask.dtype)

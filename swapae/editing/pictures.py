@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from swapae.editing.masks import feather, feather_outward, fit_mask, grid_of
-from swapae.precision import widen
+from swapae.precision import upcast
 
 # Rec. 709, whose primaries are those of sRGB.
 REC_709 = (0.2126, 0.7152, 0.0722)
@@ -51,8 +51,8 @@ def combine_luminance_and_colour(luminance_images: Tensor, colour_images: Tensor
         ValueError: different or other shapes.
     """
     check_pictures(luminance_images, colour_images)
-    light = luma_709(widen(luminance_images).clamp(-1, 1))
-    colour = widen(colour_images).clamp(-1, 1)
+    light = luma_709(upcast(luminance_images).clamp(-1, 1))
+    colour = upcast(colour_images).clamp(-1, 1)
     chroma = colour - luma_709(colour)
     # How far each channel may go from grey before it leaves [-1, 1]; a chroma of 0 may go as far as it likes.
     room = torch.where(chroma > 0, 1 - light, 1 + light) / chroma.abs().clamp_min(1e-12)
@@ -120,7 +120,7 @@ def change(before: Tensor, after: Tensor, mask: Tensor) -> Change:
 
 def level_differences(first: Tensor, second: Tensor) -> Tensor:
     """Absolute differences of two pictures, as they are seen: clamped to [-1, 1], in 8-bit levels."""
-    return (widen(first).clamp(-1, 1) - widen(second).clamp(-1, 1)).abs() * LEVELS_PER_UNIT
+    return (upcast(first).clamp(-1, 1) - upcast(second).clamp(-1, 1)).abs() * LEVELS_PER_UNIT
 
 
 def check_pictures(first: Tensor, second: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from swapae.editing.masks import feather, fit_mask, grid_of
 from swapae.layers import unit_length
-from swapae.precision import widen
+from swapae.precision import upcast
 
 # Of a cosine that is 1 but for rounding: a click must select at least itself.
 ROUNDING = 1e-6
@@ -54,7 +54,7 @@ def texture_map(
         return own.contiguous()
     shares = [feather(fit_mask(mask, batch, grid, own.device), radius) for mask in masks]
     total = torch.stack(torch.broadcast_tensors(*shares)).sum(0)
-    mixed = widen(own) * (1 - total).clamp_min(0)
+    mixed = upcast(own) * (1 - total).clamp_min(0)
     for reference, share in zip(references, shares, strict=True):
         mixed = mixed + reference[:, :, None, None] * (share / total.clamp_min(1))
     return mixed.to(own.dtype)
@@ -78,7 +78,7 @@ def similarity(features: Tensor, cell: tuple[int, int]) -> Tensor:
     (row, column), (height, width) = cell, features.shape[2:]
     if not (0 <= row < height and 0 <= column < width):
         raise ValueError(f"expected a cell within {height} rows and {width} columns, got {list(cell)}")
-    directions = unit_length(widen(features))
+    directions = unit_length(upcast(features))
     return (directions * directions[:, :, row, column, None, None]).sum(1, keepdim=True).clamp(-1, 1)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from swapae.editing.interpolation import check_finite, interpolate, spread
 from swapae.layers import unit_length
-from swapae.precision import widen
+from swapae.precision import upcast
 
 
 def mix_textures(textures: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
@@ -36,7 +36,7 @@ def mix_textures(textures: Sequence[Tensor], weights: Sequence[float]) -> Tensor
         raise ValueError(f"expected weights of a positive sum, got {total:g}")
     stacked = torch.stack(spread(textures))
     shares = torch.tensor([weight / total for weight in weights], device=stacked.device)
-    mean = torch.tensordot(shares.to(widen(stacked)), widen(stacked), 1)
+    mean = torch.tensordot(shares.to(upcast(stacked)), upcast(stacked), 1)
     return unit_length(mean).to(stacked.dtype)
 
 

@@ -183,7 +183,7 @@ class RunFolder:
         return grid
 
     def evaluate(self, evaluation: Callable[[SwapAE], dict[str, float]], images_seen: int) -> dict[str, float]:
-        """Evaluate the averaged model, append a line to the log, and keep the model in best/ if it is the best yet."""
+        """Evaluate the EMA, append a line to the log, and keep the model in best/ if it is the best yet."""
         self.figures = {f"eval_{name}": round(value, 4) for name, value in evaluation(self.ema).items()}
         self._append(self.figures, images_seen)
         if self.figures["eval_score"] < self.best:
@@ -192,7 +192,7 @@ class RunFolder:
         return self.figures
 
     def save(self, step: int, images_seen: int) -> None:
-        """Write a checkpoint, then the averaged model."""
+        """Write a checkpoint, then the EMA."""
         best = self.best if math.isfinite(self.best) else None  # JSON has no infinity
         counters = {"step": step, "images_seen": images_seen, "best": best, "figures": self.figures}
         checkpoint = Checkpoint(
@@ -204,7 +204,7 @@ class RunFolder:
         self.ema.save_pretrained(self.folder / "latest", model_card_kwargs=self.card(images_seen))
 
     def push(self, repo: str, images_seen: int) -> str:
-        """Upload the averaged model to the Hugging Face Hub, where it is private unless it is there already.
+        """Upload the EMA to the Hugging Face Hub, where it is private unless it is there already.
 
         Raises:
             UserError: not allowed, or not reachable.
@@ -222,7 +222,7 @@ class RunFolder:
             f"{settings['batch_size']}, {shares}. Whoever publishes this model describes its photographs here."
         )
         names = {
-            "eval_lpips": "LPIPS (SqueezeNet) of reconstructions, photographs kept out of training",
+            "eval_lpips": "LPIPS (SqueezeNet) of reconstructions, validation photographs",
             "eval_structure": "distance in structure of hybrids, 1 being that of unrelated photographs",
             "eval_texture": "distance in texture of hybrids, 1 being that of unrelated photographs",
         }

@@ -25,7 +25,7 @@ INTRODUCTIONS = {
     "mix": ("Mix", "Textures of several photographs at once; an empty slot appears as the last one is filled."),
     "regions": ("Regions", "Paint where each photograph's texture goes, or what stays as it is."),
     "directions": ("Directions", "Warmer, brighter, more like a tulip: sliders along what the model knows."),
-    "structure": ("Structure", "Copy a piece, widen the picture, or lay photographs side by side."),
+    "structure": ("Structure", "Copy a piece, upcast the picture, or lay photographs side by side."),
     "motion": ("Motion", "A film of the edit, along a direction, or through the textures of all photographs."),
     "model": ("Your model", "Which model makes the pictures."),
     "about": ("About", "What this is, its limits and its licence."),
