@@ -257,6 +257,16 @@ class Preset:
         )
 
 
+# Discriminators for crops of 64 pixels.
+OF_64_PIXELS = DiscriminatorConfig(
+    crop_size=64,
+    image_capacity=0.0625,
+    image_max_channels=96,
+    patch_size=16,
+    patch_capacity=0.5,
+    patch_max_channels=96,
+    patch_hidden_channels=512,
+)
 PRESETS: dict[str, Preset] = {
     "church256": Preset(),
     "bedroom256": Preset(),
@@ -283,15 +293,7 @@ PRESETS: dict[str, Preset] = {
             encoder_capacity=0.5,
             generator_capacity=0.25,
         ),
-        DiscriminatorConfig(
-            crop_size=64,
-            image_capacity=0.0625,
-            image_max_channels=96,
-            patch_size=16,
-            patch_capacity=0.5,
-            patch_max_channels=96,
-            patch_hidden_channels=256,
-        ),
+        dataclasses.replace(OF_64_PIXELS, patch_hidden_channels=256),
         r1_weight=0.6,
         patch_r1_weight=0.05,
         resize="exact",
@@ -306,15 +308,7 @@ PRESETS: dict[str, Preset] = {
             encoder_capacity=0.5,
             generator_capacity=0.25,
         ),
-        DiscriminatorConfig(
-            crop_size=64,
-            image_capacity=0.0625,
-            image_max_channels=96,
-            patch_size=16,
-            patch_capacity=0.5,
-            patch_max_channels=96,
-            patch_hidden_channels=512,
-        ),
+        OF_64_PIXELS,
         r1_weight=0.6,
         patch_r1_weight=0.05,
         kind="features",

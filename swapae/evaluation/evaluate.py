@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +26,7 @@ from swapae.evaluation.results import (
 from swapae.evaluation.store import Store
 from swapae.evaluation.timing import machine, runtimes
 from swapae.pictures.images import header
+from swapae.release import release
 
 
 def evaluate(
@@ -149,10 +149,6 @@ def describe(
 ) -> dict[str, Any]:
     """What the figures are of."""
     networks = measuring.networks
-    try:
-        release = version("swapae")
-    except PackageNotFoundError:  # run from its source
-        release = "source"
     about = {
         "model": model_name,
         "model's weights, SHA-256": measuring.model_digest[:16],
@@ -166,7 +162,7 @@ def describe(
     if references:
         about["reference"] = f"{references} photographs"
     shared = f", {processes} processes" if processes > 1 else ""
-    return about | {"machine": machine(measuring.device) + shared, "swapae": release}
+    return about | {"machine": machine(measuring.device) + shared, "swapae": release()}
 
 
 def notes(measuring: Measuring, pairs: Pairs, folder: Path, channels: int) -> list[str]:

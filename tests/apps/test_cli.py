@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from command_line import files
 from PIL import Image
 
 from swapae import Codes, SwapAE
-from swapae.apps.cli import COMMANDS, GROUPS
+from swapae.apps.cli import COMMANDS, GROUPS, main
 from swapae.inference.fast import optimize_for_inference
 from swapae.pictures.images import fit, load_image, to_pil
 
@@ -221,3 +222,9 @@ def test_every_command_on_pictures_works_in_half_precision(run, photographs, mon
     ):  # fmt: skip
         status, _, error = run(*arguments, *(() if "-o" in arguments else ("-o", "out.png")), *half)
         assert status == 0, (arguments, error)
+
+
+def test_the_version_is_that_of_the_package(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["swapae", "--version"])
+    assert main() == 0
+    assert capsys.readouterr().out == f"swapae {version('swapae')}\n"

@@ -35,6 +35,7 @@ from swapae.apps.cli.texture import mix, swap, translate_domain
 from swapae.apps.cli.video import restyle_video
 from swapae.arguments import parse_arguments
 from swapae.errors import UserError
+from swapae.release import release
 
 TOO_LARGE = "not enough memory for pictures of this size: use a smaller --size"
 
@@ -84,6 +85,9 @@ LEFT_OUT = {"study": "serve"}
 
 def main() -> int:
     """Run a command; exit status 0, or 2 with one line on stderr."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"swapae {release()}")
+        return 0
     if sys.argv[1:2] == ["train"]:
         # Its options, its gradients and its exit are its own; accelerate is not imported for other commands.
         return importlib.import_module("swapae.train").main(sys.argv[2:])
