@@ -123,8 +123,11 @@ class DiscriminatorConfig:
 
     @property
     def image_final_side(self) -> int:
-        """Side of the feature map before the image discriminator's linear layers (4 for powers of two)."""
-        return math.ceil(self.crop_size / 2 ** (self.image_levels - 2))
+        """Side of the feature map before the image discriminator's linear layers (4 for powers of two).
+
+        Each halving drops an odd side's last pixel.
+        """
+        return self.crop_size // 2 ** (self.image_levels - 2)
 
     def image_channels(self, level: int) -> int:
         """Channels of the image discriminator where the side is 2**level pixels (StyleGAN2's table)."""
@@ -135,8 +138,13 @@ class DiscriminatorConfig:
 
     @property
     def patch_levels(self) -> int:
-        """log2 of the patch side, rounded up."""
-        return math.ceil(math.log2(self.patch_size))
+        """log2 of the power of two that the patch side is treated as: the halvings leave 3 to 5 pixels of it."""
+        return math.floor(math.log2(self.patch_size / 3)) + 2
+
+    @property
+    def patch_final_side(self) -> int:
+        """Side of the feature map before the linear layers, without its border (2 for powers of two)."""
+        return self.patch_size // 2 ** (self.patch_levels - 2) - 2
 
     def patch_channels(self, level: int) -> int:
         """Channels of the patch discriminator where the side is 2**level pixels."""

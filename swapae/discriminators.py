@@ -47,7 +47,7 @@ class PatchDiscriminator(nn.Module):
         )
         self.final_conv = ConvLayer(2 * last, last, 3, padded=False)
         wide = config.patch_hidden_channels
-        flat = last * 2 * 2  # a side of 4 without its border
+        flat = last * config.patch_final_side**2
         self.compare = nn.Sequential(
             EqualLinear(2 * flat, wide, activate=True),
             EqualLinear(wide, wide, activate=True),

@@ -1,10 +1,15 @@
 import copy
+import dataclasses
 import functools
 
 import pytest
 import torch
 from sizes import CRITICS
 
+from swapae import PRESETS, SwapAE
+from swapae.backbones import FrozenBackbone
+from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
+from swapae.errors import UserError
 from swapae.losses import Losses, LossWeights
 from swapae.training.discriminator_step import DiscriminatorStep
 from swapae.training.generation import Generation
@@ -162,3 +167,52 @@ def test_a_few_steps_lower_the_reconstruction_loss(tiny_model):
         made.total.backward()
         optimizer.step()
     assert losses[-1] < 0.6 * losses[0]
+
+
+def accepted(preset):
+    """Every resolution up to twice the preset's that `Preset.at` takes."""
+    for resolution in range(preset.model.stride, 2 * preset.model.image_size + 1, preset.model.stride):
+        try:
+            yield preset.at(resolution)
+        except UserError:
+            continue
+
+
+# The published presets share their networks; what differs is the size that factors start from.
+@pytest.mark.parametrize("name", ["church256", "mountain512", "ffhq1024", "drawings64", "small128", "small256"])
+def test_discriminators_take_crops_and_patches_of_every_accepted_size(name):
+    """On the meta device, forward and backward: shapes alone decide. Of 224 sizes 201 once crashed."""
+    sizes = {(one.discriminators.crop_size, one.discriminators.patch_size) for one in accepted(PRESETS[name])}
+    assert len(sizes) > 5
+    for crop_size, patch_size in sizes:
+        config = dataclasses.replace(CRITICS, crop_size=crop_size, patch_size=patch_size)
+        with torch.device("meta"):
+            image, patch = ImageDiscriminator(config), PatchDiscriminator(config)
+            images, patches = torch.zeros(2, 3, crop_size, crop_size), torch.zeros(1, 2, 3, patch_size, patch_size)
+        logits = image(images).sum() + patch(patches, patches).sum()
+        logits.backward()
+
+
+@pytest.mark.parametrize(
+    ("name", "resolution", "kind"),
+    [
+        *[("church256", resolution, "pixels") for resolution in (112, 144, 224, 320)],
+        *[("small128", resolution, "pixels") for resolution in (112, 120, 200)],
+        *[("church256", 112, "features"), ("church256", 208, "features"), ("small128", 168, "features")],
+    ],
+)
+def test_sizes_that_people_ask_for_train_a_step(name, resolution, kind):
+    preset = PRESETS[name].at(resolution)
+    crop_size, patch_size = preset.discriminators.crop_size, preset.discriminators.patch_size
+    config = dataclasses.replace(preset.model, texture_channels=16, encoder_capacity=0.05, generator_capacity=0.02)
+    sizes = dataclasses.replace(CRITICS, crop_size=crop_size, patch_size=patch_size)
+    model = SwapAE(config).train()
+    backbone = FrozenBackbone("squeeze") if kind == "features" else None
+    discriminators = DiscriminatorStep(sizes, LossWeights(), backbone=backbone)
+    images = torch.rand(2, 3, crop_size, crop_size) * 2 - 1
+    losses, fakes = GeneratorStep(model, LossWeights())(discriminators, images, StepRandom(0, 0))
+    losses.total.backward()
+    discriminators(model, images, StepRandom(0, 0), fakes=fakes).total.backward()
+    if kind == "pixels":
+        discriminators(model, images, StepRandom(0, 0), r1=True).total.backward()
+    assert all(torch.isfinite(value) for value in losses.terms.values())
