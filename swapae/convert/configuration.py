@@ -36,7 +36,8 @@ def infer_config(parts: Mapping[str, StateDict]) -> SwapAEConfig:
     layers = ["FromRGB.Conv.weight", *(block(level) for level in range(downsamplings))]
     layers += [f"{textures[f'texture_convs.{i}']}.Conv.weight" for i in range(TEXTURE_DOWNSAMPLINGS)]
     widths = [width(encoder, "E", layer) for layer in layers]
-    heads = [width(generator, "G", f"HeadResnetBlock{i}.skip.Conv.weight") for i in range(2)]
+    # Of the convolutions, which every head block has: one that keeps its channels has no skip.
+    heads = [width(generator, "G", f"HeadResnetBlock{i}.conv1.conv.weight", axis=1) for i in range(2)]
     texture_channels = width(encoder, "E", "ToGlobalCode.0.weight")
 
     def encoder_widths(capacity: float, steepness: float) -> list[int]:

@@ -181,6 +181,10 @@ OTHERS: list[dict[str, Any]] = [
     {"netG_scale_capacity": 0.35, "spatial_code_ch": 4, "patch_size": 64},
     {"netG_scale_capacity": 0.041015625},  # 10.5 rounds to 10, 21
     {"netG_scale_capacity": 1.7},
+    # A head block that keeps its channels has no skip convolution.
+    {"netG_scale_capacity": 0.25, "spatial_code_ch": 64},
+    {"netG_scale_capacity": 0.5, "spatial_code_ch": 128, "netE_num_downsampling_sp": 3},
+    {"spatial_code_ch": 256},
     {"netD_scale_capacity": 0.1245, "netPatchD_scale_capacity": 0.35, "netPatchD_max_nc": 100},  # 127 of 1024
     {"netD_scale_capacity": 2.0, "crop_size": 128, "netPatchD_scale_capacity": 40.0, "patch_size": 8},  # all capped
     {"netD_scale_capacity": 0.05, "crop_size": 32, "netPatchD_scale_capacity": 0.2, "netPatchD_max_nc": 384},
@@ -284,6 +288,17 @@ def test_every_key_becomes_exactly_one_tensor() -> None:
             assert (value == value.flatten()[0]).all(), name
             found.append(value.flatten()[0].item())
     assert sorted(found) == sorted(numbers.values())
+
+
+@pytest.mark.parametrize("structure", [4, 8])  # 8 is also what the first head block gives: it has no skip then
+@pytest.mark.parametrize("steepness", [1.0, 2.0])  # 1: no block of the encoder changes its channels
+@pytest.mark.parametrize("patch_cap", [2, 8])  # 2: nor of the patch discriminator
+def test_equal_and_unequal_widths_convert(structure: int, steepness: float, patch_cap: int) -> None:
+    changes = {"spatial_code_ch": structure, "netE_nc_steepness": steepness, "netPatchD_max_nc": patch_cap}
+    converted = convert_official(tensors(release_shapes(TINY | changes)))
+    config = converted.model.config
+    assert (config.structure_channels, config.head_channels(0), config.encoder_steepness) == (structure, 8, steepness)
+    assert (converted.model.generator.blocks[0].skip is None) == (structure == 8)
 
 
 def test_every_key_is_needed_and_every_other_refused(tiny: dict[str, Tensor]) -> None:
