@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from swapae.codes import Codes, load_codes, save_codes
 from swapae.config import SwapAEConfig
 from swapae.encoder import Encoder, EncoderStages
+from swapae.errors import UserError
 from swapae.generator import Generator, GeneratorStages, Textures, unit_texture
 from swapae.hub import card, folders, remote
 from swapae.inputs import Noise, check_codes, check_images, common_batch, noise_maps
@@ -237,7 +238,11 @@ class SwapAE(
         token: str | bool | None = None,
         local_files_only: bool = False,
         device: str | torch.device = "cpu",
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype | str = torch.float32,
+        subfolder: str = "",
+        strict: bool = True,
+        map_location: str | torch.device | None = None,
+        torch_dtype: torch.dtype | str | None = None,
     ) -> SwapAE:
         """Load a model from a folder or the Hugging Face Hub, in evaluation mode; everything must fit.
 
@@ -246,16 +251,26 @@ class SwapAE(
             revision: branch, tag or commit of the Hub repository.
             token: for private repositories; True or None use the one that is logged in.
             local_files_only: never ask the network.
-            device, dtype: of the parameters.
+            device, dtype: of the parameters; a dtype may be named, as in "float16".
+            subfolder: of the folder or repository, in which the model is.
+            strict: False leaves initial values where tensors are missing, and passes over others.
+            map_location, torch_dtype: other names of device and dtype, as `PyTorchModelHubMixin` and transformers
+                have them.
 
         Raises:
             UserError: one line that says what is missing, damaged or unreachable, and what to do.
         """
+        kind = dtype_of(dtype if torch_dtype is None else torch_dtype)
         config_file, weights = remote.model_files(
-            pretrained_model_name_or_path, revision=revision, token=token, local_files_only=local_files_only
+            pretrained_model_name_or_path,
+            revision=revision,
+            token=token,
+            local_files_only=local_files_only,
+            subfolder=subfolder,
         )
         config = folders.read_config(config_file, SwapAEConfig)
-        return folders.load_network(lambda: cls(config), weights).eval().to(device, dtype)
+        model = folders.load_network(lambda: cls(config), weights, strict=strict)
+        return model.eval().to(device if map_location is None else map_location, kind)
 
     @classmethod
     def default(cls, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> SwapAE:
@@ -301,3 +316,11 @@ class SwapAE(
         """README.md: rows of its table, what the model was trained on, license="mit" and the like."""
         data = ModelCardData(**{**self._hub_mixin_info.model_card_data.to_dict(), **metadata})
         return card.model_card(data, self.config, self.parameter_count, metrics or {}, title, about)
+
+
+def dtype_of(dtype: torch.dtype | str) -> torch.dtype:
+    """A floating-point type, also by name; UserError for another."""
+    found = getattr(torch, dtype.removeprefix("torch."), None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise UserError(f"{dtype!r} is no floating-point type: give torch.float32, torch.float16 or torch.bfloat16")
+    return found

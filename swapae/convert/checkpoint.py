@@ -6,13 +6,14 @@ import dataclasses
 import json
 import os
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from swapae.config import DiscriminatorConfig
+from swapae.config import DiscriminatorConfig, SwapAEConfig
 from swapae.convert.configuration import infer_config, infer_discriminator_config
 from swapae.convert.names import (
     encoder_names,
@@ -24,7 +25,7 @@ from swapae.convert.weights import StateDict, fill_network, split
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
 from swapae.errors import UserError, first_line
 from swapae.files import check_new_folder, new_folder
-from swapae.hub.folders import load_network, read_config
+from swapae.hub.folders import CONFIG_FILE, fill, load_network, read_config
 from swapae.model import SwapAE
 from swapae.tensor_files import write_safetensors
 
@@ -80,10 +81,10 @@ def convert_official(state_dict: StateDict) -> Converted:
 def convert_checkpoint(
     path: str | os.PathLike[str], output: str | os.PathLike[str], *, discriminators: bool = False
 ) -> Path:
-    """Write a model folder from a published checkpoint file; all of it, or nothing.
+    """Write a model folder from a published checkpoint, or from a pickle of our own tensors; all of it, or nothing.
 
     Args:
-        path: latest_checkpoint.pth of the release.
+        path: latest_checkpoint.pth of the release; or pytorch_model.bin of a model folder, beside its config.json.
         output: folder to make; if it is there, it must be empty.
         discriminators: write them too, which fine-tuning needs (`load_discriminators`).
 
@@ -96,13 +97,24 @@ def convert_checkpoint(
     """
     output = Path(output)
     check_new_folder(output, parents=True)
-    converted = convert_official(read_checkpoint(path))
+    state_dict = read_checkpoint(path)
+    ours = isinstance(state_dict, Mapping) and any(str(key).startswith("encoder.") for key in state_dict)
+    converted = convert_pickle(Path(path), state_dict) if ours else convert_official(state_dict)
     with new_folder(output, parents=True) as folder:
-        card = {"title": output.name, "about": CARD_ABOUT, **LICENCE}
+        card = {"title": output.name} if ours else {"title": output.name, "about": CARD_ABOUT, **LICENCE}
         converted.model.save_pretrained(folder, model_card_kwargs=card)
         if discriminators:
             save_discriminators(converted, folder)
     return output
+
+
+def convert_pickle(path: Path, state_dict: StateDict) -> Converted:
+    """The model of a state dict with our own names, which other tools save as pytorch_model.bin."""
+    config_file = path.parent / CONFIG_FILE
+    if not config_file.is_file():
+        raise UserError(f"{str(path)!r} holds a swapae model's tensors, but {CONFIG_FILE} is not beside it")
+    config = read_config(config_file, SwapAEConfig)
+    return Converted(fill(lambda: SwapAE(config), state_dict, path), None, None, None)
 
 
 def load_discriminators(

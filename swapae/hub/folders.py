@@ -23,21 +23,29 @@ from swapae.tensor_files import dump_safetensors, read_safetensors
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+# Weights in several files, as other tools save large models: an index that says which tensor is in which.
+INDEX_FILE, SHARDS = "model.safetensors.index.json", "model-*.safetensors"
+PICKLE_FILE = "pytorch_model.bin"
 CARD_FILE = "README.md"
 EMBEDDED = Path(__file__).parents[1] / "weights"
+# Keys that other tools add to a config.json, beside those that begin with an underscore.
+FOREIGN_KEYS = {"architectures", "model_type", "torch_dtype", "dtype", "transformers_version"}
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
 def read_config(path: Path, kind: type[Config]) -> Config:
-    """Parse a configuration, refusing unknown and missing keys.
+    """Parse a configuration, refusing unknown and missing keys, but for what other tools are known to add.
 
     Raises:
         ModelError: naming the key or the damage.
     """
     name = repr(str(path))
     try:
-        return config_from_dict(kind, json.loads(path.read_text(encoding="utf-8")), name)
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(values, dict):
+            values = {key: value for key, value in values.items() if key[:1] != "_" and key not in FOREIGN_KEYS}
+        return config_from_dict(kind, values, name)
     except UserError:
         raise
     except (OSError, ValueError, RecursionError, OverflowError) as error:
@@ -46,22 +54,52 @@ def read_config(path: Path, kind: type[Config]) -> Config:
         ) from None
 
 
-def load_network(make: Callable[[], Network], path: Path) -> Network:
-    """Make a network and copy every tensor of a safetensors file into it, none missing, none left over.
+def load_network(make: Callable[[], Network], path: Path, *, strict: bool = True) -> Network:
+    """Make a network and copy every tensor of a safetensors file, or of those of an index, into it.
+
+    Args:
+        strict: none may be missing, and none left over. Otherwise what is missing keeps its initial values.
 
     Raises:
         ModelError: naming the tensors that do not fit, or the damage.
     """
-    loaded, _ = read_safetensors(path, remedy="download or convert it again")
+    return fill(make, read_weights(path), path, strict=strict)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of model.safetensors, or of all files that model.safetensors.index.json names.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the index names files elsewhere.
+    """
+    remedy = "download or convert it again"
+    if path.name != INDEX_FILE:
+        return read_safetensors(path, remedy=remedy)[0]
+    try:
+        shards = sorted(set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
+        if any(Path(shard).name != shard for shard in shards):
+            raise ValueError("it names files of other folders")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{str(path)!r} is no index of safetensors files ({first_line(error)}); {remedy}") from None
+    tensors: dict[str, Tensor] = {}
+    for shard in shards:
+        tensors |= read_safetensors(path.parent / shard, remedy=remedy)[0]
+    return tensors
+
+
+def fill(make: Callable[[], Network], loaded: Mapping[str, Tensor], path: Path, *, strict: bool = True) -> Network:
+    """Make a network and copy tensors that were read from `path` into it; as `load_network`."""
     try:
         network = make()
     except (OverflowError, RuntimeError, TypeError, MemoryError):  # sizes that do not fit in memory, or a number
         raise ModelError(f"the configuration beside {str(path)!r} asks for sizes that no network has") from None
     expected = network.state_dict()
-    problems = [f"missing {name}" for name in expected if name not in loaded]
-    problems += [f"unexpected {name!r}" for name in loaded if name not in expected]
+    problems = [f"missing {name}" for name in expected if name not in loaded and strict]
+    problems += [f"unexpected {name!r}" for name in loaded if name not in expected and strict]
     for name, value in loaded.items():
-        if name in expected and value.shape != expected[name].shape:
+        if name not in expected:
+            continue
+        if value.shape != expected[name].shape:
             problems.append(f"{name} is {list(value.shape)} instead of {list(expected[name].shape)}")
         elif not value.is_floating_point():
             problems.append(f"{name} holds {value.dtype} instead of floating-point numbers")
@@ -73,7 +111,7 @@ def load_network(make: Callable[[], Network], path: Path) -> Network:
             f"{str(path)!r} is damaged or not of its configuration: {'; '.join(problems[:3])}{more}; "
             "download or convert it again"
         )
-    network.load_state_dict(loaded)
+    network.load_state_dict(loaded, strict=strict)
     return network
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from huggingface_hub import CommitOperationAdd, HfApi, snapshot_download
 from huggingface_hub.errors import (
@@ -20,7 +20,7 @@ from huggingface_hub.errors import (
 
 from swapae.errors import ModelError, first_line
 from swapae.hub.card import PLACEHOLDER
-from swapae.hub.folders import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
+from swapae.hub.folders import CARD_FILE, CONFIG_FILE, INDEX_FILE, PICKLE_FILE, SHARDS, WEIGHTS_FILE
 
 
 def model_files(
@@ -30,24 +30,37 @@ def model_files(
     token: str | bool | None = None,
     local_files_only: bool = False,
     also: Sequence[str] = (),
+    subfolder: str = "",
 ) -> tuple[Path, Path]:
-    """Paths of a model's config.json and model.safetensors, from a folder or the Hub's cache.
+    """Paths of a model's config.json and of its weights, from a folder or the Hub's cache.
 
-    Files of the names `also` come along into the same folder, where there are any.
+    The weights are model.safetensors, or the index of weights in several files. Files of the names `also` come along
+    into the same folder, where there are any.
 
     Raises:
         ModelError: saying what could not be found or reached, and what to do.
     """
     repo = os.fspath(name)
     where = f"{repo!r} at revision {revision!r}" if revision else repr(repo)
+    if PurePosixPath(subfolder).is_absolute() or ".." in PurePosixPath(subfolder).parts:
+        raise ModelError(f"subfolder={subfolder!r} leads out of {where}: give a folder within")
     if os.path.isdir(repo):
-        folder, remedy = Path(repo), "give a folder that swapae saved or converted"
+        folder, remedy = Path(repo, subfolder), "give a folder that swapae saved or converted"
     elif os.path.exists(repo):
         raise ModelError(f"{where} is a file; give the folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}")
     else:
-        folder = download(repo, where, revision, token, local_files_only, (CONFIG_FILE, WEIGHTS_FILE, *also))
+        names = [str(PurePosixPath(subfolder, file)) for file in (CONFIG_FILE, WEIGHTS_FILE, INDEX_FILE, SHARDS, *also)]
+        folder = download(repo, where, revision, token, local_files_only, names) / subfolder
         remedy = "give a repository that swapae pushed"
+    where += f", subfolder {subfolder!r}," if subfolder else ""
     config, weights = folder / CONFIG_FILE, folder / WEIGHTS_FILE
+    if not weights.is_file() and (folder / INDEX_FILE).is_file():
+        weights = folder / INDEX_FILE
+    if not weights.is_file() and (folder / PICKLE_FILE).is_file():
+        raise ModelError(
+            f"{where} has its weights in {PICKLE_FILE}, a pickle, which may run code and is not read: "
+            f"swapae convert {folder / PICKLE_FILE} OUT reads only tensors, and makes a folder to give"
+        )
     if missing := [path.name for path in (config, weights) if not path.is_file()]:
         raise ModelError(f"{where} is no swapae model, it lacks {' and '.join(missing)}; {remedy}")
     return config, weights

@@ -264,7 +264,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty config": (write("config.json", b""), "not readable as JSON"),
     "not UTF-8": (write("config.json", b"\xff\xfe{}"), "not readable as JSON"),
     "a JSON list": (write("config.json", b"[1, 2]"), "expected a JSON object"),
-    "another library's": (write("config.json", b'{"model_type": "bert"}'), "unknown key model_type"),
+    "another library's": (
+        write("config.json", b'{"model_type": "bert", "hidden_size": 768}'),
+        "unknown key hidden_size",
+    ),
     "no config": (lambda folder: (folder / "config.json").unlink(), "lacks config.json"),
     "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "lacks model.safetensors"),
     "weights are a folder": (

@@ -16,10 +16,12 @@ Folder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
 def convert(checkpoint: File, output: Folder, discriminators: bool = False) -> None:
     """Model folder from a published checkpoint, for --model and for the Hub.
 
-    Such weights are Adobe Research's, for non-commercial research only; the folder's README says so.
+    A model folder's pytorch_model.bin is taken too. No code in the file is run.
+
+    Published weights are Adobe Research's, for non-commercial research only; the folder's README says so.
 
     Args:
-        checkpoint: the published latest_checkpoint.pth.
+        checkpoint: the published latest_checkpoint.pth, or a folder's pytorch_model.bin.
         output: new folder.
         discriminators: write them too, for fine-tuning.
     """
