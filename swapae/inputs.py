@@ -105,7 +105,9 @@ def check_tensor(name: str, value: object, weight: Tensor) -> None:
     """
     if not isinstance(value, Tensor):
         raise TypeError(f"expected {name} as a tensor, got {type(value).__name__}: pass torch.as_tensor({name})")
-    if value.dtype != weight.dtype and not torch.is_autocast_enabled(weight.device.type):
+    # The meta device, on which the cost of training is counted, knows no autocast.
+    converted = weight.is_meta or torch.is_autocast_enabled(weight.device.type)
+    if value.dtype != weight.dtype and not converted:
         raise TypeError(
             f"the model computes in {weight.dtype}, got {name} in {value.dtype}: pass {name}.to({weight.dtype})"
         )

@@ -115,9 +115,14 @@ class Trainer:
         self.optimizers = {"generator": generator_optimizer, "discriminators": discriminator_optimizer}
         if accelerator.scaler is not None:
             self.optimizers["scaler"] = accelerator.scaler
-        self.groups = [*generator_optimizer.param_groups, *discriminator_optimizer.param_groups]
         self.rates = [group["lr"] for group in self.groups]
         self.ema = EMA(self.model, self.ema_model, config.ema_half_life, ramp=config.init is None)
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """The optimisers' groups of parameters; a resumed optimiser has new ones."""
+        both = (self.optimizers[name].param_groups for name in ("generator", "discriminators"))
+        return [group for groups in both for group in groups]
 
     def start(self) -> None:
         """Resume the run that is there, or start from `--init` or random weights."""
