@@ -24,7 +24,7 @@ TOLERATED_FAILURES, TOLERATED_SHARE = 9, 0.1
 
 
 def is_validation(path: str | os.PathLike[str]) -> bool:
-    """Whether a photograph is for validation and not trained on: 5 % by a hash of the file name, the same on every machine."""
+    """Whether a photograph is for validation: 5 % are, by a hash of the file name, the same on every machine."""
     digest = hashlib.sha256(os.path.basename(path).encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") < VALIDATION_SHARE * 2**64
 

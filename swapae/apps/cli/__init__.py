@@ -128,7 +128,8 @@ def parse() -> Callable[[], None]:
             return command
 
         choose.__doc__ = about
-        choose.__annotations__["command"] = tyro.conf.OmitSubcommandPrefixes[
+        # Tyro's stubs make a type of what is an object, which takes a type that is put together only now.
+        choose.__annotations__["command"] = tyro.conf.OmitSubcommandPrefixes[  # type: ignore[misc]
             functools.reduce(
                 operator.or_,
                 (
