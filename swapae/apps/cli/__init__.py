@@ -128,7 +128,7 @@ def parse() -> Callable[[], None]:
             return command
 
         choose.__doc__ = about
-        # Tyro's stubs make a type of what is an object, which takes a type that is put together only now.
+        # Tyro's stubs call an alias what is an object: it also takes types that are put together as the program runs.
         choose.__annotations__["command"] = tyro.conf.OmitSubcommandPrefixes[  # type: ignore[misc]
             functools.reduce(
                 operator.or_,
