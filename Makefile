@@ -1,7 +1,7 @@
 # make demo       opens the page on the embedded model at http://127.0.0.1:7860 (PORT=8000 changes the port)
 # make test       runs every test
 # make test-fast  runs those that take seconds, for every edit
-# make lint       checks style
+# make lint       checks style and types
 # make bench      prints the speed tables, of training too if there is a GPU, and keeps them in benchmarks/results
 # All of them share .venv, and are quick the second time. None installs anything outside this folder.
 
@@ -49,6 +49,7 @@ test-fast: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: install
 	$(BIN)/python benchmarks/speed.py --json benchmarks/results/speed.json

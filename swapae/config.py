@@ -154,7 +154,7 @@ class DiscriminatorConfig:
 def check_positive(config: SwapAEConfig | DiscriminatorConfig) -> None:
     """Raise UserError unless every field is a positive number below `LARGEST`, of the type of its default."""
     for field in dataclasses.fields(config):
-        value, kind = getattr(config, field.name), type(field.default)
+        value, kind = getattr(config, field.name), int if isinstance(field.default, int) else float
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < LARGEST:
             raise UserError(
                 f"{type(config).__name__}.{field.name} must be a positive number below {LARGEST}, got {value!r:.40}"

@@ -157,7 +157,7 @@ class ConvLayer(nn.Module):
         if padding and self.pad_mode == "reflect":
             x, padding = F.pad(x, [padding] * 4, "reflect"), 0
         bias = None if self.activate or self.bias is None else self.bias
-        weight = self.weight
+        weight: Tensor = self.weight
         # The gain goes to the smaller factor: late layers have more weights than pixels. An exported graph, which is
         # of no one size, cannot choose.
         if torch.compiler.is_compiling() or weight.numel() < x.numel():
@@ -165,7 +165,10 @@ class ConvLayer(nn.Module):
         else:
             x = x * self.gain
         y = F.conv2d(x, weight, bias, stride=self.stride, padding=padding)
-        return leaky_relu(y, self.bias) if self.activate else y
+        if self.activate:
+            assert self.bias is not None, "the leaky ReLU implies a bias"
+            y = leaky_relu(y, self.bias)
+        return y
 
 
 class DownBlock(nn.Module):

@@ -125,7 +125,7 @@ def generate(
         torch.cat([texture[::2], texture]),
     )
     noise, own = make_noise(structure), (make_own_noise or make_noise)(structure)
-    if not isinstance(noise, str):
+    if not isinstance(noise, str) and not isinstance(own, str):
         noise = [torch.cat([mine[::2], swapped]) for mine, swapped in zip(own, noise, strict=True)]
     made = model.decode(codes, noise=noise)
     return Fakes(made[: len(half)], made[len(half) :])
@@ -229,7 +229,8 @@ def r1_losses(
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     patch_gradients = torch.autograd.grad(patch_logits.sum(), (references, others), create_graph=True)
     penalty = gradient.square().sum((1, 2, 3)).mean()
-    patch_penalty = sum(g.square().sum((1, 2, 3, 4)).mean() for g in patch_gradients)
+    of_references, of_others = (g.square().sum((1, 2, 3, 4)).mean() for g in patch_gradients)
+    patch_penalty = of_references + of_others
     terms = {
         "d_r1": weights.r1 / 2 * interval * penalty + zero_of_biases(image_discriminator),
         "d_patch_r1": weights.patch_r1 / 4 * interval * patch_penalty + zero_of_biases(patch_discriminator),

@@ -72,9 +72,9 @@ def push_space(repo: str, *, model: str | None = None, private: bool | None = No
         held = api.list_repo_files(url.repo_id, repo_type="space")
         if "app.py" in held and "swapae/__init__.py" not in held:
             raise UserError(f"the Space {url.repo_id!r} holds another app, which would be lost; give another name")
-        operations = [CommitOperationAdd(name, content) for name, content in files.items()]
-        operations += [CommitOperationDelete(name) for name in outdated(held, files)]
-        api.create_commit(url.repo_id, operations, commit_message="Update swapae", repo_type="space")
+        written = [CommitOperationAdd(name, content) for name, content in files.items()]
+        deleted = [CommitOperationDelete(name) for name in outdated(held, files)]
+        api.create_commit(url.repo_id, [*written, *deleted], commit_message="Update swapae", repo_type="space")
     return str(url)
 
 

@@ -140,7 +140,7 @@ class FrozenBackbone(nn.Module):
         """Outputs [B, C, h, w] of the layers numbered `taps`, in their order; images [B, 3, H, W] in [-1, 1]."""
         x = (images.float() - self.shift) / self.scale
         outputs = []
-        for index, layer in enumerate(self.layers[: max(taps) + 1]):
+        for index, layer in enumerate(list(self.layers)[: max(taps) + 1]):
             x = layer(x)
             if index in taps:
                 outputs.append(x)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 from swapae.config import TEXTURE_DOWNSAMPLINGS, DiscriminatorConfig, SwapAEConfig
@@ -48,7 +49,7 @@ def infer_config(parts: Mapping[str, StateDict]) -> SwapAEConfig:
         return [SwapAEConfig(generator_capacity=capacity).head_channels(i) for i in range(2)]
 
     for steepness in STEEPNESSES:
-        encoder_capacity = shortest_decimal(widths, lambda capacity, steep=steepness: encoder_widths(capacity, steep))
+        encoder_capacity = shortest_decimal(widths, partial(encoder_widths, steepness=steepness))
         if encoder_capacity:
             break
     else:

@@ -83,7 +83,7 @@ def leaves(layer: nn.Module) -> dict[str, str]:
 
 def release_names(network: nn.Module, modules: Mapping[str, str]) -> dict[str, str]:
     """Every tensor of `network`, filters included -> its name in the release."""
-    names = {}
+    names: dict[str, str] = {}
     for path, layer in network.named_modules():
         head = next((ours for ours in modules if path == ours or path.startswith(f"{ours}.")), None)
         if head is not None and not path.endswith(".modulation"):  # those belong to the layer above

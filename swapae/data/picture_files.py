@@ -69,7 +69,7 @@ class PackedNames:
         return self._bytes[start:end].numpy().tobytes()
 
     def __iter__(self) -> Iterator[bytes]:
-        content, start = memoryview(self._bytes.numpy()), 0
+        content, start = self._bytes.numpy().data, 0
         for chunk in self._ends[1:].split(10_000):  # not one list of all ends
             for end in chunk.tolist():
                 yield content[start:end].tobytes()

@@ -20,6 +20,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,7 +31,7 @@ from torch import Tensor
 from swapae.codes import Codes, check_probe, probe_of
 from swapae.errors import UserError
 from swapae.hub import folders, remote
-from swapae.model import SwapAE
+from swapae.model import Autoencoder
 from swapae.tensor_files import read_safetensors, write_safetensors
 
 DIRECTIONS_FORMAT = "swapae directions 1"
@@ -159,10 +160,10 @@ class Directions:
         for part, several in steps.items():
             if several:
                 # Summed before they are rounded to the codes' precision, as recipes do it.
-                moved[part] = moved[part] + sum(several).to(moved[part])
+                moved[part] = moved[part] + reduce(torch.add, several).to(moved[part])
         return Codes(**moved)
 
-    def save(self, path: str | os.PathLike[str], model: SwapAE) -> None:
+    def save(self, path: str | os.PathLike[str], model: Autoencoder) -> None:
         """Write a file for `model`, in half precision, replacing an older one only once complete.
 
         Raises:
@@ -177,7 +178,7 @@ class Directions:
         write_safetensors(path, stored | {"probe": probe_of(model.encoder.to_texture.weight)}, metadata)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], model: SwapAE) -> Directions:
+    def load(cls, path: str | os.PathLike[str], model: Autoencoder) -> Directions:
         """Read what `save` wrote, now or before there were layout axes, in float32 on the model's device.
 
         Raises:
@@ -211,7 +212,7 @@ class Directions:
 
     @classmethod
     def from_pretrained(
-        cls, model: SwapAE, name: str | os.PathLike[str] = folders.EMBEDDED, *, revision: str | None = None
+        cls, model: Autoencoder, name: str | os.PathLike[str] = folders.EMBEDDED, *, revision: str | None = None
     ) -> Directions:
         """The directions that lie beside a model's weights, in a folder or on the Hugging Face Hub.
 
@@ -232,7 +233,7 @@ class Directions:
     def push_to_hub(
         self,
         repo_id: str,
-        model: SwapAE,
+        model: Autoencoder,
         *,
         commit_message: str = "Upload directions",
         private: bool | None = None,

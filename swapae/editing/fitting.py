@@ -27,7 +27,7 @@ from swapae.editing.attributes import ATTRIBUTES, picture_statistics
 from swapae.editing.directions import AXIS, DIRECTION_NAME, Direction, Directions
 from swapae.errors import UserError
 from swapae.layers import unit_length
-from swapae.model import SwapAE
+from swapae.model import Autoencoder
 from swapae.rounding import ceil_div
 
 TEXTURE_AXES = 16
@@ -60,7 +60,7 @@ class DirectionSamples:
     all_attributes: list[Tensor]
 
     @classmethod
-    def of(cls, model: SwapAE, photographs: Iterable[Tensor]) -> DirectionSamples:
+    def of(cls, model: Autoencoder, photographs: Iterable[Tensor]) -> DirectionSamples:
         """Encode and measure photographs, each [1, 3, H, W]."""
         measured = cls([], [], [], [])
         for image in photographs:
@@ -105,7 +105,7 @@ class DirectionSamples:
         kept = self.codes[:: ceil_div(len(self.codes), CALIBRATED_ON)]
         return [Codes(code.structure.to(code.texture), code.texture) for code in kept]
 
-    def directions(self, model: SwapAE, named: Mapping[str, Direction]) -> Directions:
+    def directions(self, model: Autoencoder, named: Mapping[str, Direction]) -> Directions:
         """Means and principal axes of these photographs, with named directions of the model they were encoded by."""
         texture = self.texture
         mean, axes = principal_axes(texture, min(TEXTURE_AXES, len(texture) - 1, texture.shape[1]))
@@ -117,7 +117,9 @@ class DirectionSamples:
 
 
 @torch.no_grad()
-def make_directions(model: SwapAE, photographs: Iterable[Tensor], classes: Sequence[str] | None = None) -> Directions:
+def make_directions(
+    model: Autoencoder, photographs: Iterable[Tensor], classes: Sequence[str] | None = None
+) -> Directions:
     """Directions of a model from photographs of the kind it knows.
 
     Args:
@@ -150,7 +152,7 @@ def make_directions(model: SwapAE, photographs: Iterable[Tensor], classes: Seque
 
 @torch.no_grad()
 def add_direction(
-    model: SwapAE,
+    model: Autoencoder,
     directions: Directions | None,
     name: str,
     having: Iterable[Tensor],
@@ -310,7 +312,7 @@ def mean_difference(having: Tensor, lacking: Tensor) -> Tensor:
 
 @torch.no_grad()
 def calibrated(
-    model: SwapAE, codes: Sequence[Codes], vector: Tensor, measure: Callable[[Tensor], Tensor], change: float
+    model: Autoencoder, codes: Sequence[Codes], vector: Tensor, measure: Callable[[Tensor], Tensor], change: float
 ) -> tuple[Tensor, float]:
     """The vector scaled so that adding it changes decoded pictures by as much as wanted.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from swapae.codes import Codes
 from swapae.editing.interpolation import check_finite, interpolate, interpolate_spherical
 from swapae.editing.pictures import check_pictures, level_differences
-from swapae.model import DEFAULT_NOISE_SEED, Noise, SwapAE
+from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, Noise
 
 # 8-bit levels up to which two frames count as alike: a camera's noise.
 STILL = 2
@@ -76,7 +76,7 @@ def travel(legs: Sequence[tuple[Tensor, Tensor]], steps: int, *, arrive: bool) -
 
 
 def restyle(
-    model: SwapAE,
+    model: Autoencoder,
     frames: Iterable[Tensor],
     texture: Tensor,
     *,
@@ -90,7 +90,7 @@ def restyle(
         frames: each [B, 3, H, W] in [-1, 1], with sides that `model.encode` takes.
         texture: [B or 1, T], or a map.
         amount: 0 keeps each frame's own texture, 1 takes the photograph's (linear, section 4.3).
-        noise: as in `SwapAE.decode`. Frames share it: fresh noise would flicker (see `flicker`).
+        noise: as in `Autoencoder.decode`. Frames share it: fresh noise would flicker (see `flicker`).
 
     Yields:
         [B, 3, H, W] per frame, clamped to [-1, 1], without gradients.

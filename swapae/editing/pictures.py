@@ -112,7 +112,7 @@ def change(before: Tensor, after: Tensor, mask: Tensor) -> Change:
     inside = fit_mask(mask, len(before), grid_of(before), before.device) > 0
     difference = level_differences(before, after)
     inside = inside.expand_as(difference)
-    figures = []
+    figures: list[float] = []
     for values in (difference[inside], difference[~inside]):
         figures += [values.mean().item(), values.max().item()] if values.numel() else [0.0, 0.0]
     return Change(*figures)

@@ -26,7 +26,7 @@ from swapae.editing.state import EditContext, EditState, EncodedPhotograph, init
 from swapae.editing.validation import MAX_PHOTOGRAPHS, members, shown, whole
 from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
-from swapae.model import DEFAULT_NOISE_SEED, SwapAE
+from swapae.model import DEFAULT_NOISE_SEED, Autoencoder
 from swapae.pictures.images import Picture, fit, load_image
 
 RECIPE_VERSION = 2
@@ -49,7 +49,7 @@ class ModelId(NamedTuple):
     probe: str
 
     @classmethod
-    def of(cls, model: SwapAE) -> ModelId:
+    def of(cls, model: Autoencoder) -> ModelId:
         """A model's."""
         probe = probe_of(model.encoder.to_texture.weight)
         return cls(model.config.fingerprint, hashlib.sha256(probe.numpy().tobytes()).hexdigest()[:16])
@@ -158,7 +158,11 @@ class Recipe:
             temporary.write_text(self.to_json(), encoding="utf-8")
 
     def replay(
-        self, model: SwapAE, inputs: Sequence[bytes | str | os.PathLike[str]], *, directions: Directions | None = None
+        self,
+        model: Autoencoder,
+        inputs: Sequence[bytes | str | os.PathLike[str]],
+        *,
+        directions: Directions | None = None,
     ) -> Tensor:
         """The picture.
 
@@ -185,7 +189,7 @@ class Recipe:
             loaded = [encode_photograph(model, files[photograph.sha256]) for photograph in self.inputs]
             return self.render(EditContext(model, loaded, directions))
 
-    def check_model(self, model: SwapAE) -> None:
+    def check_model(self, model: Autoencoder) -> None:
         """Raise UserError unless the recipe was made with this model."""
         if self.model != ModelId.of(model):
             raise UserError("the recipe was made with another model (or another precision): give that one")
@@ -229,7 +233,7 @@ def photograph_id_from_dict(values: Any, where: str) -> PhotographId:
     return PhotographId(name, digest)
 
 
-def encode_photograph(model: SwapAE, data: Picture) -> EncodedPhotograph:
+def encode_photograph(model: Autoencoder, data: Picture) -> EncodedPhotograph:
     """Decode and encode a photograph as recipes want it: its short side the model's.
 
     Raises:

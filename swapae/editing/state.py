@@ -13,7 +13,7 @@ from torch import Tensor
 from swapae.codes import Codes
 from swapae.editing.directions import Directions
 from swapae.errors import UserError
-from swapae.model import SwapAE
+from swapae.model import Autoencoder
 
 # A state has at most this many times the cells of a square photograph: it bounds the work a recipe can ask for.
 MAX_GROWTH = 32
@@ -36,7 +36,7 @@ class EncodedPhotograph(NamedTuple):
 class EditContext(NamedTuple):
     """What edits may use: the model, the recipe's photographs, and the model's directions if it has any."""
 
-    model: SwapAE
+    model: Autoencoder
     photographs: Sequence[EncodedPhotograph]
     directions: Directions | None
 
@@ -77,7 +77,7 @@ class EditState(NamedTuple):
         moved = [known.apply(Codes(self.structure, own), gains, orthogonal=orthogonal) for own in self.textures]
         return self._replace(structure=moved[0].structure, textures=tuple(codes.texture for codes in moved))
 
-    def with_grid(self, grow: Callable[[Codes], Codes], model: SwapAE) -> EditState:
+    def with_grid(self, grow: Callable[[Codes], Codes], model: Autoencoder) -> EditState:
         """With codes on another grid, shown whole.
 
         Raises:
@@ -103,7 +103,7 @@ class EditState(NamedTuple):
             raise UserError("pixels of the photograph cannot be kept once the picture has another size")
         return self.original
 
-    def decode(self, model: SwapAE, noise: int) -> Tensor:
+    def decode(self, model: Autoencoder, noise: int) -> Tensor:
         """[1, 3, H, W], finished, clamped to [-1, 1] and cropped."""
         codes = Codes(self.structure, self.textures[0])
         several = self.textures if len(self.textures) > 1 else None

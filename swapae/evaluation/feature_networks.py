@@ -66,6 +66,8 @@ class Trunk(FeatureNetwork):
         name: of the backbone, for people.
     """
 
+    weights: LPIPS
+
     def __init__(self, distance: LPIPS, name: str) -> None:
         self.name, self.weights = name, distance
         self.frechet = f"Frechet distance ({name})"
@@ -119,7 +121,7 @@ class Inception(FeatureNetwork):
                 self.weights = fidelity.FeatureExtractorInceptionV3("inception", ["2048"], safe)
         except RuntimeError as error:
             raise UserError(f"{weights} does not hold torch-fidelity's Inception weights: {error}") from error
-        self.weights.Conv2d_2b_3x3.register_forward_hook(self.keep)
+        self.weights.get_submodule("Conv2d_2b_3x3").register_forward_hook(self.keep)
 
     def keep(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         """Hold the layer's output, which torch-fidelity itself gives only averaged and after pooling."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,9 +34,7 @@ class LPIPS(nn.Module):
 
     """
 
-    def __init__(
-        self, net: Literal["alex", "squeeze", "vgg"] = "alex", weights: str | os.PathLike[str] | None = None
-    ) -> None:
+    def __init__(self, net: str = "alex", weights: str | os.PathLike[str] | None = None) -> None:
         super().__init__()
         if net not in BACKBONES:
             raise UserError(f"LPIPS has no backbone {net!r}; choose one of {', '.join(BACKBONES)}")

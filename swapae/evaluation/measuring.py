@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -23,7 +24,7 @@ from swapae.evaluation.metrics import (
     texture_distance,
 )
 from swapae.evaluation.networks import Networks
-from swapae.model import DEFAULT_NOISE_SEED, SwapAE
+from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, SwapAE
 from swapae.pictures.images import MAX_PIXELS, fit, load_image
 
 MEASURING_VERSION = 3  # of what is measured: earlier results are of no use to a newer one
@@ -101,10 +102,10 @@ class Measuring:
     def _reconstruction(self, path: Path) -> Measured:
         subject = self.subject(path)
         picture = self.decode(subject.codes)
-        figures = {f"lpips_{net}": distance(subject.image, picture) for net, distance in self.networks.lpips.items()}
-        figures |= {"psnr": psnr(subject.image, picture), "ssim": ssim(subject.image, picture)}
+        distances = {f"lpips_{net}": lpips(subject.image, picture) for net, lpips in self.networks.lpips.items()}
+        distances |= {"psnr": psnr(subject.image, picture), "ssim": ssim(subject.image, picture)}
         layers = self.networks.layers(picture)
-        return self._measured(numbers(figures), picture, layers, self.networks.features(picture, layers))
+        return self._measured(numbers(distances), picture, layers, self.networks.features(picture, layers))
 
     def _hybrid(self, structure_path: Path, texture_path: Path) -> Measured:
         structure, texture = self.subject(structure_path), self.subject(texture_path)
@@ -112,7 +113,7 @@ class Measuring:
         layers = self.networks.layers(picture)
         features = self.networks.features(picture, layers)
         place, own_place, other_place = map(self.networks.structure, (layers, structure.layers, texture.layers))
-        figures = {
+        distances: dict[str, Tensor | float] = {
             "structure_to_structure_image": structure_distance(place, own_place),
             "structure_to_texture_image": structure_distance(place, other_place),
             "structure_between_images": structure_distance(own_place, other_place),
@@ -125,7 +126,7 @@ class Measuring:
             "sifid_to_structure_image": sifid(features.local[0], structure.features.local[0]),
             "sifid_between_images": sifid(structure.features.local[0], texture.features.local[0]),
         }
-        figures = numbers(figures)
+        figures = numbers(distances)
         for name, own, other in (
             ("structure", "structure", "texture"),
             ("texture", "texture", "structure"),
@@ -171,7 +172,7 @@ class Measuring:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def centre_square(path: Path, model: SwapAE, size: int, max_pixels: int = MAX_PIXELS) -> Tensor:
+def centre_square(path: Path, model: Autoencoder, size: int, max_pixels: int = MAX_PIXELS) -> Tensor:
     """A photograph's centre square: the short side brought to `size`, the long one cut, [1, 3, size, size] in [-1, 1].
 
     All are then of one size, as distances in structure between two photographs need.
@@ -186,7 +187,7 @@ def centre_square(path: Path, model: SwapAE, size: int, max_pixels: int = MAX_PI
     return image[:, :, top : top + size, left : left + size].contiguous()
 
 
-def numbers(figures: dict[str, Tensor | float]) -> dict[str, float]:
+def numbers(figures: Mapping[str, Tensor | float]) -> dict[str, float]:
     """Tensors of one element, and numbers, as numbers."""
     return {name: float(value) for name, value in figures.items()}
 

@@ -22,9 +22,9 @@ PATCH_SIDE, PATCH_STEP = 12, 5
 
 def self_similarity(features: Tensor) -> Tensor:
     """Cosine similarity of every two places: features [B, C, h, w] -> [B, n, n] in [-1, 1], n = h w at most 1024."""
-    sides = [min(side, LARGEST_GRID) for side in features.shape[2:]]
-    if list(features.shape[2:]) != sides:
-        features = F.adaptive_avg_pool2d(features, sides)
+    rows, columns = (min(side, LARGEST_GRID) for side in features.shape[2:])
+    if features.shape[2:] != (rows, columns):
+        features = F.adaptive_avg_pool2d(features, (rows, columns))
     places = F.normalize(features.flatten(2), dim=1)  # [B, C, n]
     return places.transpose(1, 2) @ places
 

@@ -56,7 +56,8 @@ class Pairs:
         names = sorted(photographs, key=lambda name: name.split("/"))
         if len(names) < 2:
             raise UserError(f"pairs take at least 2 photographs, there is {len(names)}: give more")
-        draws, pairs = random.Random(seed), dict.fromkeys(())
+        draws = random.Random(seed)
+        pairs: dict[tuple[str, str], None] = {}
         while len(pairs) < min(count, len(names) * (len(names) - 1)):
             first, second = draws.sample(range(len(names)), 2)
             pairs[names[first], names[second]] = None

@@ -10,7 +10,7 @@ from torch import Tensor
 from swapae.codes import Codes
 from swapae.evaluation.lpips import LPIPS
 from swapae.evaluation.metrics import grain_patches, local_frechet, local_moments, structure_distance, texture_distance
-from swapae.model import SwapAE
+from swapae.model import Autoencoder
 
 # Of the layers that LPIPS compares, SqueezeNet's last at 1/8 of the side, AlexNet's first at 1/16: objects, not edges.
 STRUCTURE_LAYER = 2
@@ -33,7 +33,7 @@ class Evaluator:
         self.images, self.distance = list(images), distance
 
     @torch.no_grad()
-    def __call__(self, model: SwapAE) -> dict[str, float]:
+    def __call__(self, model: Autoencoder) -> dict[str, float]:
         """Means over all photographs; the smaller, the better.
 
         Returns:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -57,7 +58,7 @@ def save_animation(
             save_mp4(iter(frames), temporary, frames_per_second, metadata or {})
         else:
             first, *rest = frames
-            options = {"lossless": False, "quality": 90, "method": 4} if path.suffix == ".webp" else {}
+            options: dict[str, Any] = {"lossless": False, "quality": 90, "method": 4} if path.suffix == ".webp" else {}
             options |= metadata_options(path.suffix[1:].upper(), metadata or {})
             first.save(
                 temporary,

@@ -86,7 +86,7 @@ def decode(source: Any, name: str, max_pixels: int, draft_to: int | None = None)
         check_size(image.size, name, max_pixels)
         raw_mode = _raw_mode(image)
         if draft_to is not None and image is not source:
-            image.draft(None, (draft_to, draft_to))  # type: ignore[arg-type]  # None keeps the mode
+            image.draft(None, (draft_to, draft_to))  # None keeps the mode
         image.load()
         turn = _TURNS.get(_orientation(image))
         upright = image.copy() if turn is None else image.transpose(turn)

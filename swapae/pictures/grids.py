@@ -36,7 +36,8 @@ def swap_grid(
         return margin + index * (cell + gutter) + (gap if index else 0)
 
     sheet = Image.new("RGB", (start(len(textures) + 1), start(len(structures) + 1)), _PAPER)
-    rows = [[None, *textures], *([first, *rest] for first, rest in zip(structures, results, strict=True))]
+    rows: list[list[Image.Image | None]] = [[None, *textures]]
+    rows += [[first, *rest] for first, rest in zip(structures, results, strict=True)]
     for row, pictures in enumerate(rows):
         for column, picture in enumerate(pictures):
             if picture is not None:

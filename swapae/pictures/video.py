@@ -60,7 +60,7 @@ def open_video(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         raise UserError(f"there is no file {name}: check the path")
     with open(path, "rb") as file:
         try:
-            container = av.open(file, options={"format_whitelist": FORMATS})
+            container = av.open(file, "r", options={"format_whitelist": FORMATS})
         except Exception as error:  # FFmpeg's, and PyAV's own for what is no file of frames
             raise UserError(
                 f"{name} is no video of a known format, or damaged ({first_line(error)}): convert it to .mp4"

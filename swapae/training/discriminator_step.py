@@ -93,7 +93,7 @@ class DiscriminatorStep(nn.Module):
         self.patch_size, self.weights, self.generation = config.patch_size, weights, generation
         self.augmented, self.compiled = augmented, False
         self.register_buffer("strength", torch.zeros(()))  # of the augmentation
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def shares_fakes(self) -> bool:

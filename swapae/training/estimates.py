@@ -208,17 +208,15 @@ def estimate(preset: Preset, part_size: int, *, noise: TrainingNoise = "random",
         half_peak = measure(module, losses, half=True).peak if half else meter.peak
         return Step(meter.flop / part_size, meter.peak, half_peak)
 
+    def count(network: nn.Module) -> int:
+        return sum(parameter.numel() for parameter in network.parameters())
+
     return Estimate(
         part_size,
-        *(
-            sum(p.numel() for p in network.parameters())
-            for network in (
-                model.encoder,
-                model.generator,
-                discriminators.image_discriminator,
-                discriminators.patch_discriminator,
-            )
-        ),
+        encoder=count(model.encoder),
+        generator=count(model.generator),
+        image_discriminator=count(discriminators.image_discriminator),
+        patch_discriminator=count(discriminators.patch_discriminator),
         discriminator_step=step(discriminators, both),
         generator_step=step(generator, lambda images, random: generator(discriminators, images, random)[0]),
         r1_step=None if features else step(discriminators, r1, half=False),
@@ -233,8 +231,9 @@ def throughput(device: torch.device | str, precision: Precision, seconds: float 
     """
     device = torch.device(device)
     channels, side = 128, 64
-    options = {"device": device, "dtype": DTYPES[precision]}
-    weight = torch.randn(channels, channels, 3, 3, **options).to(memory_format=torch.channels_last).requires_grad_()
+    dtype = DTYPES[precision]
+    weight = torch.randn(channels, channels, 3, 3, device=device, dtype=dtype)
+    weight = weight.to(memory_format=torch.channels_last).requires_grad_()
 
     def call(images: Tensor) -> float:
         start = time.perf_counter()
@@ -246,7 +245,7 @@ def throughput(device: torch.device | str, precision: Precision, seconds: float 
 
     batch = 1
     while True:
-        images = torch.randn(batch, channels, side, side, **options)
+        images = torch.randn(batch, channels, side, side, device=device, dtype=dtype)
         images = images.to(memory_format=torch.channels_last).requires_grad_()
         duration = min(call(images) for _ in range(3))  # the first is a warm-up
         if duration >= 0.02 or batch == 64:

@@ -7,6 +7,8 @@ nowhere else to come from than the texture code. It is no part of the published 
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,14 +33,14 @@ def hide_grain(images: Tensor, numbers: Tensor, noise: Tensor, share: float) -> 
         [B, 3, H, W], nominally in [-1, 1].
     """
     height, width = images.shape[2:]
+    resize = partial(F.interpolate, mode="bilinear", align_corners=False)
     changed = []
     for image, (chosen, blur, strength), grain in zip(images, numbers.tolist(), noise, strict=True):
         if chosen < share:
             factor = 1 + (LARGEST_BLUR - 1) * blur
             small = [max(min(SMALLEST_SIDE, side), round(side / factor)) for side in (height, width)]
-            options = {"mode": "bilinear", "align_corners": False}
-            less = F.interpolate(image[None].float(), size=small, antialias=True, **options)
-            image = F.interpolate(less, size=(height, width), **options)[0].to(images.dtype)
+            less = resize(image[None].float(), size=small, antialias=True)
+            image = resize(less, size=(height, width))[0].to(images.dtype)
             image = image + LARGEST_NOISE * strength * grain.to(image.dtype)
         changed.append(image)
     return torch.stack(changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from swapae.model import SwapAE
 from swapae.training.discriminator_step import R1_INTERVAL, DiscriminatorStep
@@ -52,8 +52,8 @@ class EMA:
     """
 
     def __init__(self, model: nn.Module, ema: nn.Module, half_life: float, *, ramp: bool = True) -> None:
-        self.source = list(model.parameters())
-        self.target = list(ema.requires_grad_(False).parameters())
+        self.source: list[Tensor] = list(model.parameters())
+        self.target: list[Tensor] = list(ema.requires_grad_(False).parameters())
         self.half_life, self.ramp = half_life, ramp
 
     @torch.no_grad()

@@ -132,7 +132,8 @@ def parse() -> Callable[[], None]:
             return command
 
         choose.__doc__ = about
-        choose.__annotations__["command"] = tyro.conf.OmitSubcommandPrefixes[
+        # Tyro's stubs call an alias what is an object: it also takes types that are put together as the program runs.
+        choose.__annotations__["command"] = tyro.conf.OmitSubcommandPrefixes[  # type: ignore[misc]
             functools.reduce(
                 operator.or_,
                 (

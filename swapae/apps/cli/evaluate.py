@@ -17,6 +17,7 @@ from swapae.evaluation.page import write_page
 from swapae.evaluation.pairs import Pairs, listed_photographs
 from swapae.evaluation.processes import Processes
 from swapae.evaluation.store import make_folder
+from swapae.model import SwapAE
 from swapae.pictures.saving import check_output_file
 
 Folder = Annotated[Path, tyro.conf.arg(metavar="DIR")]
@@ -59,11 +60,13 @@ def evaluate(
     make_folder(output)
     processes = Processes.join(choose_device(common.device))
     session = Session(common, plain=True)
-    size, stride = session.size, session.model.config.stride
+    size, model = session.size, session.model
+    assert isinstance(model, SwapAE), "a plain session's model"
+    stride = model.config.stride
     if size == "full" or size % stride:
         raise UserError(f"--size must be a multiple of {stride} for an evaluation, got {size}")
     networks = Networks.load(session.device)
-    measuring = Measuring(session.model, networks, size, common.seed, common.max_pixels)
+    measuring = Measuring(model, networks, size, common.seed, common.max_pixels)
     try:
         results = measure(
             measuring, data, chosen, output,

@@ -126,9 +126,9 @@ def film_frames(
     structures = editing.journey([stop.structure for stop in stops], steps, closed=closed)
     while True:
         with torch.inference_mode():
-            structure, textures = next(structures, None), tuple(next(way, None) for way in ways)
+            structure = next(structures, None)
             if structure is None:
                 return
-            frame = stops[-1]._replace(structure=structure, textures=textures)
+            frame = stops[-1]._replace(structure=structure, textures=tuple(next(way) for way in ways))
             picture = to_pil(frame.decode(studio.model, noise))
         yield picture

@@ -20,6 +20,7 @@ from swapae.apps.page.style import CSS, tab_rules
 from swapae.editing.directions import Directions
 from swapae.hub import folders
 from swapae.inference.fast import optimize_for_inference
+from swapae.model import Autoencoder
 
 # What `Blocks.launch` wants to know about the page since Gradio 6.
 LAUNCH: dict[str, Any] = {
@@ -37,7 +38,7 @@ LAUNCH: dict[str, Any] = {
 
 
 def build_demo(
-    model: SwapAE, directions: Directions | None = None, allowed: Sequence[str] = (), source: str | None = None
+    model: Autoencoder, directions: Directions | None = None, allowed: Sequence[str] = (), source: str | None = None
 ) -> gr.Blocks:
     """The page for a model in evaluation mode; launch it with `**LAUNCH`.
 

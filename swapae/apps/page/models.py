@@ -13,7 +13,7 @@ from swapae.editing.directions import Directions
 from swapae.errors import UserError
 from swapae.hub import folders, remote
 from swapae.inference.fast import optimize_for_inference
-from swapae.model import SwapAE
+from swapae.model import Autoencoder, SwapAE
 
 EMBEDDED_NAME = "flowers (comes with swapae)"
 MOST_LOADED = 2
@@ -82,7 +82,7 @@ class Models:
             return "This model has no card here."
 
 
-def load_model(source: str) -> SwapAE:
+def load_model(source: str) -> Autoencoder:
     """A model, with its card beside it where `Models.card` looks.
 
     Raises:
@@ -92,7 +92,7 @@ def load_model(source: str) -> SwapAE:
     return optimize_for_inference(SwapAE.from_pretrained(source))
 
 
-def directions_of(model: SwapAE, source: str | Path = folders.EMBEDDED) -> Directions | None:
+def directions_of(model: Autoencoder, source: str | Path = folders.EMBEDDED) -> Directions | None:
     """The directions beside a model's weights; None if there are none, or none of this model."""
     try:
         return Directions.from_pretrained(model, source)

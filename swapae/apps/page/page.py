@@ -122,7 +122,7 @@ class Page:
         controls, handlers = self.controls, self.handlers
         # While a slider moves one request is under way and the newest position waits; the others are dropped.
         live = self.shows | {"trigger_mode": "always_last"}
-        sliders = ((one.label, one) for one in (*controls.gains, *controls.axes))
+        sliders = ((str(one.label), one) for one in (*controls.gains, *controls.axes))
         for name, control in [*zip(NAMED, self.named, strict=True), *sliders]:
             label = SETTINGS[name].label if name in SETTINGS else name
             control.input(partial(handlers.moved, label), self.visit, self.shown, **live)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.component_meta import ComponentMeta
 from gradio.context import LocalContext
 from PIL import Image
 
@@ -86,7 +87,7 @@ element.querySelector('#theme').addEventListener('click', () => {
 """
 
 
-class WithoutStub(type(gr.Image)):
+class WithoutStub(ComponentMeta):
     """Makes subclasses of components, without the .pyi file that Gradio would write beside their module."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> WithoutStub:

@@ -20,7 +20,7 @@ from swapae.editing.recipes import ModelId, PhotographId, Recipe
 from swapae.editing.state import EditContext, EncodedPhotograph
 from swapae.editing.validation import MAX_PHOTOGRAPHS, Mask, number
 from swapae.errors import PictureError, UserError
-from swapae.model import DEFAULT_NOISE_SEED, SwapAE
+from swapae.model import DEFAULT_NOISE_SEED, Autoencoder
 from swapae.pictures.images import to_pil
 
 MAX_DOMAIN = 6  # photographs of each kind in a translation
@@ -89,7 +89,9 @@ class Studio:
         cache_bytes: of its `UploadCache`.
     """
 
-    def __init__(self, model: SwapAE, directions: Directions | None = None, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, model: Autoencoder, directions: Directions | None = None, *, cache_bytes: int = CACHE_BYTES
+    ) -> None:
         self.model, self.directions = model, directions
         self.id = ModelId.of(model)
         self.uploads = UploadCache(model, cache_bytes)
@@ -119,7 +121,7 @@ class Studio:
             picture = recipe.render(context)
         seconds = time.perf_counter() - start
         image = to_pil(picture)
-        image.info = recipe.metadata()
+        image.info.update(recipe.metadata().items())
         before = before_edits(context.photographs[0], image, recipe)
         return Result(image, before, recipe, seconds, change_outside(recipe, context, picture))
 
@@ -164,7 +166,7 @@ class Studio:
         start = time.perf_counter()
         picture = recipe.replay(self.model, files, directions=self.directions)
         image = to_pil(picture)
-        image.info = recipe.metadata()
+        image.info.update(recipe.metadata().items())
         return Result(image, image, recipe, time.perf_counter() - start, None)
 
     def similar(self, data: bytes, across: Any, along: Any, likeness: Any, visit: str = "") -> Mask:

@@ -15,7 +15,7 @@ from PIL import Image
 from swapae.editing.recipes import encode_photograph
 from swapae.editing.state import EncodedPhotograph
 from swapae.errors import PictureError
-from swapae.model import SwapAE
+from swapae.model import Autoencoder
 from swapae.pictures.images import load_image
 
 # The short side is always the model's, so the aspect bounds the work and memory that one upload can ask for.
@@ -64,7 +64,7 @@ class UploadCache:
         most_bytes: bound on what is kept; the upload used longest ago goes first.
     """
 
-    def __init__(self, model: SwapAE, most_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, model: Autoencoder, most_bytes: int = CACHE_BYTES) -> None:
         self.model, self.most_bytes = model, most_bytes
         self._entries: OrderedDict[str, CacheEntry] = OrderedDict()
         self._held = 0
@@ -122,7 +122,7 @@ class UploadCache:
         self._held -= self._entries.pop(key).upload.nbytes
 
 
-def encode_upload(model: SwapAE, data: bytes) -> tuple[EncodedPhotograph, Image.Image]:
+def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, Image.Image]:
     """An uploaded file as the model sees it, and its preview.
 
     Raises:

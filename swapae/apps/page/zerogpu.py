@@ -24,7 +24,7 @@ from torch import Tensor
 
 from swapae.codes import Codes
 from swapae.inference.fast import optimize_for_inference
-from swapae.model import DEFAULT_NOISE_SEED, Noise, SwapAE
+from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, Noise, SwapAE
 
 # As `spaces` itself reads its variable.
 ACTIVE = (
@@ -37,7 +37,7 @@ DURATION = 15
 MOST_LOADED = 3
 
 
-def lend(model: SwapAE, source: str | os.PathLike[str]) -> SwapAE:
+def lend(model: Autoencoder, source: str | os.PathLike[str]) -> Autoencoder:
     """The model, that henceforth encodes and decodes on the GPU that is lent, if this is a Space with ZeroGPU.
 
     Args:
@@ -68,7 +68,7 @@ def prepare(source: str | os.PathLike[str]) -> None:
 
 
 @functools.lru_cache(MOST_LOADED)
-def load(source: str) -> SwapAE:
+def load(source: str) -> Autoencoder:
     """The model of a process that has a GPU; the server's has downloaded it before."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return optimize_for_inference(SwapAE.from_pretrained(source, local_files_only=True, device=device))

@@ -118,8 +118,9 @@ def understood(sent: Any, trials: list[Trial]) -> tuple[int, Answer | None]:
     if not isinstance(sent, dict):
         return 0, None
     number, chosen, exposures, showings = (sent.get(key) for key in ("number", "chosen", "exposures", "showings"))
-    whole = all(type(value) is int for value in (number, chosen, showings))
-    if not whole or not 0 <= number < len(trials) or chosen not in (1, 2) or not 1 <= showings <= LONGEST:
+    if not (type(number) is int and type(chosen) is int and type(showings) is int):
+        return 0, None
+    if not 0 <= number < len(trials) or chosen not in (1, 2) or not 1 <= showings <= LONGEST:
         return 0, None
     if trials[number].kind != "real":
         return number, Answer(chosen, None, showings)

@@ -236,4 +236,4 @@ def table(first: str, what: str, rates: dict[str, Rate | None]) -> list[str]:
 
 def rate_to_dict(rate: Rate | None) -> dict[str, Any] | None:
     """A rate for JSON."""
-    return rate and asdict(rate) | {"share": rate.share}
+    return None if rate is None else asdict(rate) | {"share": rate.share}

@@ -120,7 +120,7 @@ class Plan:
         trials = [trial("real", "practice", (PHOTOGRAPH, SHUFFLED))]
         for kind, (count, checks) in self.counts().items():
             compared = balanced(self.compared(kind), draws)
-            roles: list[Role] = ["counted"] * count + ["check"] * checks
+            roles: list[Role] = ["counted" if place < count else "check" for place in range(count + checks)]
             draws.shuffle(roles)
             check = (PHOTOGRAPH, SHUFFLED) if kind == "real" else (SAME, UNRELATED)
             trials += [trial(kind, role, check if role == "check" else next(compared)) for role in roles]
