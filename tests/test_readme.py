@@ -48,7 +48,16 @@ def test_the_command_lines_run(folder, monkeypatch, capsys):
     shown = {shlex.split(line)[1] for line in lines}
     # Those not shown take folders of two domains, a video, a checkpoint, an earlier run's recipe, or many photographs;
     # or they make no picture.
-    assert {*COMMANDS} - shown <= {"convert", "translate", "select", "restyle", "replay", "evaluate", "export"}
+    assert {*COMMANDS} - shown <= {
+        "convert",
+        "translate",
+        "select",
+        "restyle",
+        "replay",
+        "recipe",
+        "evaluate",
+        "export",
+    }
     assert shown <= {*COMMANDS, *GROUPS}
     from swapae.apps.cli import main
 

@@ -28,8 +28,10 @@ from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
 from swapae.model import DEFAULT_NOISE_SEED, Autoencoder
 from swapae.pictures.images import Picture, fit, load_image
+from swapae.pictures.texts import is_picture, text_of
 
 RECIPE_VERSION = 2
+RECIPE_TEXT = "swapae recipe"  # the name of the text by which a picture carries it
 MAX_BYTES = 2 * 1024**2
 MAX_EDITS = 64
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -136,16 +138,24 @@ class Recipe:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Recipe:
-        """Read a file.
+        """Read a file of JSON, or a picture that was written with its recipe.
 
         Raises:
-            UserError: it cannot be read, or as of `from_json`.
+            UserError: it cannot be read, it is a picture without a recipe, or as of `from_json`.
         """
         try:
             with open(path, "rb") as file:
                 text = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise UserError(f"cannot read {os.fspath(path)!r}: {error.strerror}") from None
+        if text[:1].strip() != b"{" and is_picture(path):
+            carried = text_of(path, RECIPE_TEXT)
+            if carried is None:
+                raise UserError(
+                    f"{os.fspath(path)!r} carries no recipe: pictures that swapae wrote do, unless they are .bmp, "
+                    "too many edits for their format, or were saved again by another program; give the recipe's .json"
+                )
+            return cls.from_json(carried)
         return cls.from_json(text)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -215,7 +225,7 @@ class Recipe:
 
     def metadata(self) -> dict[str, str]:
         """What a written picture says of itself, with how to make it again."""
-        return {**self.model.metadata(), "swapae recipe": json.dumps(self.to_dict(), allow_nan=False)}
+        return {**self.model.metadata(), RECIPE_TEXT: json.dumps(self.to_dict(), allow_nan=False)}
 
 
 def photograph_id_from_dict(values: Any, where: str) -> PhotographId:

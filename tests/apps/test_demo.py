@@ -32,10 +32,10 @@ from swapae.apps.page.settings import ROLES
 from swapae.apps.page.studio import Result, Studio
 from swapae.apps.page.tabs import TAB_PRESETS, preset
 from swapae.apps.page.uploads import MAX_ASPECT, PREVIEW_SIDE
-from swapae.apps.page.words import in_words
 from swapae.data.dataset import is_validation
 from swapae.editing.directions import Directions
 from swapae.editing.recipes import Recipe
+from swapae.editing.words import in_words
 from swapae.pictures.animation import save_animation
 from swapae.pictures.images import fit, load_image, to_pil
 from swapae.pictures.video import open_video

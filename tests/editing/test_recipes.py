@@ -7,10 +7,12 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from command_line import assert_one_line
 from PIL import Image
 
 from swapae import SwapAE, editing
@@ -333,3 +335,21 @@ def test_the_command_finds_inputs_by_their_contents(tiny_model, tmp_path):
         [*command, "-o", tmp_path / "d.png", "--inputs", inputs[1]], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and done.stderr.startswith("swapae: the photograph '1.png'")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
+def test_a_picture_carries_its_recipe(run, suffix):
+    name = f"hybrid.{suffix}"
+    assert run("swap", "a.png", "b.jpg", "-o", name, "--alpha", "0.8")[0] == 0
+    assert run("replay", name, "--inputs", "b.jpg", "a.png", "-o", f"again.{suffix}")[0] == 0
+    assert Path(f"again.{suffix}").read_bytes() == Path(name).read_bytes()
+    status, out, _ = run("recipe", name, model=False)
+    assert status == 0 and out.splitlines()[0].startswith("a.png  (SHA-256 ")
+    assert "1. 80 % of the texture of b.jpg." in out
+
+
+def test_a_picture_without_a_recipe_says_so(run):
+    for name in ("a.png", "b.jpg"):
+        assert_one_line(run("recipe", name, model=False), f"'{name}' carries no recipe")
+    Path("c.json").write_text("no JSON")
+    assert_one_line(run("recipe", "c.json", model=False), "the recipe is no JSON")

@@ -27,7 +27,7 @@ from swapae.apps.cli.export import export
 from swapae.apps.cli.motion import interpolate_textures, journey, sweep
 from swapae.apps.cli.pictures import decode, encode, grid, reconstruct
 from swapae.apps.cli.regions import regions, select_region
-from swapae.apps.cli.replay import replay
+from swapae.apps.cli.replay import replay, show_recipe
 from swapae.apps.cli.space import push_space
 from swapae.apps.cli.structure import join, move, outpaint, paste
 from swapae.apps.cli.study import report, study
@@ -59,6 +59,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "restyle": restyle_video,
     "replay": replay,
+    "recipe": show_recipe,
     "convert": convert,
     "evaluate": evaluate,
     "export": export,

@@ -17,7 +17,7 @@ from swapae.apps.page.addresses import file_address, miniature, thumbnail
 from swapae.apps.page.examples import PAIRS, Example
 from swapae.apps.page.history import History
 from swapae.apps.page.studio import Result
-from swapae.apps.page.words import in_words
+from swapae.editing.words import in_words
 from swapae.errors import UserError
 
 MAX_FILE_SIZE = 20 * 1024**2
