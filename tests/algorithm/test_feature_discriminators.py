@@ -141,6 +141,7 @@ def test_hinge_terms_by_hand():
     assert losses.statistics["real_sign"] == 1
 
 
+@pytest.mark.slow
 def test_they_learn_in_few_updates_to_tell_photographs_from_blurred_ones(backbone):
     """What pixel discriminators take thousands of updates for."""
     torch.manual_seed(0)
@@ -191,6 +192,7 @@ def test_noise_is_in_hybrids_alone_and_is_kept_alive(discriminators, tiny_model)
     )
 
 
+@pytest.mark.slow
 def test_shares_of_a_batch_have_the_gradients_of_the_whole(backbone, tiny_model):
     """In float64, so that only a real difference shows."""
     torch.manual_seed(0)

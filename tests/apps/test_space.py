@@ -117,6 +117,7 @@ def test_torch_s_threads_wait_asleep_in_every_app() -> None:
 # Up
 
 
+@pytest.mark.slow
 def test_a_space_is_created_then_updated_in_one_commit_each(hub: LoopbackHub, push) -> None:
     status, out, error = push("tester/swaps")
     assert (status, out) == (0, f"{hub.url}/{NAME}\n"), error
@@ -145,6 +146,7 @@ def test_a_new_space_may_be_private(hub: LoopbackHub, push) -> None:
     assert hub.repos[NAME].private
 
 
+@pytest.mark.slow
 def test_what_cannot_be_pushed_is_one_line(hub: LoopbackHub, push, tiny_model: SwapAE, tmp_path: Path) -> None:
     tiny_model.save_pretrained(tmp_path / "mine")
     hub.repos["spaces/tester/other"] = Repo()
@@ -203,6 +205,7 @@ def ask(url: str, folder: Path) -> Image.Image:
     return image
 
 
+@pytest.mark.slow
 def test_what_was_pushed_is_a_space_that_works(hub: LoopbackHub, push, tmp_path: Path) -> None:
     assert push("tester/swaps")[0] == 0
     folder = tmp_path / "space"
@@ -216,6 +219,7 @@ def test_what_was_pushed_is_a_space_that_works(hub: LoopbackHub, push, tmp_path:
     assert (folder / "log.txt").read_text().splitlines()[0] == str(folder / "swapae/__init__.py")
 
 
+@pytest.mark.slow
 def test_a_space_opens_with_a_model_of_the_hub(hub: LoopbackHub, push, tmp_path: Path, tiny_model: SwapAE) -> None:
     tiny_model.save_pretrained(tmp_path / "mine", model_card_kwargs={"title": "Tulips"})
     known = Directions(

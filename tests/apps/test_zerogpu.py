@@ -122,6 +122,7 @@ def calls(tmp_path: Path) -> list[tuple[int, str]]:
     return [(int(line.split()[0]), line.split()[1]) for line in lines]
 
 
+@pytest.mark.slow
 def test_pictures_are_the_same_where_a_gpu_is_lent(tmp_path: Path, environment, tiny_model: SwapAE) -> None:
     tiny_model.save_pretrained(tmp_path / "model")
     ours = {"PYTHONPATH": f"{environment['PYTHONPATH']}{os.pathsep}{ROOT}", "NO_PAGE": "1"}
@@ -143,6 +144,7 @@ def test_pictures_are_the_same_where_a_gpu_is_lent(tmp_path: Path, environment, 
     assert "on a GPU that is lent for each picture (ZeroGPU)" in words
 
 
+@pytest.mark.slow
 def test_the_page_asks_for_a_gpu_only_for_visitors(tmp_path: Path, environment) -> None:
     files = {name: one if isinstance(one, bytes) else one.read_bytes() for name, one in space.space_files().items()}
     write(tmp_path / "space", files)

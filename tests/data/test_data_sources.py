@@ -85,6 +85,7 @@ def test_lsun_lmdb_gives_colours_in_the_right_order(tmp_path):
         assert (left - torch.tensor(ORANGE)).abs().max() < 4 and (right - torch.tensor(BLUE)).abs().max() < 4
 
 
+@pytest.mark.slow
 def test_an_lmdb_is_read_by_any_number_of_workers_and_sources(tmp_path):
     folder = write_lmdb(tmp_path / "db", {b"%03d" % i: photograph(i, "WEBP") for i in range(COUNT)})
     (folder / "data.mdb").chmod(0o444)

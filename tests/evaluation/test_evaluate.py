@@ -101,6 +101,7 @@ def test_figures_are_those_of_their_definitions(evaluate):
     assert "24 photographs are fewer than the 512 features" in results["notes"][0]
 
 
+@pytest.mark.slow
 def test_a_repeated_evaluation_measures_only_what_is_missing(evaluate, monkeypatch):
     first = evaluate("out")
     files = sorted(Path("out/cache").rglob("*.safetensors"))
@@ -144,6 +145,7 @@ def test_an_interrupted_evaluation_goes_on(run, evaluate, monkeypatch):
     assert len(results["hybrids"]) == 30
 
 
+@pytest.mark.slow
 def test_a_list_of_pairs_decides_what_is_compared(run, evaluate, photographs):
     run("pairs", "make", "many", "-o", "pairs.json", "--count", "30", model=False)
     same = evaluate("same")
@@ -188,6 +190,7 @@ class Page(HTMLParser):
         self.text.append(data)
 
 
+@pytest.mark.slow
 def test_the_page_stands_alone_and_names_are_only_text(evaluate):
     name = "<img src=x onerror=alert(1)>.png"
     shutil.move("many/rose_1.png", f"many/{name}")

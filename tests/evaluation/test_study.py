@@ -510,6 +510,7 @@ def test_help_of_both(command):
         assert status == 0 and all(word in out for word in words)
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_gradio_and_the_page_says_so(folders, tmp_path):
     filled(tmp_path / "s.sqlite", PLAN, {VIEWERS[0]: attentive()})
     program = "import sys; sys.modules['gradio'] = None\nfrom swapae.apps.cli import main; sys.exit(main())"

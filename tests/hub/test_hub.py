@@ -341,6 +341,7 @@ def held(repo: Repo, folder: Path) -> None:
     repo.commit({path.name: path.read_bytes() for path in folder.iterdir()})
 
 
+@pytest.mark.slow
 def test_what_is_pushed_is_pulled_by_a_fresh_process(hub: LoopbackHub, client, tmp_path: Path, tiny_model) -> None:
     codes = Codes(torch.randn(1, 4, 8, 8), torch.randn(1, 32))
     tiny_model.save_pretrained(tmp_path / "local")
@@ -401,6 +402,7 @@ result = None
     assert not torch.equal(bright["decoded"], expected["decoded"])
 
 
+@pytest.mark.slow
 def test_directions_travel_with_their_model(hub: LoopbackHub, client, tmp_path: Path, tiny_model) -> None:
     tiny_model.save_pretrained(tmp_path / "local")
     named = {"warm": Direction(torch.ones(32), "cooler", "warmer")}
@@ -501,6 +503,7 @@ result["broken"] = error(push, "tester/new")
     assert hub.repos == {}
 
 
+@pytest.mark.slow
 def test_without_network_the_cache_serves_and_the_rest_fails_fast(hub: LoopbackHub, client, folder: Path) -> None:
     hub.repos["tester/model"] = Repo()
     held(hub.repos["tester/model"], folder)

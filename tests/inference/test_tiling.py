@@ -119,6 +119,7 @@ print((peak() - before) // 1024)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
 def test_tiles_take_less_memory():
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "support")}

@@ -54,6 +54,7 @@ def test_arithmetic_of_the_published_size():
         assert step.flop / 1e9 == pytest.approx(known, rel=0.03)
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_images_and_halves_with_the_precision(preset):
     two, four, eight = (estimated(preset, size) for size in (2, 4, 8))
     assert two.state_bytes == four.state_bytes

@@ -294,6 +294,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     assert sorted(path.name for path in list_checkpoints(folder / "run/checkpoints")) == kept
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_it_takes_and_writes_nothing(folder):
     command = [sys.executable, str(ROOT / "train_accelerate.py"), *PRESET, *USUAL, "--dry-run"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=None)

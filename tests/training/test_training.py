@@ -151,6 +151,7 @@ def test_averaged_weights_by_hand():
     assert target.weight.item() == pytest.approx(0.875)
 
 
+@pytest.mark.slow
 def test_a_few_steps_lower_the_reconstruction_loss(tiny_model):
     torch.manual_seed(0)
     generator, discriminators = (
@@ -179,6 +180,7 @@ def accepted(preset):
 
 
 # The published presets share their networks; what differs is the size that factors start from.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["church256", "mountain512", "ffhq1024", "drawings64", "small128", "small256"])
 def test_discriminators_take_crops_and_patches_of_every_accepted_size(name):
     """On the meta device, forward and backward: shapes alone decide. Of 224 sizes 201 once crashed."""
@@ -193,6 +195,7 @@ def test_discriminators_take_crops_and_patches_of_every_accepted_size(name):
         logits.backward()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "resolution", "kind"),
     [
