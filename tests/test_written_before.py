@@ -10,7 +10,7 @@ import torch
 from command_line import pixels
 from safetensors.torch import load_file
 
-from swapae import SwapAE
+from swapae import SwapAE, UserError
 from swapae.apps.cli import main
 from swapae.config import DiscriminatorConfig, Preset
 from swapae.directions import Directions
@@ -65,6 +65,10 @@ def test_a_run_is_resumed_and_starts_another(model):
         stored = load_file(CHECKPOINT / f"{name}.safetensors")
         assert all(torch.equal(value, stored[key]) for key, value in network.state_dict().items())
     assert len(optimizers["discriminators"].state) == len(list(discriminators.parameters()))
+
+    other_networks = networks | {"model": torch.nn.Linear(1, 1)}
+    with pytest.raises(UserError, match="does not fit the networks of this version .*start from it with --init"):
+        RunFolder(BEFORE / "run", {}, preset, [], other_networks, optimizers, 2).resume("auto")
 
     initial = read_initial(str(BEFORE / "run"))
     assert initial.kind == "pixels" and initial.discriminators is not None

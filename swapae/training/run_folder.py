@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from swapae.codes import Codes
 from swapae.config import DiscriminatorConfig, DiscriminatorKind, Preset, SwapAEConfig
-from swapae.errors import UserError
+from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
 from swapae.model import SwapAE
 from swapae.pictures.grids import swap_grid
@@ -104,10 +104,16 @@ class RunFolder:
                 f"the checkpoint in {self.folder} is of another --preset, --resolution or --discriminators: give that "
                 "one, or another --output, and start from it with --init"
             )
-        for name, network in self.networks.items():
-            network.load_state_dict(checkpoint.weights[name])
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(checkpoint.optimizers[name])
+        try:
+            for name, network in self.networks.items():
+                network.load_state_dict(checkpoint.weights[name])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(checkpoint.optimizers[name])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise UserError(
+                f"the checkpoint in {self.folder} does not fit the networks of this version ({first_line(error)}): "
+                "give another --output, and start from it with --init"
+            ) from None
         counters = checkpoint.counters
         self.best, self.figures = counters["best"] or math.inf, counters["figures"]
         return counters["step"], counters["images_seen"]
