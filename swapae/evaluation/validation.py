@@ -19,7 +19,7 @@ LOCAL_SHARE = 4
 
 
 class Evaluator:
-    """Reconstructions of a fixed set of photographs, and hybrids of each with the texture of the next.
+    """Reconstructions of a fixed set of photographs, and hybrids of each with the texture of another.
 
     Training longer may lose structure, which neither the losses nor LPIPS of reconstructions shows: hybrids do.
     Hatching shows in none of the distances of single images: the local Frechet distance sees it.
@@ -31,6 +31,10 @@ class Evaluator:
 
     def __init__(self, images: Sequence[Tensor], distance: LPIPS) -> None:
         self.images, self.distance = list(images), distance
+        self.moments = [local_moments(grain_patches(image)[0]) for image in self.images]
+        count = len(self.images)
+        # The number of each hybrid's texture image: one of the same half for the local distance, where there is one.
+        self.textures = [(i + 2) % count if count > 2 else 1 - i for i in range(count)]
 
     @torch.no_grad()
     def __call__(self, model: Autoencoder) -> dict[str, float]:
@@ -49,8 +53,7 @@ class Evaluator:
         layers = [self.layers(image) for image in self.images]
         sums = torch.zeros(5)
         local: list[Tensor] = []
-        for i, image in enumerate(self.images):
-            j = (i + 2) % len(self.images) if len(self.images) > 2 else 1 - i  # of the same half for the local distance
+        for i, (image, j) in enumerate(zip(self.images, self.textures, strict=True)):
             reconstruction = model.decode(codes[i]).clamp(-1, 1)
             hybrid = self.layers(model.decode(Codes(codes[i].structure, codes[j].texture)).clamp(-1, 1))
             local.append(local_moments(grain_patches(hybrid[0])[0]))
@@ -68,13 +71,9 @@ class Evaluator:
             "lpips": lpips / len(self.images),
             "structure": structure / unrelated_structure,
             "texture": texture / unrelated_texture,
-            "local": local_frechet(
-                [local_moments(grain_patches(image)[0]) for image in self.images],
-                local,
-                [(i + 2) % len(self.images) for i in range(len(self.images))],
-            ),
+            "local": local_frechet(self.moments, local, self.textures),
         }
-        score = sum(figures.values()) - figures["local"] * (1 - 1 / LOCAL_SHARE)
+        score = figures["lpips"] + figures["structure"] + figures["texture"] + figures["local"] / LOCAL_SHARE
         return {**figures, "score": score}
 
     def layers(self, image: Tensor) -> list[Tensor]:
