@@ -1,4 +1,4 @@
-"""Speed and memory of the church256 configuration on this machine's CPU, and the cost of `import swapae`.
+"""Speed and memory of the church256 configuration on this machine's CPU, and the time that commands take to start.
 
     python benchmarks/speed.py --json benchmarks/results/speed.json
 
@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -40,6 +41,7 @@ from swapae.inference.fast import optimize_for_inference
 PRESET = "church256"
 FORMS = ("plain", "inference")
 CALLS = ("encode", "decode", "swap")
+EXAMPLES = Path(__file__).parents[1] / "swapae" / "examples"
 LARGE_BYTES = 2**28
 # What a floor is made of, and how many tensors each begins with.
 OPERATORS = {
@@ -184,14 +186,26 @@ def reset_peak_of_process() -> None:
         file.write("5")
 
 
-def time_import(runs: int = 7) -> dict[str, float]:
-    """Seconds of `import torch` and of `import swapae` in fresh processes, alternated."""
+def print_start(runs: int = 7) -> dict[str, float]:
+    """Milliseconds from start to end of small commands in fresh processes, alternated, beside `import torch` alone."""
+    first, second, *_ = sorted(EXAMPLES.glob("*.jpg"))
+    with TemporaryDirectory() as folder:
+        commands: dict[str, list[str | Path]] = {
+            "python -c 'import torch'": ["-c", "import torch"],
+            "python -c 'import swapae.model'": ["-c", "import swapae.model"],
+            "swapae --help": ["-m", "swapae", "--help"],
+            "swapae direction list": ["-m", "swapae", "direction", "list"],
+            "swapae swap": ["-m", "swapae", "swap", first, second, "-o", Path(folder, "hybrid.png")],
+        }
 
-    def start(module: str) -> Callable[[], Any]:
-        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+        def start(words: Sequence[str | Path]) -> None:
+            subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
 
-    medians = alternate({name: start(name) for name in ("torch", "swapae")}, runs)
-    return {**medians, "ratio": medians["swapae"] / medians["torch"]}
+        medians = alternate({name: partial(start, words) for name, words in commands.items()}, runs)
+    print("\n| start to end | ms |\n|---|---|")
+    for name, value in medians.items():
+        print(f"| `{name}` | {value:.0f} |")
+    return medians
 
 
 def print_forms(sizes: Sequence[int], batches: Sequence[int], runs: int) -> list[dict[str, Any]]:
@@ -264,8 +278,7 @@ def main() -> None:
     record["rows"] = print_forms(arguments.sizes, arguments.batches, arguments.runs)
     record["half"] = print_half(arguments.runs)
     record["large"] = print_large(arguments.large)
-    record["import"] = row = time_import()
-    print(f"\nimport torch {row['torch']:.0f} ms, import swapae {row['swapae']:.0f} ms, ratio {row['ratio']:.2f}")
+    record["start"] = print_start()
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(record, indent=1) + "\n")
 

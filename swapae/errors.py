@@ -19,6 +19,10 @@ class ModelError(UserError):
     """A model that cannot be found, read or uploaded."""
 
 
+class Interrupted(UserError):
+    """Ctrl-C, with a message on what was kept and how to go on."""
+
+
 def first_line(error: Exception) -> str:
     """An error's message without line breaks after the first."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

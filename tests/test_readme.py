@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from swapae import SwapAE
-from swapae.apps.cli import COMMANDS, GROUPS
+from swapae.apps.cli.commands import COMMANDS, GROUPS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -200,7 +200,10 @@ def parse(arguments: Sequence[str], prog: str) -> TrainConfig:
         except (IndexError, OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(f"--config needs the config.json of a run ({error})") from None
         del words[place : place + 2]
-    return parse_arguments(partial(tyro.cli, TrainConfig, args=words, **options))
+    try:
+        return parse_arguments(partial(tyro.cli, TrainConfig, args=words, **options))
+    except UserError as error:
+        raise UserError(f"{error}; see {prog} --help") from None
 
 
 def from_file(path: Path) -> TrainConfig:

@@ -16,7 +16,8 @@ from command_line import files
 from PIL import Image
 
 from swapae import Codes, SwapAE
-from swapae.apps.cli import COMMANDS, GROUPS, main
+from swapae.apps.cli import main
+from swapae.apps.cli.commands import COMMANDS, GROUPS
 from swapae.inference.fast import optimize_for_inference
 from swapae.pictures.images import fit, load_image, to_pil
 
@@ -119,7 +120,7 @@ def test_interpolation_as_mp4_and_frames(run):
         (["swap", "a.png", "b.jpg", "-o", "x.png", "--device", "cuda"], "cuda"),
         (["swap", "a.png", "b.jpg", "-o", "x.png", "--model", "nowhere"], "nowhere"),
         (["swap", "a.png", "-o", "x.png"], "TEXTURE"),
-        (["swap", "a.png", "b.jpg"], "output"),
+        (["swap", "a.png", "b.jpg"], "missing -o OUT"),
         (["swop", "a.png", "b.jpg"], "swop"),
         (["encode", "a.png", "-o", "x.png"], ".safetensors"),
         (["decode", "a.png", "-o", "x.png"], "a.png"),
@@ -157,13 +158,13 @@ def test_help_tells_a_newcomer_what_there_is(run):
 
 
 EVERY_COMMAND = COMMANDS | {
-    f"{group} {name}": function for group, (_, functions) in GROUPS.items() for name, function in functions.items()
+    f"{group} {name}": command for group, (_, commands) in GROUPS.items() for name, command in commands.items()
 }
 
 
 @pytest.mark.parametrize("name", EVERY_COMMAND)
 def test_every_argument_of_every_command_is_explained(run, name):
-    function = EVERY_COMMAND[name]
+    function = EVERY_COMMAND[name].load()
     explained = set(re.findall(r"^        (\w+): ", function.__doc__, re.M))
     assert explained == inspect.signature(function).parameters.keys() - {"common", "finish"}
     status, out, error = run(*name.split(), "--help", model=False)

@@ -124,7 +124,7 @@ def test_an_interrupted_film_leaves_nothing(run, video, monkeypatch):
 
     monkeypatch.setattr("swapae.apps.cli.video.to_pil", interrupted)
     before = files()
-    assert_one_line(run("restyle", video, "--texture", "b.jpg", "-o", "x.mp4"), "interrupted; nothing was written")
+    assert_one_line(run("restyle", video, "--texture", "b.jpg", "-o", "x.mp4"), "interrupted; nothing was written", 130)
     assert files() == before and len(seen) == 3
 
 

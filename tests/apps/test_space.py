@@ -169,7 +169,7 @@ def test_what_cannot_be_pushed_is_one_line(hub: LoopbackHub, push, tiny_model: S
         (["tester/swaps", "--model", "tester/empty"], None, "'tester/empty' is no swapae model, it lacks config.json"),
         (["tester/swaps", "--model", "tester/text"], None, "missing key"),
         (["tester/swaps", "--model", 'a"b/c'], None, "not a Hub name either"),
-        ([], None, "Missing from swapae space push: OWNER/NAME"),
+        ([], None, "missing OWNER/NAME; usage: swapae space push OWNER/NAME [options]"),
         (["tester/swaps"], "hf_forged", "cannot upload to 'tester/swaps': the Hub knows no such token"),
         (["tester/swaps"], "", "cannot upload to 'tester/swaps': the Hub knows no such token; sign in"),
     ]

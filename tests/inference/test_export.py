@@ -323,5 +323,5 @@ def test_an_interrupted_export_leaves_nothing(tiny: tuple[SwapAE, Path], tmp_pat
         assert sorted(path.name for path in hidden.iterdir()) == ["decoder.pt2", "encoder.pt2"]
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
-    assert (process.returncode, error.splitlines()[-1]) == (2, "swapae: interrupted; nothing was written")
+    assert (process.returncode, error.splitlines()[-1]) == (130, "swapae: interrupted; nothing was written")
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ from swapae.apps.cli.checks import check_between
 from swapae.data.check import check, check_clean_folder, describe, write_clean
 from swapae.data.sources import StreamSource, open_source
 from swapae.data.synthetic import draw, random_layout, random_texture
-from swapae.errors import UserError
+from swapae.errors import Interrupted, UserError
 from swapae.files import atomic_path, new_folder
 from swapae.pictures.images import to_pil
 from swapae.pictures.saving import check_output_file, save_image
@@ -59,7 +59,7 @@ def check_data(
         try:
             written = write_clean(source, report.kept, write, size, workers)
         except KeyboardInterrupt:
-            raise UserError(
+            raise Interrupted(
                 "interrupted; the copies so far are whole, and the same command goes on from there"
             ) from None
         print(f"clean copy: {written} pictures in {str(write)!r}")

@@ -9,7 +9,7 @@ import tyro
 
 from swapae.apps.cli.checks import check_between
 from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, Session, choose_device
-from swapae.errors import UserError
+from swapae.errors import Interrupted, UserError
 from swapae.evaluation.evaluate import evaluate as measure
 from swapae.evaluation.measuring import Measuring
 from swapae.evaluation.networks import Networks
@@ -78,7 +78,7 @@ def evaluate(
         results.save(output)
         write_page(results, measuring, data, output / "results.html")
     except KeyboardInterrupt:
-        raise UserError("interrupted; the same command goes on from there") from None
+        raise Interrupted("interrupted; the same command goes on from there") from None
     print(results.markdown(), end="")
 
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from swapae.apps.cli.session import Options, Session, choose_device
 from swapae.editing.recipes import ModelId, Recipe
-from swapae.errors import UserError, first_line
+from swapae.errors import Interrupted, UserError, first_line
 from swapae.evaluation.processes import Processes
 from swapae.evaluation.store import make_folder
 from swapae.files import atomic_path
@@ -69,8 +69,9 @@ class Work:
             UserError: `output` is not what the results can be written to, or there are no pictures.
         """
         if is_many(image):
+            found = pictures(image)
             check_folder(output)
-            jobs = [Job((path,), result_path(output, name)) for name, path in pictures(image).items()]
+            jobs = [Job((path,), result_path(output, name)) for name, path in found.items()]
             return cls(jobs, output, common)
         check_output_file(output)
         return cls([Job((image,), output)], None, common)
@@ -203,7 +204,8 @@ def make_all(
         unit: what a result is called in the bar of progress.
 
     Raises:
-        UserError: some results could not be made, or the work was interrupted; all others are there.
+        UserError: some results could not be made; all others are there.
+        Interrupted: by Ctrl-C; what was made is whole.
     """
     own = jobs[processes.rank :: processes.count]
     missing = [job for job in own if not job.output.exists()]
@@ -231,7 +233,7 @@ def make_all(
         if written is not None:
             written.result()
     except KeyboardInterrupt:
-        raise UserError("interrupted; what is done is whole, and the same command goes on from there") from None
+        raise Interrupted("interrupted; what is done is whole, and the same command goes on from there") from None
     finally:
         readers.shutdown(cancel_futures=True)
         writer.shutdown()

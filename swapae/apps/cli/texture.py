@@ -112,8 +112,9 @@ def swap(
     strengths.check()
     finish.check()
     if pairs is not None or is_many(structure) or is_many(texture):
+        jobs = swap_jobs(structure, texture, output, pairs, every)
         check_folder(output)
-        work = Work(swap_jobs(structure, texture, output, pairs, every), output, common)
+        work = Work(jobs, output, common)
     else:
         check_output_file(output)
         work = Work([Job((structure, texture), output)], None, common)
