@@ -24,6 +24,7 @@ from torch import Tensor
 
 from swapae.codes import Codes
 from swapae.editing.attributes import ATTRIBUTES, picture_statistics
+from swapae.editing.calibration import Calibration
 from swapae.editing.directions import AXIS, DIRECTION_NAME, Direction, Directions
 from swapae.errors import UserError
 from swapae.layers import unit_length
@@ -35,9 +36,8 @@ LAYOUT_AXES = 8
 LAYOUTS = 4000  # photographs of which axes of whole structure codes are made, at most: the work grows with its cube
 PLACES = 64  # of each photograph's structure code that go into its axes
 FEWEST = 20  # photographs, and a quarter of it in a class
-CALIBRATED_ON = 16  # photographs
-# A texture code has length 1: further than this from it hardly anything of the picture's own is left.
-LONGEST_EDIT = 1.5
+# Photographs that directions are calibrated on: a share, so that a few take little time, and at most so many.
+CALIBRATION_SHARE, CALIBRATED_ON = 4, 16
 SAME = 1e-6  # a difference of codes, or of statistics, that is none
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class DirectionSamples:
 
     def sample(self) -> list[Codes]:
         """Codes of some photographs, to decode."""
-        kept = self.codes[:: ceil_div(len(self.codes), CALIBRATED_ON)]
+        kept = self.codes[:: max(CALIBRATION_SHARE, ceil_div(len(self.codes), CALIBRATED_ON))]
         return [Codes(code.structure.to(code.texture), code.texture) for code in kept]
 
     def directions(self, model: Autoencoder, named: Mapping[str, Direction]) -> Directions:
@@ -118,7 +118,10 @@ class DirectionSamples:
 
 @torch.no_grad()
 def make_directions(
-    model: Autoencoder, photographs: Iterable[Tensor], classes: Sequence[str] | None = None
+    model: Autoencoder,
+    photographs: Iterable[Tensor],
+    classes: Sequence[str] | None = None,
+    track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Directions:
     """Directions of a model from photographs of the kind it knows.
 
@@ -126,27 +129,30 @@ def make_directions(
         model: encodes all of them and decodes some.
         photographs: each [1, 3, H, W] in [-1, 1], 20 or more; read once.
         classes: of each photograph; each class of more than one gives a direction of its name.
+        track: is given the names of the directions and gives them back, to show progress.
 
     Raises:
         UserError: too few photographs, in all or of a class, or a class whose name is that of an attribute or odd.
     """
     found = DirectionSamples.of(model, photographs)
     check(classes, len(found))
-    texture, sample = found.texture, found.sample()
+    texture, calibration = found.texture, Calibration(model, found.sample())
     named = {}
-    for (name, attribute), values in zip(ATTRIBUTES.items(), found.attributes.T, strict=True):
-        order, tenth = values.argsort(), max(1, len(values) // 10)
-        vector = mean_difference(texture[order[-tenth:]], texture[order[:tenth]])
-        vector, share = calibrated(model, sample, vector, attribute.measure, values.std().item())
+    for name in track([*ATTRIBUTES, *sorted(set(classes or ()))]):
+        attribute = ATTRIBUTES.get(name)
+        if attribute is not None:
+            values = found.attributes[:, list(ATTRIBUTES).index(name)]
+            order, tenth = values.argsort(), max(1, len(values) // 10)
+            vector = mean_difference(texture[order[-tenth:]], texture[order[:tenth]])
+            score, change, words = attribute.measure, values.std().item(), (attribute.less, attribute.more)
+        else:
+            belongs = torch.tensor([one == name for one in classes or ()])
+            vector = mean_difference(texture[belongs], texture[~belongs])
+            score, change = separation(found.statistics, belongs)
+            words = (f"less like {name}", f"more like {name}")
+        vector, share = calibration.scale(vector, score, change)
         report(name, share)
-        named[name] = Direction(vector, attribute.less, attribute.more)
-    for name in sorted(set(classes or ())):
-        belongs = torch.tensor([one == name for one in classes or ()])
-        vector = mean_difference(texture[belongs], texture[~belongs])
-        score, apart = separation(found.statistics, belongs)
-        vector, share = calibrated(model, sample, vector, score, apart)
-        report(name, share)
-        named[name] = Direction(vector, f"less like {name}", f"more like {name}")
+        named[name] = Direction(vector, *words)
     return found.directions(model, named)
 
 
@@ -193,7 +199,7 @@ def add_direction(
         score, apart = separation(found.statistics, belongs)
     # Kinds that no statistic tells apart leave nothing to measure: then a gain of 1 is their difference as it is.
     if apart > SAME:
-        vector, share = calibrated(model, found.sample(), vector, score, apart)
+        vector, share = Calibration(model, found.sample()).scale(vector, score, apart)
         report(name, share)
     least, greatest = (attribute.less, attribute.more) if attribute else (f"less {name}", f"more {name}")
     direction = Direction(vector, less or least, more or greatest)
@@ -308,37 +314,3 @@ def mean_difference(having: Tensor, lacking: Tensor) -> Tensor:
     if not len(having) or not len(lacking):
         raise UserError("a direction takes photographs that have the attribute and photographs that do not")
     return having.mean(0) - lacking.mean(0)
-
-
-@torch.no_grad()
-def calibrated(
-    model: Autoencoder, codes: Sequence[Codes], vector: Tensor, measure: Callable[[Tensor], Tensor], change: float
-) -> tuple[Tensor, float]:
-    """The vector scaled so that adding it changes decoded pictures by as much as wanted.
-
-    Args:
-        model: decodes.
-        codes: of some photographs, each of a batch of one.
-        vector: [T].
-        measure: images [1, 3, H, W] -> [1], what the direction is about.
-        change: wanted of the mean of `measure`.
-
-    Returns:
-        The scaled vector [T], and the share of `change` that it brings: less than 1 if a vector as long as
-        `LONGEST_EDIT` does not bring all of it.
-    """
-    unit = vector / vector.norm()
-
-    def measured(length: float) -> float:
-        edited = [Codes(code.structure, code.texture + (length * unit).to(code.texture)) for code in codes]
-        return torch.cat([measure(model.decode(code).float().clamp(-1, 1)) for code in edited]).mean().item()
-
-    start = measured(0.0)
-    low, high = 0.0, LONGEST_EDIT
-    reached = (measured(high) - start) / change
-    if reached < 1:
-        return unit * LONGEST_EDIT, reached
-    for _ in range(7):  # to 1 % of the longest
-        middle = (low + high) / 2
-        low, high = (middle, high) if (measured(middle) - start) / change < 1 else (low, middle)
-    return unit * high, 1.0

@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 
 from swapae.codes import Codes
 from swapae.editing.attributes import ATTRIBUTES, brightness, contrast, picture_statistics, sharpness, vividness, warmth
+from swapae.editing.calibration import Calibration, length_for
 from swapae.editing.directions import FILE, Direction, Directions
 from swapae.editing.fitting import (
     add_direction,
-    calibrated,
     layout_axes,
     make_directions,
     mean_difference,
@@ -274,10 +274,37 @@ class Painter:
 
 def test_a_gain_of_one_changes_decoded_pictures_as_much_as_wanted():
     codes = [Codes(torch.zeros(1, 1, 1, 1), torch.tensor([[level, 0.0]])) for level in (-0.2, 0.0)]
-    vector, share = calibrated(Painter(), codes, torch.tensor([5.0, 0.0]), brightness, 0.3)
+    vector, share = Calibration(Painter(), codes).scale(torch.tensor([5.0, 0.0]), brightness, 0.3)
     assert share == 1 and vector[0].item() == pytest.approx(0.3, abs=0.02)
-    vector, share = calibrated(Painter(), codes, torch.tensor([5.0, 0.0]), brightness, 2.0)
+    vector, share = Calibration(Painter(), codes).scale(torch.tensor([5.0, 0.0]), brightness, 2.0)
     assert vector[0].item() == pytest.approx(1.5) and share == pytest.approx(0.3)  # 0.6 of 2: as far as it goes
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        lambda length: 3 * length,
+        lambda length: length / 1.4,
+        lambda length: 8 * length**2,  # convex
+        lambda length: 1.5 * math.tanh(2 * length),  # concave
+        lambda length: 0.97 * math.tanh(9 * length) + 0.05 * length,  # nearly flat where it reaches 1
+    ],
+)
+def test_the_length_that_brings_a_change_takes_few_tries(response):
+    tried = []
+
+    def brought(length):
+        tried.append(length)
+        return response(length)
+
+    length, share = length_for(brought, 0.4, 0.01)
+    assert share == pytest.approx(1, abs=0.01) and share == response(length)
+    assert len(tried) <= 7
+
+
+def test_the_longest_edit_is_the_end_of_the_search():
+    assert length_for(lambda length: 0.2 * length, 0.4, 0.01) == (1.5, pytest.approx(0.3))
+    assert length_for(lambda length: -length, 0.4, 0.01) == (1.5, -1.5)
 
 
 def test_made_from_photographs(tiny_model):

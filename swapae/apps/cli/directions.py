@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -55,7 +56,8 @@ def make_direction(
     kinds = [named[classes](path) for path in paths] if classes != "none" else None
     session = Session(common)
     photographs = (session.load(path).tensor.to(session.dtype) for path in tqdm(paths, desc="encode", unit="picture"))
-    make_directions(session.model, photographs, kinds).save(output, session.model)
+    track = partial(tqdm, desc="scale", unit="direction")
+    make_directions(session.model, photographs, kinds, track).save(output, session.model)
 
 
 def add_to_directions(
