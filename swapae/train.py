@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import torch
@@ -19,6 +20,11 @@ from swapae.training.tracking import choose_tracker
 from swapae.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
+
+UNEXPECTED = (
+    "this should not have happened. Please report the lines above with the command; the same command resumes from the "
+    "newest checkpoint"
+)
 
 
 def train(config: TrainConfig) -> None:
@@ -86,6 +92,23 @@ def warn_of_idle_cores(accelerator: Accelerator) -> None:
         logger.warning("%d of %d cores compute: OMP_NUM_THREADS=%d before the command is faster", threads, cores, each)
 
 
+def advice(error: Exception) -> str | None:
+    """What to do about an error that the libraries below raise; None for one that nobody foresaw."""
+    said = first_line(error)
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return f"--compile does not work here ({said}): install a C++ compiler, or leave it out"
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in said:
+        return (
+            "not enough memory: double --gradient-accumulation-steps, which gives the same result in less, or take a "
+            "smaller --batch-size or --resolution"
+        )
+    if "DataLoader worker" in said:
+        return "the system ended a process that loads photographs, most often for want of memory: fewer --num-workers"
+    if isinstance(error, torch.distributed.DistBackendError) or "Connection closed by peer" in said:
+        return "another process of this run ended, and says why; the same command resumes from the newest checkpoint"
+    return None
+
+
 def main(arguments: Sequence[str] | None = None, prog: str = "swapae train") -> int:
     """Read the command line and train; 2 with one line on stderr for bad input."""
     try:
@@ -93,13 +116,14 @@ def main(arguments: Sequence[str] | None = None, prog: str = "swapae train") -> 
         return 0
     except UserError as error:
         message = str(error)
-    except RuntimeError as error:
-        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-            raise
-        message = f"--compile does not work here ({first_line(error)}): install a C++ compiler, or leave it out"
     except KeyboardInterrupt:
         print("stopped; the same command resumes from the newest checkpoint", file=sys.stderr)
         return 130
+    except Exception as error:
+        known = advice(error)
+        if known is None:
+            traceback.print_exc()
+        message = known or UNEXPECTED
     # Said when what failed is gone, and with it the loader's workers, who could still log something after it.
     gc.collect()
     print(f"{prog}: {message}", file=sys.stderr)

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from swapae import PRESETS, SwapAE
 from swapae.data.crops import is_validation
+from swapae.train import main
 from swapae.training.checkpoints import digest, list_checkpoints
 from swapae.training.config import TrainConfig, check, loss_weights, parse
 
@@ -309,3 +310,24 @@ def test_it_is_a_command_too(folder):
     done = subprocess.run([sys.executable, "-m", "swapae", *words], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith("swapae train: --batch-size 1 does not give each of 1")
     assert len(done.stderr.splitlines()) == 1 and not (folder / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("fails", "part", "traceback"),
+    [
+        (lambda: torch.empty(10**14), "not enough memory: double --gradient-accumulation-steps", False),
+        (
+            lambda: (_ for _ in ()).throw(RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")),
+            "fewer --num-workers",
+            False,
+        ),
+        (lambda: 1 // 0, "Please report the lines above", True),
+    ],
+    ids=["memory", "worker", "unexpected"],
+)
+def test_what_fails_inside_training_ends_with_what_to_do(folder, monkeypatch, capsys, fails, part, traceback):
+    monkeypatch.setattr("swapae.train.Trainer", lambda *_: fails())
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    assert main(["--data", "photos", "--output", str(folder / "run")]) == 2
+    *before, last = capsys.readouterr().err.splitlines()
+    assert part in last and ("Traceback (most recent call last):" in before) == traceback
