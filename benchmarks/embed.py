@@ -34,7 +34,7 @@ PAIRS = 500
 
 
 def main() -> None:
-    """Write swapae/weights."""
+    """Write a folder of swapae/weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="folder of the model")
     parser.add_argument("--data", type=Path, required=True)

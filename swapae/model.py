@@ -247,7 +247,8 @@ class SwapAE(
         """Load a model from a folder or the Hugging Face Hub, in evaluation mode; everything must fit.
 
         Args:
-            pretrained_model_name_or_path: a folder, or "owner/name" on the Hub.
+            pretrained_model_name_or_path: a folder, "owner/name" on the Hub, or the name of a model that comes with
+                the package, if no folder here has it.
             revision: branch, tag or commit of the Hub repository.
             token: for private repositories; True or None use the one that is logged in.
             local_files_only: never ask the network.
@@ -274,8 +275,17 @@ class SwapAE(
 
     @classmethod
     def default(cls, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> SwapAE:
-        """The small model of flowers that comes with the package."""
+        """The small model of flowers that comes with the package: `embedded("flowers")`."""
         return cls.from_pretrained(folders.EMBEDDED, device=device, dtype=dtype)
+
+    @classmethod
+    def embedded(cls, name: str, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> SwapAE:
+        """A model that comes with the package, by its name.
+
+        Raises:
+            UserError: there is none of that name; the message has those there are.
+        """
+        return cls.from_pretrained(folders.embedded(name), device=device, dtype=dtype)
 
     def save_pretrained(  # type: ignore[override]
         self, save_directory: str | os.PathLike[str], *, model_card_kwargs: Mapping[str, Any] | None = None

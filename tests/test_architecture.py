@@ -91,8 +91,16 @@ def test_the_wheel_holds_weights_examples_and_types(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         entry_points = next(archive.read(name).decode() for name in names if name.endswith("entry_points.txt"))
-    assert {"swapae/py.typed", "swapae/weights/config.json", "swapae/weights/model.safetensors"} <= names
-    assert {"swapae/weights/README.md", "swapae/examples/attribution.csv", "swapae/apps/page/__init__.py"} <= names
+    assert {
+        "swapae/py.typed",
+        "swapae/weights/flowers/config.json",
+        "swapae/weights/flowers/model.safetensors",
+    } <= names
+    assert {
+        "swapae/weights/flowers/README.md",
+        "swapae/examples/attribution.csv",
+        "swapae/apps/page/__init__.py",
+    } <= names
     assert {
         f"swapae/apps/browser/static/{name}" for name in ("index.html", "app.js", "worker.js", "style.css")
     } <= names

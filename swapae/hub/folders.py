@@ -27,11 +27,29 @@ WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE, SHARDS = "model.safetensors.index.json", "model-*.safetensors"
 PICKLE_FILE = "pytorch_model.bin"
 CARD_FILE = "README.md"
-EMBEDDED = Path(__file__).parents[1] / "weights"
+# The models that come with the package, each in a folder of its name.
+WEIGHTS = Path(__file__).parents[1] / "weights"
+EMBEDDED = WEIGHTS / "flowers"  # where no model is named
 # Keys that other tools add to a config.json, beside those that begin with an underscore.
 FOREIGN_KEYS = {"architectures", "model_type", "torch_dtype", "dtype", "transformers_version"}
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+def embedded(name: str) -> Path:
+    """The folder of a model that comes with the package.
+
+    Raises:
+        ModelError: there is none of that name.
+    """
+    if name not in embedded_names():
+        raise ModelError(f"no model {name!r} comes with swapae: there is {' and '.join(embedded_names())}")
+    return WEIGHTS / name
+
+
+def embedded_names() -> list[str]:
+    """Of the models that come with the package."""
+    return sorted(path.parent.name for path in WEIGHTS.glob(f"*/{CONFIG_FILE}"))
 
 
 def read_config(path: Path, kind: type[Config]) -> Config:

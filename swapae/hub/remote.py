@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,18 @@ from huggingface_hub.errors import (
 
 from swapae.errors import ModelError, first_line
 from swapae.hub.card import PLACEHOLDER
-from swapae.hub.folders import CARD_FILE, CONFIG_FILE, INDEX_FILE, PICKLE_FILE, SHARDS, WEIGHTS_FILE
+from swapae.hub.folders import (
+    CARD_FILE,
+    CONFIG_FILE,
+    INDEX_FILE,
+    PICKLE_FILE,
+    SHARDS,
+    WEIGHTS_FILE,
+    embedded,
+    embedded_names,
+)
+
+logger = logging.getLogger(__name__)
 
 
 def model_files(
@@ -32,7 +44,7 @@ def model_files(
     also: Sequence[str] = (),
     subfolder: str = "",
 ) -> tuple[Path, Path]:
-    """Paths of a model's config.json and of its weights, from a folder or the Hub's cache.
+    """Paths of a model's config.json and of its weights: of a folder, of the package, or of the Hub's cache.
 
     The weights are model.safetensors, or the index of weights in several files. Files of the names `also` come along
     into the same folder, where there are any.
@@ -44,10 +56,20 @@ def model_files(
     where = f"{repo!r} at revision {revision!r}" if revision else repr(repo)
     if PurePosixPath(subfolder).is_absolute() or ".." in PurePosixPath(subfolder).parts:
         raise ModelError(f"subfolder={subfolder!r} leads out of {where}: give a folder within")
+    own = embedded_names()
     if os.path.isdir(repo):
+        if repo in own:
+            logger.warning("%s: the folder of that name here, not the model that comes with swapae", where)
         folder, remedy = Path(repo, subfolder), "give a folder that swapae saved or converted"
+    elif repo in own:
+        folder, remedy = embedded(repo) / subfolder, "leave out the subfolder"
     elif os.path.exists(repo):
         raise ModelError(f"{where} is a file; give the folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}")
+    elif "/" not in repo:
+        raise ModelError(
+            f"{where}: no such folder, and not a Hub name either ({PLACEHOLDER}); models that come with swapae are: "
+            f"{', '.join(own)}"
+        )
     else:
         names = [str(PurePosixPath(subfolder, file)) for file in (CONFIG_FILE, WEIGHTS_FILE, INDEX_FILE, SHARDS, *also)]
         folder = download(repo, where, revision, token, local_files_only, names) / subfolder

@@ -101,7 +101,7 @@ def test_requirements_are_the_package_s() -> None:
 
 def test_a_space_is_the_package_without_what_editors_and_python_leave(tmp_path: Path, monkeypatch) -> None:
     package = tmp_path / "swapae"
-    good = {"swapae/__init__.py", "swapae/weights/model.safetensors"}
+    good = {"swapae/__init__.py", "swapae/weights/flowers/model.safetensors"}
     bad = {"swapae/.a.swp", "swapae/b.py~", "swapae/__pycache__/c.pyc", "swapae/.cache/d"}
     write(tmp_path, dict.fromkeys(good | bad, b""))
     monkeypatch.setattr(space, "PACKAGE", package)

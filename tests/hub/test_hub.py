@@ -458,7 +458,7 @@ result = dict(
     assert results.pop("still_good") == 32
     expected = {
         "missing": "'tester/none': no such folder, and no such model on the Hub",
-        "no_owner": "'none': no such folder, and no such model on the Hub",
+        "no_owner": "'none': no such folder, and not a Hub name either (owner/name); models that come with swapae are:",
         "secret": "'tester/secret': no such folder, and no such model on the Hub; check the name, or give token=",
         "gated": "'tester/gated': ask for access on its Hub page",
         "forged": "'tester/model' cannot be downloaded: the Hub knows no such token; sign in",

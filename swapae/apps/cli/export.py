@@ -29,8 +29,8 @@ def export(
         output: new folder.
         format: onnx for ONNX Runtime and others, torch for torch.export.load, or web for a page that swaps in the
             browser, of plain files that any web server can show.
-        model: a folder with config.json and model.safetensors, or owner/name on the Hugging Face Hub; the embedded
-            model of flowers if not given.
+        model: a folder with config.json and model.safetensors, owner/name on the Hugging Face Hub, or the name of a
+            model that comes with swapae; flowers if not given.
         half: store weights in 16 bits, at half the size.
         runtime: of the page, the unpacked npm package onnxruntime-web; npm downloads it if not given.
     """

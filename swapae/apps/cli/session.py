@@ -46,8 +46,8 @@ class Options:
     """What every command on pictures takes.
 
     Args:
-        model: a folder with config.json and model.safetensors, or owner/name on the Hugging Face Hub; the
-            embedded model of flowers if not given.
+        model: a folder with config.json and model.safetensors, owner/name on the Hugging Face Hub, or the name of a
+            model that comes with swapae; flowers if not given.
         size: pixels of the short side that pictures are brought to, or "full" for every pixel they have; the
             size that the model was trained at if not given.
         seed: of the noise that generates fine detail; the same seed gives the same picture.
