@@ -20,9 +20,10 @@ import numpy as np
 import onnxruntime
 import openvino
 import torch
-from speed import alternate, make, processor
+from speed import alternate, make
 
 from swapae import Codes, SwapAE
+from swapae.inference.choice import processor
 from swapae.inference.export import Source, export_model
 
 SIZE = 256

@@ -35,6 +35,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from swapae import PRESETS, Codes, SwapAE
 from swapae.inference import tiling
+from swapae.inference.choice import processor
 from swapae.inference.engine import POOL
 from swapae.inference.fast import optimize_for_inference
 
@@ -171,7 +172,7 @@ def make(form: str) -> SwapAE:
     model = SwapAE(PRESETS[PRESET].model).eval()
     if form.startswith("bfloat16"):
         model = model.to(torch.bfloat16).to(memory_format=torch.channels_last)
-    return model if form in ("plain", "bfloat16") else optimize_for_inference(model, compile=True)
+    return model if form in ("plain", "bfloat16") else optimize_for_inference(model, engine="ncnn", compile=True)
 
 
 def status_of_process(field: str) -> float:
@@ -281,13 +282,6 @@ def main() -> None:
     record["start"] = print_start()
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(record, indent=1) + "\n")
-
-
-def processor() -> str:
-    """The CPU's name, family and model, as the kernel knows them (Linux)."""
-    fields = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
-    values = {name.strip(): value.strip() for name, value in fields.items()}
-    return f"{values.get('model name')} (family {values.get('cpu family')}, model {values.get('model')})"
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ def test_the_command_lines_run(folder, monkeypatch, capsys):
         "recipe",
         "evaluate",
         "export",
+        "info",
     }
     assert shown <= {*COMMANDS, *GROUPS}
     from swapae.apps.cli import main

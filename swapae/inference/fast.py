@@ -1,4 +1,4 @@
-"""The networks for inference alone: on a CPU several times faster than as they are trained.
+"""The networks for inference alone, in another engine: on a CPU often faster than as they are trained.
 
 The functions are those of `encoder.py` and `generator.py`; read these first. Here all that is constant is done
 beforehand, and an engine (`engine.py`) runs the rest.
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from swapae.encoder import Encoder, EncoderStages
 from swapae.generator import Generator, GeneratorBlock, GeneratorStages, Textures
+from swapae.inference.choice import Form, asked_for, fastest
 from swapae.inference.engine import Graph, Network
 from swapae.inference.tiling import tiles
 from swapae.layers import (
@@ -37,6 +38,7 @@ from swapae.layers import (
 )
 from swapae.model import Autoencoder, SwapAE
 
+ENGINES = ("torch", "ncnn")  # of float32 on a CPU
 HALF = math.sqrt(0.5)
 # Steps (a pixel of the smaller of a block's input and output) beyond its own that a tile's result depends on.
 REACH = 2
@@ -45,20 +47,27 @@ REACH = 2
 TILE_VALUES = 768 * 1024
 
 
-def optimize_for_inference(model: SwapAE, *, compile: bool = False) -> Autoencoder:
-    """A model with the same `encode`, `decode`, `swap` and `swap_images`, faster and without gradients.
+def optimize_for_inference(model: SwapAE, *, engine: str = "auto", compile: bool = False) -> Autoencoder:
+    """A model with the same `encode`, `decode`, `swap` and `swap_images`, as fast as it gets here.
 
-    In float32 on a CPU it is another object, for the engine; its outputs are those of `model` to about 3e-6 of their
-    range. Any other model is returned itself: put it where it is to compute first.
+    In float32 on a CPU it is `model` itself or another object, which runs in the engine ncnn: whichever is faster. The
+    first time on a machine they are timed for two seconds, see `choice.py`. Outputs are those of `model` to about 3e-6
+    of their range. Any other model is returned itself: put it where it is to compute first.
 
     Args:
         model: in evaluation mode.
-        compile: have torch compile the networks of `model`, and freeze them, where the engine does not run them: its
+        engine: "torch", "ncnn", or "auto" for what the variable SWAPAE_ENGINE says, else for the faster.
+        compile: have torch compile the networks of `model`, and freeze them, where ncnn does not run them: its
             compiler takes about a minute when they are first used, and again for other sizes; on a CPU it needs a C++
             compiler.
+
+    Raises:
+        UserError: no such engine.
     """
-    if model.device.type == "cpu" and model.dtype == torch.float32:
-        return EngineAutoencoder(model)
+    engine = asked_for(engine, ENGINES)
+    if model.device.type == "cpu" and model.dtype == torch.float32 and not (compile and engine == "torch"):
+        forms: dict[str, Form] = {"torch": lambda: model, "ncnn": lambda: EngineAutoencoder(model)}
+        return fastest(model.config, forms) if engine == "auto" else forms[engine]()
     if compile:
         model.requires_grad_(False)
         for network in (model.encoder, model.generator):

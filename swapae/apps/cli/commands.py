@@ -63,6 +63,7 @@ COMMANDS = {
     "convert": Command("checkpoints", "convert"),
     "evaluate": Command("evaluate", "evaluate"),
     "export": Command("export", "export"),
+    "info": Command("info", "info"),
 }
 GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
     "data": ("Training data.", {"check": Command("data", "check_data"), "draw": Command("data", "draw_data")}),

@@ -53,6 +53,7 @@ class Options:
         seed: of the noise that generates fine detail; the same seed gives the same picture.
         device: where to compute; auto takes a GPU if there is one.
         dtype: precision; the half ones are faster on GPUs, and less exact.
+        engine: what computes on a CPU in float32; auto takes the faster, which is measured once on a machine.
         compile: have torch compile the networks first, which takes a minute and pays for many pictures of one size; for
             half precision or a GPU.
         max_pixels: refuse pictures with more pixels than this, before decoding them, and larger results.
@@ -65,6 +66,7 @@ class Options:
     seed: int = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    engine: Literal["auto", "torch", "ncnn"] = "auto"
     compile: bool = False
     max_pixels: int = MAX_PIXELS
     tile: Annotated[str, tyro.conf.arg(metavar="auto|N|no")] = "auto"
@@ -86,7 +88,7 @@ class Session:
         device = choose_device(options.device)
         dtype = getattr(torch, options.dtype)
         model = SwapAE.from_pretrained(options.model or EMBEDDED, device=device, dtype=dtype)
-        self.model = model if plain else optimize_for_inference(model, compile=options.compile)
+        self.model = model if plain else optimize_for_inference(model, engine=options.engine, compile=options.compile)
         self.options = options
         self.size: int | Literal["full"] = parse_size(options.size, self.model.config.image_size)
         check_tile(options.tile)
