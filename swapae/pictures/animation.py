@@ -15,8 +15,10 @@ from PIL import Image
 from swapae.errors import UserError
 from swapae.files import atomic_path, new_folder
 from swapae.pictures.saving import check_output_file, metadata_options, one_text
+from swapae.pictures.transparency import over_white
 
 ANIMATION_SUFFIXES = (".gif", ".webp", ".mp4")
+OPAQUE_FILMS = (".gif", ".mp4")  # GIF has transparency, but none of degrees
 
 
 def check_animation_output(path: str | os.PathLike[str]) -> Path:
@@ -42,7 +44,7 @@ def save_animation(
     frames_per_second: int,
     metadata: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write RGB frames of one size as they come.
+    """Write RGB or RGBA frames of one size as they come; GIF and MP4 lay transparency over white.
 
     Args:
         frames: at least one; only one at a time is kept in memory, except by GIF and WebP, whose encoder wants all.
@@ -53,6 +55,8 @@ def save_animation(
     path = check_animation_output(path)
     if not path.suffix:
         return save_frames(frames, path, metadata or {})
+    if path.suffix in OPAQUE_FILMS:
+        frames = map(over_white, frames)
     with atomic_path(path) as temporary:
         if path.suffix == ".mp4":
             save_mp4(iter(frames), temporary, frames_per_second, metadata or {})

@@ -11,7 +11,9 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
+from swapae.pictures.transparency import over_white
 
+OPAQUE_SUFFIXES = (".jpg", ".jpeg", ".bmp")  # formats without transparency, or whose readers pass over it
 MAX_ONE_TEXT = 64_000  # characters: a segment of a JPEG has 65,533 bytes
 
 # How `save_image` writes each suffix: without loss where the format can, always with full colour resolution.
@@ -19,7 +21,7 @@ _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".webp": ("WEBP", {"lossless": True}),
+    ".webp": ("WEBP", {"lossless": True, "exact": True}),  # exact: colours under transparency as well
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".bmp": ("BMP", {}),
@@ -49,10 +51,10 @@ def check_output_file(path: str | os.PathLike, suffixes: Collection[str] = tuple
 
 
 def save_image(image: Image.Image, path: str | os.PathLike, metadata: Mapping[str, str] | None = None) -> Path:
-    """Write an RGB image in the format its suffix names, replacing an older file only once complete.
+    """Write an RGB or RGBA image in the format its suffix names, replacing an older file only once complete.
 
-    PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution. What becomes of
-    `metadata` is said at `metadata_options`.
+    PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution. JPEG and BMP have
+    no transparency: there it is laid over white. What becomes of `metadata` is said at `metadata_options`.
 
     Raises:
         UserError: As of `check_output_file`, or the format cannot hold the picture.
@@ -60,6 +62,8 @@ def save_image(image: Image.Image, path: str | os.PathLike, metadata: Mapping[st
     path = check_output_file(path)
     format, options = _WRITERS[path.suffix.lower()]
     options = options | metadata_options(format, metadata or {})
+    if path.suffix.lower() in OPAQUE_SUFFIXES:
+        image = over_white(image)
     with atomic_path(path) as temporary:
         try:
             image.save(temporary, format, **options)

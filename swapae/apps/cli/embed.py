@@ -20,6 +20,7 @@ from swapae.errors import PictureError, UserError
 from swapae.evaluation.measuring import centre_square
 from swapae.evaluation.processes import Processes
 from swapae.files import atomic_path
+from swapae.pictures.images import Fitted
 from swapae.rounding import ceil_div
 
 AT_ONCE = 16  # pictures encoded together
@@ -63,7 +64,7 @@ def embed(
         return centre_square(Path(data, name), session.model, size, common.max_pixels)
 
     def encoded(images: list[Tensor]) -> Codes:
-        return session.codes(torch.cat(images).to(session.device))
+        return session.codes(Fitted(torch.cat(images).to(session.device), (size, size)))
 
     def compute(job: Job, places: range) -> tuple[list[str], dict[str, str], Codes]:
         names: list[str] = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 import tyro
@@ -27,10 +28,11 @@ from swapae.hub.folders import EMBEDDED
 from swapae.inference import tiling
 from swapae.inference.fast import optimize_for_inference
 from swapae.model import SwapAE
-from swapae.pictures.animation import save_animation
+from swapae.pictures.animation import OPAQUE_FILMS, save_animation
 from swapae.pictures.images import MAX_PIXELS, Fitted, fit, load_image, to_pil
 from swapae.pictures.listing import list_images
-from swapae.pictures.saving import save_image
+from swapae.pictures.saving import OPAQUE_SUFFIXES, save_image
+from swapae.pictures.transparency import resize
 from swapae.rounding import ceil_div
 
 StructurePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
@@ -74,6 +76,18 @@ Common = Annotated[Options, tyro.conf.OmitArgPrefixes]
 DEFAULT_OPTIONS = Options()
 
 
+class Frame(NamedTuple):
+    """What a decoded picture is cropped to, and its opacity: those of a `Fitted`, without its pixels."""
+
+    size: Size
+    opacity: Tensor | None
+
+    @classmethod
+    def of(cls, fitted: Fitted) -> Frame:
+        """A photograph's."""
+        return cls(fitted.size, fitted.opacity)
+
+
 class Session:
     """A loaded model and the options of one command: pictures in, pictures out.
 
@@ -96,15 +110,15 @@ class Session:
 
     def load(self, path: Path) -> Fitted:
         """A picture as the model takes it, in float32."""
-        return self.fit(load_image(path, max_pixels=self.options.max_pixels))
+        return self.fit(load_image(path, background=None, max_pixels=self.options.max_pixels))
 
     def fit(self, picture: Image.Image) -> Fitted:
         """A picture brought to the size asked for and padded to whole cells, in float32."""
         config = self.model.config
-        fitted = fit(picture, self.size, config.stride, config.minimum_side, max_pixels=self.options.max_pixels)
-        return Fitted(fitted.tensor.to(self.device), fitted.size)
+        most = self.options.max_pixels
+        return fit(picture, self.size, config.stride, config.minimum_side, max_pixels=most).to(self.device)
 
-    def load_whole(self, path: Path, height: int | None = None) -> Tensor:
+    def load_whole(self, path: Path, height: int | None = None) -> Fitted:
         """A picture resized to whole cells rather than padded, so that it can go on beyond its right and its bottom.
 
         Args:
@@ -112,31 +126,31 @@ class Session:
             height: in pixels, a multiple of the stride; if not given the size asked for decides.
         """
         config, most = self.model.config, self.options.max_pixels
-        picture = load_image(path, max_pixels=most)
+        picture = load_image(path, background=None, max_pixels=most)
         scale = height / picture.height if height else 1.0
         if height is None and self.size != "full":
             scale = self.size / min(picture.size)
         width, height = (max(1, round(scale * side / config.stride)) * config.stride for side in picture.size)
         self.check_result(width, height)
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-        return fit(picture, "full", config.stride, config.minimum_side, max_pixels=most).tensor.to(self.device)
+        picture = resize(picture, (width, height))
+        return fit(picture, "full", config.stride, config.minimum_side, max_pixels=most).to(self.device)
 
-    def encode(self, path: Path) -> tuple[Codes, Size]:
-        """Codes of a picture, and its size without padding."""
+    def encode(self, path: Path) -> tuple[Codes, Frame]:
+        """Codes of a picture, and what it is cropped to."""
         fitted = self.load(path)
-        return self.codes(fitted.tensor), fitted.size
+        return self.codes(fitted), Frame.of(fitted)
 
     def texture(self, path: Path) -> Tensor:
         """Texture [1, T] of a picture."""
         return self.encode(path)[0].texture
 
-    def codes(self, images: Tensor) -> Codes:
-        """Codes of images [1, 3, H, W] as `load` gives them."""
-        images = images.to(self.dtype)
+    def codes(self, fitted: Fitted) -> Codes:
+        """Codes of a picture as `load` gives it."""
+        images, opacity = fitted.tensor.to(self.dtype), fitted.opacity
         tile = self.tile(*images.shape[2:])
         if tile is None:
-            return self.model.encode(images)
-        return tiling.encode(self.model, images, tile, partial(tqdm, desc="encode", unit="tile"))
+            return self.model.encode(images, opacity)
+        return tiling.encode(self.model, images, tile, partial(tqdm, desc="encode", unit="tile"), opacity)
 
     def tile(self, height: int, width: int) -> int | None:
         """Side of the tiles for a picture, None for whole."""
@@ -172,17 +186,22 @@ class Session:
         images = tiling.decode(self.model, codes, tile, track, noise=seed, block_textures=textures)
         return images.float().clamp_(-1, 1)
 
-    def decode(self, codes: Codes, size: Size | None) -> Image.Image:
-        """The picture that codes describe, cropped to `size`."""
-        return to_pil(self.generate(codes), size)
+    def decode(self, codes: Codes, frame: Frame) -> Image.Image:
+        """The picture that codes describe, in a photograph's frame."""
+        return to_pil(self.generate(codes), *frame)
 
     def save(self, picture: Image.Image, output: Path, recipe: Recipe | None = None) -> None:
         """Write a generated picture, which says that it is one, and how it was made if that is known."""
         save_image(picture, output, (recipe or ModelId.of(self.model)).metadata())
+        if picture.mode == "RGBA" and output.suffix.lower() in OPAQUE_SUFFIXES:
+            print(f"{output} is laid over white: its format has no transparency; .png, .webp and .tif keep it")
 
-    def save_film(self, frames: Iterable[Image.Image], output: Path, frames_per_second: int) -> None:
+    def save_film(self, frames: Iterator[Image.Image], output: Path, frames_per_second: int) -> None:
         """Write a film of generated pictures, which says that it is one."""
-        save_animation(frames, output, frames_per_second=frames_per_second, metadata=ModelId.of(self.model).metadata())
+        first, metadata = next(frames), ModelId.of(self.model).metadata()
+        save_animation(itertools.chain([first], frames), output, frames_per_second=frames_per_second, metadata=metadata)
+        if first.mode == "RGBA" and output.suffix in OPAQUE_FILMS:
+            print(f"{output} is laid over white: its format has no transparency; .webp and a folder of PNGs keep it")
 
     def recipe(self, inputs: Sequence[Path], *edits: Edit) -> Recipe | None:
         """The recipe of edits of photographs, the first of them the one edited, where it makes the same picture.
