@@ -35,6 +35,7 @@ REQUIREMENTS = (
     "torch>=2.6",
     "numpy>=1.26",
     "pillow>=11.3",
+    "pillow-heif>=1.1",
     "safetensors>=0.5",
     "huggingface-hub>=1.0",
     "jinja2>=3.1",
