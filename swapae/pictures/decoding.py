@@ -56,10 +56,7 @@ def read_header(source: Any, name: str, max_pixels: int) -> Header:
         PictureError: As of `decode`.
         Exception: Nearly any, of damaged data.
     """
-    with _stream(source, name, max_pixels) as stream, _QUIET, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        image = stream if isinstance(stream, Image.Image) else _open(stream, name, max_pixels)
-        check_size(image.size, name, max_pixels)
+    with unread(source, name, max_pixels) as image:
         profile = image.info.get("icc_profile")
         return Header(image.size, image.mode, _raw_mode(image), profile if isinstance(profile, bytes) else None)
 
@@ -81,11 +78,7 @@ def decode(source: Any, name: str, max_pixels: int, draft_to: int | None = None)
         PictureError: There is no such file, or it is no picture, too large or empty.
         Exception: Nearly any, of damaged data.
     """
-    with _stream(source, name, max_pixels) as stream, _QUIET, warnings.catch_warnings():
-        # Broken metadata warns, which a host may have turned into errors; only Pillow's modules are hushed.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        image = stream if isinstance(stream, Image.Image) else _open(stream, name, max_pixels)
-        check_size(image.size, name, max_pixels)
+    with unread(source, name, max_pixels) as image:
         raw_mode = _raw_mode(image)
         if draft_to is not None and image is not source and image.format in ("JPEG", "MPO"):
             image.draft(None, (draft_to, draft_to))  # None keeps the mode
@@ -100,6 +93,21 @@ def decode(source: Any, name: str, max_pixels: int, draft_to: int | None = None)
         elif isinstance(key, tuple):
             upright.info["transparency"] = tuple(int(level * scale) for level in key)
     return upright
+
+
+@contextmanager
+def unread(source: Any, name: str, max_pixels: int) -> Iterator[Image.Image]:
+    """A picture of which the header is read, and none of the pixels; one thread at a time.
+
+    Raises:
+        PictureError, Exception: as of `decode`.
+    """
+    with _stream(source, name, max_pixels) as stream, _QUIET, warnings.catch_warnings():
+        # Broken metadata warns, which a host may have turned into errors; only Pillow's modules are hushed.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        image = stream if isinstance(stream, Image.Image) else _open(stream, name, max_pixels)
+        check_size(image.size, name, max_pixels)
+        yield image
 
 
 def _raw_mode(image: Image.Image) -> str:

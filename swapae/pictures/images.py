@@ -67,7 +67,7 @@ def load_image(
         PictureError: The source is missing, no picture, damaged, empty, out of range or over `max_pixels`; or nothing
             of it is visible, without a background.
     """
-    name = _name(source)
+    name = name_of(source)
     try:
         if isinstance(source, torch.Tensor):
             image = _from_tensor(source, name)
@@ -94,7 +94,7 @@ def header(source: Picture, *, max_pixels: int = MAX_PIXELS) -> Header:
     Raises:
         PictureError: As of `load_image`, as far as the header shows it.
     """
-    name = _name(source)
+    name = name_of(source)
     try:
         return read_header(source, name, max_pixels)
     except PictureError:
@@ -217,7 +217,7 @@ def to_pil(
     return Image.fromarray(levels.permute(1, 2, 0).contiguous().numpy())
 
 
-def _name(source: Picture) -> str:
+def name_of(source: Picture) -> str:
     """What to call the source in a message; quoted, so that no line break gets in."""
     if isinstance(source, str | os.PathLike):
         return repr(os.fspath(source))

@@ -24,13 +24,13 @@ def list_images(folder: str | os.PathLike, *, recursive: bool = True) -> list[Pa
     return [Path(folder, name) for name in picture_names(folder, recursive=recursive)]
 
 
-def other_kinds(folder: str | os.PathLike) -> dict[str, int]:
+def other_kinds(folder: str | os.PathLike[str]) -> dict[str, int]:
     """How many files below a folder are no pictures by their suffixes: by suffix in lower case, most first.
 
     Names that begin with a dot are skipped, as in `list_images`.
     """
     counts: dict[str, int] = {}
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(os.fspath(folder)):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             suffix = os.path.splitext(name)[1].lower()

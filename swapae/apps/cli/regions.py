@@ -66,7 +66,7 @@ def regions(
     hard += [selection(session, own, photograph, point, threshold) for point in points]
     references = [session.texture(path) for path in textures]
     picture, changed = paint_regions(session, photograph, own, references, hard, feather, exact)
-    session.save(to_pil(picture, photograph.size, photograph.opacity), output)
+    session.save(to_pil(picture, photograph.size, photograph.opacity), output, of=structure)
     print(
         f"changed inside: {changed.inside_mean:.1f} on average, {changed.inside_max:.0f} at most; "
         f"outside: {changed.outside_mean:.1f} on average, {changed.outside_max:.0f} at most"

@@ -31,6 +31,7 @@ from swapae.model import SwapAE
 from swapae.pictures.animation import OPAQUE_FILMS, save_animation
 from swapae.pictures.images import MAX_PIXELS, Fitted, fit, load_image, to_pil
 from swapae.pictures.listing import list_images
+from swapae.pictures.notes import Notes, notes_of
 from swapae.pictures.saving import OPAQUE_SUFFIXES, save_image
 from swapae.pictures.transparency import resize
 from swapae.rounding import ceil_div
@@ -60,6 +61,9 @@ class Options:
         max_pixels: refuse pictures with more pixels than this, before decoding them, and larger results.
         tile: compute in tiles with sides of this many pixels, which gives the same result in less memory; auto where a
             whole picture would take more than 2 GiB, no for never.
+        keep_metadata: write what the photograph's EXIF says of how it was taken, such as camera, time, author and
+            rights; without its orientation, its thumbnail and its place.
+        keep_gps: the same, and the place.
     """
 
     model: Annotated[str | None, tyro.conf.arg(metavar="REPO_OR_FOLDER")] = None
@@ -70,6 +74,8 @@ class Options:
     compile: bool = False
     max_pixels: int = MAX_PIXELS
     tile: Annotated[str, tyro.conf.arg(metavar="auto|N|no")] = "auto"
+    keep_metadata: bool = False
+    keep_gps: bool = False
 
 
 Common = Annotated[Options, tyro.conf.OmitArgPrefixes]
@@ -190,9 +196,16 @@ class Session:
         """The picture that codes describe, in a photograph's frame."""
         return to_pil(self.generate(codes), *frame)
 
-    def save(self, picture: Image.Image, output: Path, recipe: Recipe | None = None) -> None:
-        """Write a generated picture, which says that it is one, and how it was made if that is known."""
-        save_image(picture, output, (recipe or ModelId.of(self.model)).metadata())
+    def save(self, picture: Image.Image, output: Path, recipe: Recipe | None = None, of: Path | None = None) -> None:
+        """Write a generated picture, which says that it is one, and how it was made if that is known.
+
+        Of the photograph that it shows, `of`, it has the resolution, and the EXIF if that is to be kept.
+        """
+        own, notes = self.options, Notes()
+        if of is not None:
+            exif = own.keep_metadata or own.keep_gps
+            notes = notes_of(of, exif=exif, gps=own.keep_gps, max_pixels=own.max_pixels)
+        save_image(picture, output, (recipe or ModelId.of(self.model)).metadata(), dpi=notes.dpi, exif=notes.exif)
         if picture.mode == "RGBA" and output.suffix.lower() in OPAQUE_SUFFIXES:
             print(f"{output} is laid over white: its format has no transparency; .png, .webp and .tif keep it")
 

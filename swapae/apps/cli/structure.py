@@ -76,7 +76,7 @@ def paste(
     recipe = None if texture else session.recipe([target, source], Paste(1, box_cells, place_cells, flip, radius))
     layers = (own.structure, frame.opacity), (other.structure, other_frame.opacity)
     opacity = paste_opacity(layers, session.model, Placement(box_cells, place_cells, flip, radius))
-    session.save(session.decode(codes, Frame(frame.size, opacity)), output, recipe)
+    session.save(session.decode(codes, Frame(frame.size, opacity)), output, recipe, target)
 
 
 def move(
@@ -114,7 +114,7 @@ def move(
     moved = move_structure(own.structure, box_cells, place_cells, flip=flip, radius=radius)
     recipe = session.recipe([image], Move(box_cells, place_cells, flip, radius))
     opacity = move_opacity((own.structure, opacity), session.model, Placement(box_cells, place_cells, flip, radius))
-    session.save(session.decode(Codes(moved, own.texture), Frame(size, opacity)), output, recipe)
+    session.save(session.decode(Codes(moved, own.texture), Frame(size, opacity)), output, recipe, image)
 
 
 def join(
@@ -157,7 +157,7 @@ def join(
     if texture is not None:
         joined = Codes(joined.structure, session.texture(texture))
     opacity = join_opacity(layers, session.model, overlap)
-    session.save(to_pil(session.generate(joined), None, opacity), output)
+    session.save(to_pil(session.generate(joined), None, opacity), output, of=paths[0])
 
 
 def outpaint(
@@ -189,7 +189,7 @@ def outpaint(
     own = session.codes(photograph)
     wider = outpaint_codes(own, rows=rows, columns=columns)
     opacity = outpaint_opacity((own.structure, photograph.opacity), session.model, rows, columns)
-    session.save(to_pil(session.generate(wider), None, opacity), output)
+    session.save(to_pil(session.generate(wider), None, opacity), output, of=image)
 
 
 def parse_box(text: str) -> tuple[int, ...]:
