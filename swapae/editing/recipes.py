@@ -27,7 +27,7 @@ from swapae.editing.validation import MAX_PHOTOGRAPHS, members, shown, whole
 from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
 from swapae.model import DEFAULT_NOISE_SEED, Autoencoder
-from swapae.pictures.images import Picture, fit, load_image
+from swapae.pictures.images import MAX_PIXELS, Picture, fit, load_image
 from swapae.pictures.texts import is_picture, text_of
 
 if TYPE_CHECKING:
@@ -263,7 +263,8 @@ def encode_loaded(model: Autoencoder, picture: Image.Image) -> EncodedPhotograph
         PictureError: of a size that does not suit the model.
     """
     config, weight = model.config, model.encoder.to_texture.weight
-    fitted = fit(picture, config.image_size, config.stride, config.minimum_side)
+    # A recipe of what was allowed on the command line stays allowed.
+    fitted = fit(picture, config.image_size, config.stride, config.minimum_side, max_pixels=MAX_PIXELS)
     image = fitted.tensor.to(weight.device, weight.dtype)
     with torch.inference_mode():
         codes = model.encode(image) if fitted.opacity is None else model.encode(image, fitted.opacity)

@@ -19,6 +19,8 @@ from swapae.pictures.transparency import fill_hidden, resize
 Picture: TypeAlias = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
 
 MAX_PIXELS = 64_000_000
+# Of a picture that is enlarged: by its shape, one of few pixels may become one of very many.
+MAX_ENLARGED = 4096 * 4096
 
 
 class Fitted(NamedTuple):
@@ -109,12 +111,13 @@ def fit(
     stride: int,
     minimum: int,
     *,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
 ) -> Fitted:
     """Resize and pad an image, RGB or RGBA as of `load_image`, for an encoder that shrinks it by `stride`.
 
     With a number, the short side becomes `size` (Lanczos, the aspect kept); with "full" every pixel is kept.
-    Both sides are then padded at the right and the bottom by mirroring, up to multiples of `stride`.
+    Both sides are then padded at the right and the bottom by mirroring, up to multiples of `stride`. The result may
+    have `max_pixels`; if not given MAX_PIXELS, or MAX_ENLARGED if it is over twice the pixels of the image.
 
     Returns:
         float32 [1, 3, H, W] in [-1, 1], the (width, height) before padding, for `to_pil` to crop back to, and the
@@ -136,11 +139,7 @@ def fit(
             raise PictureError(f"size {size} is too small: the model needs --size {minimum} or more")
         fitted = scaled_size(image.size, size)
     right, below = (-side % stride for side in fitted)
-    if (fitted[0] + right) * (fitted[1] + below) > max_pixels:
-        raise PictureError(
-            f"the picture of {width}x{height} would become {fitted[0]}x{fitted[1]}, over the limit of "
-            f"{max_pixels} pixels: use a smaller --size, or crop it to a less extreme shape"
-        )
+    check_fitted(image.size, fitted, (fitted[0] + right) * (fitted[1] + below), max_pixels)
     image = resize(image, fitted)
     # "symmetric" and not "reflect": it holds where the padding is longer than the side, down to one pixel.
     pixels = np.pad(np.asarray(image), ((0, below), (0, right), (0, 0)), mode="symmetric")
@@ -153,6 +152,21 @@ def fit(
     if image.mode == "RGBA":
         opacity = torch.from_numpy(pixels[None, None, ..., 3].astype(np.float32) / 255)
     return Fitted(torch.from_numpy(values), fitted, opacity)
+
+
+def check_fitted(size: tuple[int, int], fitted: tuple[int, int], pixels: int, max_pixels: int | None) -> None:
+    """Raise PictureError for a picture of `size` that would become too large; the limit is as of `fit`."""
+    limit = MAX_PIXELS if max_pixels is None else max_pixels
+    enlarged = fitted[0] * fitted[1] > 2 * size[0] * size[1]  # not by rounding to whole cells
+    if max_pixels is None and enlarged:
+        limit = MAX_ENLARGED
+    if pixels > limit:
+        lifted = f", or allow it by --max-pixels {pixels}" if limit == MAX_ENLARGED and pixels <= MAX_PIXELS else ""
+        raise PictureError(
+            f"the picture of {size[0]}x{size[1]} would become {fitted[0]}x{fitted[1]}, over the limit of {limit} "
+            f"pixels{' for what is enlarged' if lifted else ''}: crop it to a less extreme shape, use a smaller "
+            f"--size{lifted}"
+        )
 
 
 def scaled_size(size: tuple[int, int], short: int) -> tuple[int, int]:

@@ -61,7 +61,7 @@ def embed(
         return range(number * shard, min((number + 1) * shard, len(source)))
 
     def load(name: str) -> Tensor:
-        return centre_square(Path(data, name), session.model, size, common.max_pixels)
+        return centre_square(Path(data, name), session.model, size, common.limit)
 
     def encoded(images: list[Tensor]) -> Codes:
         return session.codes(Fitted(torch.cat(images).to(session.device), (size, size)))

@@ -100,7 +100,5 @@ def grid(
             return over_white(session.decode(Codes(own.structure, other.texture), frame))
 
         results = [[hybrid(row, column) for column in columns] for row in rows]
-    structures, textures = (
-        [load_image(path, max_pixels=common.max_pixels) for path in paths] for paths in (rows, columns)
-    )
+    structures, textures = ([load_image(path, max_pixels=common.limit) for path in paths] for paths in (rows, columns))
     session.save(swap_grid(structures, textures, results, cell), output)

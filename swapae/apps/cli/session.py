@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from swapae.apps.cli.workload import HEAVY, outlook
 from swapae.codes import Codes
 from swapae.editing.directions import Directions
 from swapae.editing.masks import fit_mask
@@ -29,7 +31,7 @@ from swapae.inference import tiling
 from swapae.inference.fast import optimize_for_inference
 from swapae.model import SwapAE
 from swapae.pictures.animation import OPAQUE_FILMS, save_animation
-from swapae.pictures.images import MAX_PIXELS, Fitted, fit, load_image, to_pil
+from swapae.pictures.images import MAX_PIXELS, Fitted, check_fitted, fit, load_image, to_pil
 from swapae.pictures.listing import list_images
 from swapae.pictures.notes import Notes, notes_of
 from swapae.pictures.saving import OPAQUE_SUFFIXES, save_image
@@ -58,7 +60,8 @@ class Options:
         dtype: precision; the half ones are faster on GPUs, and less exact.
         compile: have torch compile the networks first, which takes a minute and pays for many pictures of one size; for
             half precision or a GPU.
-        max_pixels: refuse pictures with more pixels than this, before decoding them, and larger results.
+        max_pixels: refuse pictures with more pixels than this, before decoding them, and larger results; 64 million if
+            not given, and 16.8 million for a picture that --size enlarges to over twice its pixels.
         tile: compute in tiles with sides of this many pixels, which gives the same result in less memory; auto where a
             whole picture would take more than 2 GiB, no for never.
         keep_metadata: write what the photograph's EXIF says of how it was taken, such as camera, time, author and
@@ -72,10 +75,15 @@ class Options:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     compile: bool = False
-    max_pixels: int = MAX_PIXELS
+    max_pixels: int | None = None
     tile: Annotated[str, tyro.conf.arg(metavar="auto|N|no")] = "auto"
     keep_metadata: bool = False
     keep_gps: bool = False
+
+    @property
+    def limit(self) -> int:
+        """Pixels that a picture or a result may have."""
+        return MAX_PIXELS if self.max_pixels is None else self.max_pixels
 
 
 Common = Annotated[Options, tyro.conf.OmitArgPrefixes]
@@ -111,12 +119,13 @@ class Session:
         self.size: int | Literal["full"] = parse_size(options.size, self.model.config.image_size)
         check_tile(options.tile)
         self.device, self.dtype = device, dtype
+        self._announced = 0  # pixels
 
     # ------------------------------------------------------------ in
 
     def load(self, path: Path) -> Fitted:
         """A picture as the model takes it, in float32."""
-        return self.fit(load_image(path, background=None, max_pixels=self.options.max_pixels))
+        return self.fit(load_image(path, background=None, max_pixels=self.options.limit))
 
     def fit(self, picture: Image.Image) -> Fitted:
         """A picture brought to the size asked for and padded to whole cells, in float32."""
@@ -131,13 +140,13 @@ class Session:
             path: of the picture.
             height: in pixels, a multiple of the stride; if not given the size asked for decides.
         """
-        config, most = self.model.config, self.options.max_pixels
+        config, most = self.model.config, self.options.limit
         picture = load_image(path, background=None, max_pixels=most)
         scale = height / picture.height if height else 1.0
         if height is None and self.size != "full":
             scale = self.size / min(picture.size)
         width, height = (max(1, round(scale * side / config.stride)) * config.stride for side in picture.size)
-        self.check_result(width, height)
+        check_fitted(picture.size, (width, height), width * height, self.options.max_pixels)
         picture = resize(picture, (width, height))
         return fit(picture, "full", config.stride, config.minimum_side, max_pixels=most).to(self.device)
 
@@ -154,9 +163,17 @@ class Session:
         """Codes of a picture as `load` gives it."""
         images, opacity = fitted.tensor.to(self.dtype), fitted.opacity
         tile = self.tile(*images.shape[2:])
+        self.announce(images, tile)
         if tile is None:
             return self.model.encode(images, opacity)
         return tiling.encode(self.model, images, tile, partial(tqdm, desc="encode", unit="tile"), opacity)
+
+    def announce(self, images: Tensor, tile: int | None) -> None:
+        """Say what a large picture will take, the first time and where the next is still larger."""
+        pixels = images.shape[2] * images.shape[3]
+        if pixels > max(HEAVY, self._announced):
+            self._announced = pixels
+            print(outlook(self.model, images, tile), file=sys.stderr)
 
     def tile(self, height: int, width: int) -> int | None:
         """Side of the tiles for a picture, None for whole."""
@@ -166,7 +183,7 @@ class Session:
 
     def mask(self, path: Path, fitted: Fitted) -> Tensor:
         """A grey picture of any size as a mask [1, 1, H, W] on a fitted picture: black and transparent 0, white 1."""
-        grey = load_image(path, background=(0, 0, 0), max_pixels=self.options.max_pixels).convert("L")
+        grey = load_image(path, background=(0, 0, 0), max_pixels=self.options.limit).convert("L")
         values = torch.frombuffer(bytearray(grey.tobytes()), dtype=torch.uint8).float() / 255
         width, height = fitted.size
         mask = fit_mask(values.view(1, 1, grey.height, grey.width), 1, (height, width), torch.device(self.device))
@@ -204,7 +221,7 @@ class Session:
         own, notes = self.options, Notes()
         if of is not None:
             exif = own.keep_metadata or own.keep_gps
-            notes = notes_of(of, exif=exif, gps=own.keep_gps, max_pixels=own.max_pixels)
+            notes = notes_of(of, exif=exif, gps=own.keep_gps, max_pixels=own.limit)
         save_image(picture, output, (recipe or ModelId.of(self.model)).metadata(), dpi=notes.dpi, exif=notes.exif)
         if picture.mode == "RGBA" and output.suffix.lower() in OPAQUE_SUFFIXES:
             print(f"{output} is laid over white: its format has no transparency; .png, .webp and .tif keep it")
@@ -222,7 +239,7 @@ class Session:
         None where recipes cannot say it: another size than the model's, and more or larger photographs, longer names or
         larger numbers than they take.
         """
-        larger = len(inputs) > MAX_PHOTOGRAPHS or self.options.max_pixels > MAX_PIXELS
+        larger = len(inputs) > MAX_PHOTOGRAPHS or self.options.limit > MAX_PIXELS
         if larger or self.size != self.model.config.image_size:
             return None
         try:
@@ -234,9 +251,9 @@ class Session:
 
     def check_result(self, width: int, height: int) -> None:
         """Raise UserError for a result of more pixels than --max-pixels."""
-        if width * height > self.options.max_pixels:
+        if width * height > self.options.limit:
             raise UserError(
-                f"the result would have {width}x{height} pixels, over the limit of {self.options.max_pixels}: "
+                f"the result would have {width}x{height} pixels, over the limit of {self.options.limit}: "
                 "use a smaller --size, or make less of it"
             )
 

@@ -141,7 +141,7 @@ def join(
     check_between("seam", seam, 0, 4096)
     session = Session(common)
     stride = session.model.config.stride
-    height = session.size if session.size != "full" else load_image(paths[0], max_pixels=common.max_pixels).height
+    height = session.size if session.size != "full" else load_image(paths[0], max_pixels=common.limit).height
     height = max(1, round(height / stride)) * stride
     overlap, columns, codes, layers = round(seam / stride), 0, [], []
     for path in tqdm(paths, desc="encode", unit="picture"):
