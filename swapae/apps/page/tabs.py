@@ -261,7 +261,7 @@ def motion(controls: Controls, studio: Studio) -> None:
         gr.HTML(
             quiet(
                 f"Its frames take the texture photograph's texture, as strongly as on Swap; up to {MAX_VIDEO_FRAMES} "
-                "frames, without sound."
+                "frames, with its sound."
             ),
             apply_default_css=False,
         )
