@@ -116,9 +116,12 @@ def test_damaged_sound_is_one_sentence(tmp_path):
             yield
 
         object.__setattr__(track, "container", type("Broken", (), {"decode": staticmethod(broken)}))
-        with pytest.raises(UserError, match=r"the sound of '.*a.avi' is damaged, .*\(bad\): convert the video anew"):
-            with mp4_writer(tmp_path / "made.mp4", video.rate, sound=track) as write:
-                write(Image.new("RGB", (64, 48)))
+        sentence = r"the sound of '.*a.avi' is damaged, .*\(bad\): convert the video anew"
+        with (
+            pytest.raises(UserError, match=sentence),
+            mp4_writer(tmp_path / "made.mp4", video.rate, sound=track) as write,
+        ):
+            write(Image.new("RGB", (64, 48)))
 
 
 def test_a_length_is_expected_where_the_file_does_not_count(tmp_path):

@@ -65,9 +65,8 @@ def restyle_video(
             sound=track,
         ) as write,
     ):
-        bar = tqdm(
-            opened.frames, total=opened.expected or None, unit="frame", bar_format=LEFT if opened.expected else None
-        )
+        known = {"total": opened.expected, "bar_format": LEFT} if opened.expected else {}
+        bar = tqdm(opened.frames, unit="frame", **known)
         # `flicker` draws from all of them by turns, so that `tee` holds one frame.
         shown, encoded, sizes = tee((session.fit(Image.fromarray(pixels)) for pixels in bar), 3)
         tensors = (fitted.tensor.to(session.dtype) for fitted in encoded)
@@ -81,5 +80,4 @@ def restyle_video(
 
         figure = flicker((fitted.tensor for fitted in shown), written())
     told = "nothing in the video stands still" if figure is None else f"{figure:.2f} levels"
-    heard = "" if not sound else "; with its sound" if track else "; it has no sound"
-    print(f"{bar.n} frames, {float(opened.rate):g} per second; flicker: {told}{heard}")
+    print(f"{bar.n} frames, {float(opened.rate):g} per second; flicker: {told}")
