@@ -18,7 +18,7 @@ from swapae.editing.recipes import Recipe
 from swapae.errors import PictureError
 from swapae.pictures.images import to_pil
 
-PAINT = {"texture": {"height": 2, "width": 2, "runs": [[255, 2], [0, 2]]}}
+PAINT = {"texture": {"height": 32, "width": 40, "runs": [255, 20, 0, 20] * 32}}
 
 
 @pytest.fixture(scope="module")

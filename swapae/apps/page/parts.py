@@ -21,6 +21,8 @@ from swapae.editing.words import in_words
 from swapae.errors import UserError
 
 MAX_FILE_SIZE = 20 * 1024**2
+# What a dialogue of files shows: browsers do not count all of these among the images.
+IMAGE_TYPES = ["image", ".heic", ".heif", ".hif", ".avif", ".jxl"]
 
 PICK = """
 element.addEventListener('click', (event) => {
