@@ -60,7 +60,8 @@ class Sound:
                 time = waiting[0].dts * waiting[0].time_base if waiting[0].dts is not None else Fraction(0)
                 if until is not None and time > until:
                     return
-                film.mux(waiting.pop())
+                with self._sentences():
+                    film.mux(waiting.pop())
 
         return write
 
@@ -69,11 +70,13 @@ class Sound:
 
         def packets() -> Iterator[Packet]:
             for packet in self.container.demux(self.stream):
-                if packet.dts is None:  # the empty one at the end
+                # Each counts for the other where a file has one alone; the empty packet at the end has neither.
+                shown = packet.dts if packet.pts is None else packet.pts
+                read = shown if packet.dts is None else packet.dts
+                if shown is None or read is None:
                     continue
                 shift = round(self.origin / packet.time_base)
-                packet.dts -= shift
-                packet.pts = packet.dts if packet.pts is None else packet.pts - shift
+                packet.pts, packet.dts = shown - shift, read - shift
                 packet.stream = track
                 yield packet
 

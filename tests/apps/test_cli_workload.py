@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 from swapae import SwapAE
@@ -59,6 +58,9 @@ def test_what_a_large_picture_takes_is_said_once_before_it(run, monkeypatch):
     assert status == 0 and first.startswith("64x64 pixels: about 0.") and first.endswith(" s")
     assert larger.startswith("96x64 pixels: about 0.")
     assert run("reconstruct", "a.png", "-o", "out.png", "--size", 56)[2].count("memory") == 1
+    # A result that is larger than its photograph.
+    first, larger = lines(run("outpaint", "a.png", "--horizontal", 32, "-o", "out.png")[2])
+    assert larger.startswith("152x64 pixels")
 
 
 def test_nothing_is_said_of_others(run):
@@ -74,16 +76,16 @@ def test_durations(seconds, words):
 
 
 def test_the_outlook_grows_with_the_picture(tiny_model, monkeypatch):
-    monkeypatch.setattr(workload, "seconds_per_pixel", lambda model, images: 1e-5)
-    small, large = (workload.outlook(tiny_model, torch.zeros(1, 3, side, side), None) for side in (512, 4096))
+    monkeypatch.setattr(workload, "seconds_per_pixel", lambda model: 1e-5)
+    small, large = (workload.outlook(tiny_model, side, side, None) for side in (512, 4096))
     assert small.startswith("512x512 pixels: ") and small.endswith("and 3 s") and large.endswith("and 3 minutes")
-    tiled = workload.outlook(tiny_model, torch.zeros(1, 3, 4096, 4096), 512)
+    tiled = workload.outlook(tiny_model, 4096, 4096, 512)
     assert float(tiled.split()[3]) == pytest.approx(0.75 + 45 * 4096**2 / 1024**3, abs=0.06)
 
 
-def test_a_trial_takes_a_piece(monkeypatch, tiny_model):
+def test_a_trial_takes_a_picture_of_the_model_s_size(monkeypatch, tiny_model):
     seen = []
     encode = SwapAE.encode
     monkeypatch.setattr(SwapAE, "encode", lambda self, images: seen.append(images.shape) or encode(self, images))
-    assert workload.seconds_per_pixel(tiny_model, torch.zeros(1, 3, 640, 64)) > 0
+    assert workload.seconds_per_pixel(tiny_model) > 0
     assert set(seen) == {(1, 3, 64, 64)}

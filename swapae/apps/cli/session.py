@@ -163,23 +163,19 @@ class Session:
         """Codes of a picture as `load` gives it."""
         images, opacity = fitted.tensor.to(self.dtype), fitted.opacity
         tile = self.tile(*images.shape[2:])
-        self.announce(images, tile)
         if tile is None:
             return self.model.encode(images, opacity)
         return tiling.encode(self.model, images, tile, partial(tqdm, desc="encode", unit="tile"), opacity)
 
-    def announce(self, images: Tensor, tile: int | None) -> None:
-        """Say what a large picture will take, the first time and where the next is still larger."""
-        pixels = images.shape[2] * images.shape[3]
-        if pixels > max(HEAVY, self._announced):
-            self._announced = pixels
-            print(outlook(self.model, images, tile), file=sys.stderr)
-
     def tile(self, height: int, width: int) -> int | None:
-        """Side of the tiles for a picture, None for whole."""
+        """Side of the tiles for a picture, None for whole; says what a large one takes, and again if one is larger."""
+        tile = None if self.options.tile in ("auto", "no") else int(self.options.tile)
         if self.options.tile == "auto":
-            return tiling.suggested_tile(self.model, height, width)
-        return None if self.options.tile == "no" else int(self.options.tile)
+            tile = tiling.suggested_tile(self.model, height, width)
+        if height * width > max(HEAVY, self._announced):
+            self._announced = height * width
+            print(outlook(self.model, height, width, tile), file=sys.stderr)
+        return tile
 
     def mask(self, path: Path, fitted: Fitted) -> Tensor:
         """A grey picture of any size as a mask [1, 1, H, W] on a fitted picture: black and transparent 0, white 1."""

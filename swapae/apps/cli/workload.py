@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import torch
-from torch import Tensor
 
 from swapae.inference.tiling import TILE_BYTES
 from swapae.model import Autoencoder
@@ -17,25 +16,24 @@ PICTURE_BYTES = 45
 QUICK_S = 1.0  # a trial of less time is repeated, without what only the first takes
 
 
-def outlook(model: Autoencoder, images: Tensor, tile: int | None) -> str:
+def outlook(model: Autoencoder, height: int, width: int, tile: int | None) -> str:
     """Size, memory and time of encoding and decoding a picture, in words.
 
     Args:
         model: that does it.
-        images: [1, 3, H, W] as the model takes them.
+        height, width: of the picture as the model takes it.
         tile: side of the tiles; None for whole.
     """
-    height, width = images.shape[2:]
     pixels = height * width
     at_once = pixels * model.generator.bytes_per_pixel if tile is None else TILE_BYTES
-    seconds = seconds_per_pixel(model, images) * pixels
+    seconds = seconds_per_pixel(model) * pixels
     return f"{width}x{height} pixels: about {gigabytes(pixels * PICTURE_BYTES + at_once)} and {duration(seconds)}"
 
 
-def seconds_per_pixel(model: Autoencoder, images: Tensor) -> float:
-    """Time for encoding and decoding, by a piece of a picture."""
-    side = model.config.image_size // model.config.stride * model.config.stride
-    piece = images[..., :side, :side].contiguous()
+def seconds_per_pixel(model: Autoencoder) -> float:
+    """Time for encoding and decoding, by a picture of the size that the model was trained at."""
+    side = model.config.image_size
+    piece = torch.zeros(1, 3, side, side, device=model.device, dtype=model.dtype)
 
     def trial() -> float:
         start = time.perf_counter()
@@ -46,7 +44,7 @@ def seconds_per_pixel(model: Autoencoder, images: Tensor) -> float:
         taken = trial()
         if taken < QUICK_S:
             taken = min(taken, trial())
-    return taken / (piece.shape[2] * piece.shape[3])
+    return taken / side**2
 
 
 def gigabytes(count: float) -> str:
