@@ -52,6 +52,7 @@ def _is_heif(prefix: bytes) -> bool:
 
 
 def _heif(name: str) -> Opener:
+    # From 1.5 on its libheif does not decode more pixels than the header says, which is what our limits look at.
     try:
         plugin = importlib.import_module("pillow_heif")
     except ImportError:
