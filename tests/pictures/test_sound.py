@@ -83,7 +83,8 @@ def test_what_it_does_not_take_becomes_aac(tmp_path, name, options):
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 def test_frames_keep_their_times(tmp_path, name):
     made = remake(make_video(tmp_path / name, times=UNEVEN), tmp_path / "made.mp4")
-    assert shown(made) == list(UNEVEN)
+    first, *others = shown(made)  # some versions of FFmpeg begin a file with what AAC needs before its first sound
+    assert 0 <= first < 30 and [0, *(time - first for time in others)] == list(UNEVEN)
 
 
 def test_sound_lies_beside_the_pictures_it_belongs_to(tmp_path):
