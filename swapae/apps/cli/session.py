@@ -75,7 +75,7 @@ class Options:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     compile: bool = False
-    max_pixels: int | None = None
+    max_pixels: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     tile: Annotated[str, tyro.conf.arg(metavar="auto|N|no")] = "auto"
     keep_metadata: bool = False
     keep_gps: bool = False
