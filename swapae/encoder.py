@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swapae.config import TEXTURE_DOWNSAMPLINGS, SwapAEConfig
+from swapae.config import MINIMUM_CELLS, TEXTURE_DOWNSAMPLINGS, SwapAEConfig
 from swapae.layers import ConvLayer, DownBlock, EqualLinear, unit_length
 
 BINOMIAL = (1, 2, 1)
@@ -31,10 +34,36 @@ class EncoderStages(nn.Module):
         """What `to_structure` gives, and the mean of what `texture_convs` gives -> both codes."""
         return unit_length(structure), unit_length(self.to_texture(pooled))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, 3, H, W] in [-1, 1] -> structure [B, K, h, w] and texture [B, T], of unit length over channels."""
+    def forward(self, images: Tensor, opacity: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """[B, 3, H, W] in [-1, 1] -> structure [B, K, h, w] and texture [B, T], of unit length over channels.
+
+        `opacity`: [1 or B, 1, H, W] in [0, 1], by which a place counts in the texture's mean; all alike if not given.
+        """
         features = self.features(images)
-        return self.codes(self.to_structure(features), self.texture_convs(features).mean((2, 3)))
+        structure, maps = self.to_structure(features), self.texture_convs(features)
+        if opacity is None:
+            return self.codes(structure, maps.mean((2, 3)))
+        weights = texture_weights(opacity, features.shape[2:]).to(maps.dtype)
+        return self.codes(structure, (maps * weights).sum((2, 3)) / weights.sum((2, 3)))
+
+
+def texture_weights(opacity: Tensor, grid: Sequence[int]) -> Tensor:
+    """How much each place of the texture branch counts: the mean opacity of what it looks at.
+
+    The texture code is a mean over places, so what cannot be seen is left out of that mean. To fill it with the colours
+    around, and to count it, would make the texture that of a smooth picture: filled parts have no grain.
+
+    Args:
+        opacity: [B, 1, H, W] in [0, 1].
+        grid: (h, w) of the features.
+
+    Returns:
+        [B, 1, *any] in [0, 1], of the sides that `texture_convs` gives; ones where it looks at nothing visible at all,
+        as it never looks at the last rows and columns.
+    """
+    cells = F.interpolate(opacity, size=tuple(grid), mode="area")
+    weights = F.avg_pool2d(cells, MINIMUM_CELLS, 2**TEXTURE_DOWNSAMPLINGS)
+    return weights.where(weights.sum((2, 3), keepdim=True) > 0, 1)
 
 
 class Encoder(EncoderStages):

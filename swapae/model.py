@@ -43,12 +43,14 @@ class Autoencoder:
     generator: GeneratorStages
     training: bool
 
-    def encode(self, images: Tensor) -> Codes:
+    def encode(self, images: Tensor, opacity: Tensor | None = None) -> Codes:
         """Split images into structure and texture.
 
         Args:
             images: [B, 3, H, W] in [-1, 1]; H and W multiples of `config.stride`, at least
                 `config.minimum_side`.
+            opacity: [1 or B, 1, H, W] in [0, 1] (`swapae.images.Fitted`): what is transparent does not count in the
+                texture.
 
         Returns:
             Codes with structure [B, K, H/stride, W/stride] and texture [B, T].
@@ -58,7 +60,10 @@ class Autoencoder:
             ValueError: another device, shape or range.
         """
         self.check_images(images)
-        return Codes(*self.encoder(images.contiguous(memory_format=torch.channels_last)))
+        contiguous = images.contiguous(memory_format=torch.channels_last)
+        if opacity is None:
+            return Codes(*self.encoder(contiguous))
+        return Codes(*self.encoder(contiguous, opacity.to(images.device)))
 
     def decode(
         self,
@@ -126,7 +131,7 @@ class Autoencoder:
         noise: Noise = DEFAULT_NOISE_SEED,
         size: int | None = None,
     ) -> Image.Image:
-        """The hybrid of two pictures, as `swapae swap` makes it.
+        """The hybrid of two pictures, as `swapae swap` makes it: RGBA where the structure is transparent in part.
 
         Args:
             structure: gives shapes and layout: a path, a PIL image, an array, or whatever else
@@ -142,11 +147,15 @@ class Autoencoder:
 
         config, short = self.config, self.config.image_size if size is None else size
         own, other = (
-            fit(load_image(picture), short, config.stride, config.minimum_side) for picture in (structure, texture)
+            fit(load_image(picture, background=None), short, config.stride, config.minimum_side)
+            for picture in (structure, texture)
         )
-        images, others = (fitted.tensor.to(self.device, self.dtype) for fitted in (own, other))
         with torch.no_grad():
-            return to_pil(self.swap(images, others, alpha=alpha, noise=noise), own.size)
+            codes, others = (
+                self.encode(fitted.tensor.to(self.device, self.dtype), fitted.opacity) for fitted in (own, other)
+            )
+            mixed = codes._replace(texture=torch.lerp(codes.texture, others.texture, alpha))
+            return to_pil(self.decode(mixed, noise=noise), own.size, own.opacity)
 
     def forward(self, images: Tensor) -> Tensor:
         """Reconstruction of images [B, 3, H, W]."""

@@ -35,12 +35,13 @@ REQUIREMENTS = (
     "torch>=2.6",
     "numpy>=1.26",
     "pillow>=11.3",
+    "pillow-heif>=1.5",
     "safetensors>=0.5",
     "huggingface-hub>=1.0",
     "jinja2>=3.1",
     "tyro>=1.0",
     "tqdm>=4.66",
-    "av>=12",
+    "av>=15",
     "ncnn>=1.0.20250503",
 )
 

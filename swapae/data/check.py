@@ -18,6 +18,7 @@ from swapae.data.picture_files import FolderSource, Source
 from swapae.errors import PictureError, UserError
 from swapae.pictures.images import header, load_image, resize_short
 from swapae.pictures.inspection import Facts, inspect
+from swapae.pictures.listing import other_kinds
 from swapae.pictures.saving import save_image
 
 # Bits of 64 that two pictures' difference hashes may differ in and still count as the same photograph.
@@ -37,7 +38,8 @@ class Report:
 
     `unreadable` and `odd` hold (name, reason), `tiny` (name, WxH); `duplicates` and `near_duplicates` are
     groups of two or more names, the first of which a clean copy keeps. `kept` are the numbers of the pictures
-    that a clean copy holds: all but the unreadable, the tiny and the repeated.
+    that a clean copy holds: all but the unreadable, the tiny and the repeated. `other_files` of a folder are those
+    that are no pictures by their names, counted by suffix.
     """
 
     pictures: int
@@ -49,6 +51,7 @@ class Report:
     near_duplicates: list[list[str]] = field(default_factory=list)
     short_sides: dict[str, int] = field(default_factory=dict)
     kept: list[int] = field(default_factory=list)
+    other_files: dict[str, int] = field(default_factory=dict)
 
 
 class _Examination(Dataset[Facts | str]):
@@ -93,7 +96,7 @@ class _Copying(Dataset[str]):
 def check(source: Source, min_size: int, workers: int) -> Report:
     """Read every picture of a source in `workers` processes; a short side under `min_size` counts as tiny."""
     count = len(source)
-    report = Report(count)
+    report = Report(count, other_files=other_kinds(source.label) if isinstance(source, FolderSource) else {})
     digests = np.zeros((count, 2), np.uint64)
     likenesses = np.zeros(count, np.uint64)
     readable, told = np.zeros(count, bool), np.zeros(count, bool)
@@ -192,6 +195,12 @@ def describe(report: Report, examples: int = 10) -> str:
             lines.append(f"  and {len(entries) - examples} more")
 
     section("unreadable", [reason for _, reason in report.unreadable])
+    if report.other_files:
+        kinds = [f"{suffix or 'without a suffix'} {count}" for suffix, count in report.other_files.items()]
+        more = f" and {len(kinds) - examples} more kinds" if len(kinds) > examples else ""
+        lines.append(
+            f"other files, not read since they are no pictures by their names: {', '.join(kinds[:examples])}{more}"
+        )
     section("tiny", [f"{name!r} {size}" for name, size in report.tiny])
     section("grey", [repr(name) for name in report.grey])
     section("exact duplicates, groups", [" = ".join(map(repr, group)) for group in report.duplicates])

@@ -14,6 +14,7 @@ for both ends of every direction. It belongs to one model, and lies beside its w
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -287,3 +288,17 @@ def on_grid(vector: Tensor, code: Tensor) -> Tensor:
     if vector.dim() == 1:
         return vector.view(1, -1, *[1] * (code.dim() - 2))
     return F.interpolate(vector[None], size=code.shape[2:], mode="bilinear", align_corners=False)
+
+
+def directions_digest(directions: Directions, gains: Mapping[str, float], *, orthogonal: bool) -> str:
+    """Hexadecimal digest of what a gain of 1 adds along each of some directions.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    digest = hashlib.sha256()
+    for name, (_, vector) in directions.vectors(gains, orthogonal=orthogonal).items():
+        # Rounded, so that adding up in another order keeps it.
+        rounded = (vector.detach().cpu().double() * 2**12).round().to(torch.int64)
+        digest.update(name.encode() + rounded.numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -7,7 +7,6 @@ may be. The work itself is done by `swapae.editing`.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,8 +17,16 @@ from torch import Tensor
 from swapae import editing
 from swapae.codes import Codes
 from swapae.editing import Box
-from swapae.editing.directions import Directions
+from swapae.editing.directions import directions_digest
 from swapae.editing.masks import feather, fit_mask, grid_of
+from swapae.editing.opacity import (
+    Placement,
+    edit_opacity,
+    join_opacity,
+    move_opacity,
+    outpaint_opacity,
+    paste_opacity,
+)
 from swapae.editing.state import EditContext, EditState
 from swapae.editing.structure import map_of
 from swapae.editing.validation import Mask
@@ -186,7 +193,9 @@ class BlendStructure(Edit):
         other = context.photograph(self.photograph).codes.structure
         if other.shape != state.structure.shape:
             raise UserError("shapes blend only between photographs of the same width and height: crop them alike")
-        return state._replace(structure=editing.interpolate(state.structure, other, self.amount))
+        pairs = (state.structure, state.opacity), (other, context.photograph(self.photograph).opacity)
+        opacity = edit_opacity(pairs, context.model, lambda own, there: torch.lerp(own, there, self.amount))
+        return state._replace(structure=editing.interpolate(state.structure, other, self.amount), opacity=opacity)
 
 
 @dataclass(frozen=True)
@@ -201,9 +210,13 @@ class Paste(Edit):
     radius: int
 
     def _apply(self, state: EditState, context: EditContext) -> EditState:
-        source = state.structure if self.photograph is None else context.photograph(self.photograph).codes.structure
-        pasted = editing.paste(state.structure, source, self.box, self.place, flip=self.flip, radius=self.radius)
-        return state._replace(structure=pasted)
+        own = other = state.structure, state.opacity
+        if self.photograph is not None:
+            photograph = context.photograph(self.photograph)
+            other = photograph.codes.structure, photograph.opacity
+        pasted = editing.paste(own[0], other[0], self.box, self.place, flip=self.flip, radius=self.radius)
+        where = Placement(self.box, self.place, self.flip, self.radius)
+        return state._replace(structure=pasted, opacity=paste_opacity((own, other), context.model, where))
 
 
 @dataclass(frozen=True)
@@ -218,7 +231,9 @@ class Move(Edit):
 
     def _apply(self, state: EditState, context: EditContext) -> EditState:
         moved = editing.move(state.structure, self.box, self.place, flip=self.flip, radius=self.radius)
-        return state._replace(structure=moved)
+        where = Placement(self.box, self.place, self.flip, self.radius)
+        opacity = move_opacity((state.structure, state.opacity), context.model, where)
+        return state._replace(structure=moved, opacity=opacity)
 
 
 @dataclass(frozen=True)
@@ -231,7 +246,9 @@ class Outpaint(Edit):
 
     def _apply(self, state: EditState, context: EditContext) -> EditState:
         return state.with_grid(
-            lambda codes: editing.outpaint(codes, rows=self.rows, columns=self.columns), context.model
+            lambda codes: editing.outpaint(codes, rows=self.rows, columns=self.columns),
+            lambda: outpaint_opacity((state.structure, state.opacity), context.model, self.rows, self.columns),
+            context.model,
         )
 
 
@@ -249,7 +266,8 @@ class Join(Edit):
     shared: float
 
     def _apply(self, state: EditState, context: EditContext) -> EditState:
-        others = [context.photograph(number).codes for number in self.photographs]
+        photographs = [context.photograph(number) for number in self.photographs]
+        others = [photograph.codes for photograph in photographs]
         if {codes.structure.shape[2] for codes in others} != {state.structure.shape[2]}:
             raise UserError("only photographs of the same height can be joined: crop them to one shape")
 
@@ -261,7 +279,8 @@ class Join(Edit):
             ]
             return editing.join([codes, *dressed], seam=self.seam)
 
-        return state.with_grid(grow, context.model)
+        pairs = [(state.structure, state.opacity), *((one.codes.structure, one.opacity) for one in photographs)]
+        return state.with_grid(grow, lambda: join_opacity(pairs, context.model, self.seam), context.model)
 
 
 @dataclass(frozen=True)
@@ -326,17 +345,3 @@ def to_json_value(value: Any) -> Any:
     if isinstance(value, tuple):
         return [to_json_value(one) for one in value]
     return dict(value) if isinstance(value, Mapping) else value
-
-
-def directions_digest(directions: Directions, gains: Mapping[str, float], *, orthogonal: bool) -> str:
-    """Hexadecimal digest of what a gain of 1 adds along each of some directions.
-
-    Raises:
-        UserError: an unknown name.
-    """
-    digest = hashlib.sha256()
-    for name, (_, vector) in directions.vectors(gains, orthogonal=orthogonal).items():
-        # Rounded, so that adding up in another order keeps it.
-        rounded = (vector.detach().cpu().double() * 2**12).round().to(torch.int64)
-        digest.update(name.encode() + rounded.numpy().tobytes())
-    return digest.hexdigest()[:16]

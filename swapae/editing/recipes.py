@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,8 +27,11 @@ from swapae.editing.validation import MAX_PHOTOGRAPHS, members, shown, whole
 from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
 from swapae.model import DEFAULT_NOISE_SEED, Autoencoder
-from swapae.pictures.images import Picture, fit, load_image
+from swapae.pictures.images import MAX_PIXELS, Picture, fit, load_image
 from swapae.pictures.texts import is_picture, text_of
+
+if TYPE_CHECKING:
+    from swapae.pictures.images import Image
 
 RECIPE_VERSION = 2
 RECIPE_TEXT = "swapae recipe"  # the name of the text by which a picture carries it
@@ -182,7 +185,8 @@ class Recipe:
             directions: the model's, for recipes with edits along them.
 
         Returns:
-            [1, 3, H, W] in [-1, 1], the same bits on the same machine.
+            [1, 3, H, W] in [-1, 1], the same bits on the same machine; with opacity as a fourth channel where the
+            photograph is transparent in part.
 
         Raises:
             UserError: another model, a photograph that is missing, or an edit that does not fit.
@@ -205,7 +209,7 @@ class Recipe:
             raise UserError("the recipe was made with another model (or another precision): give that one")
 
     def render(self, context: EditContext) -> Tensor:
-        """The picture [1, 3, H, W] of photographs that are encoded already, in the order of `inputs`.
+        """The picture, as of `replay`, of photographs that are encoded already, in the order of `inputs`.
 
         Raises:
             UserError: an edit that does not fit.
@@ -249,11 +253,22 @@ def encode_photograph(model: Autoencoder, data: Picture) -> EncodedPhotograph:
     Raises:
         PictureError: no picture that can be read.
     """
+    return encode_loaded(model, load_image(data, background=None))
+
+
+def encode_loaded(model: Autoencoder, picture: Image.Image) -> EncodedPhotograph:
+    """As `encode_photograph`, of what `load_image` gave without a background.
+
+    Raises:
+        PictureError: of a size that does not suit the model.
+    """
     config, weight = model.config, model.encoder.to_texture.weight
-    fitted = fit(load_image(data), config.image_size, config.stride, config.minimum_side)
+    # A recipe of what was allowed on the command line stays allowed.
+    fitted = fit(picture, config.image_size, config.stride, config.minimum_side, max_pixels=MAX_PIXELS)
     image = fitted.tensor.to(weight.device, weight.dtype)
     with torch.inference_mode():
-        return EncodedPhotograph(model.encode(image), image, fitted.size)
+        codes = model.encode(image) if fitted.opacity is None else model.encode(image, fitted.opacity)
+        return EncodedPhotograph(codes, image, fitted.size, fitted.opacity)
 
 
 def read_bytes(source: bytes | str | os.PathLike[str]) -> bytes:

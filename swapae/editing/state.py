@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from swapae.codes import Codes
@@ -26,11 +27,13 @@ class EncodedPhotograph(NamedTuple):
         codes: of a batch of one.
         image: [1, 3, H, W] in [-1, 1], padded to the model's stride.
         size: (width, height) without the padding.
+        opacity: [1, 1, H, W] in [0, 1]; None where all of it is opaque.
     """
 
     codes: Codes
     image: Tensor
     size: tuple[int, int]
+    opacity: Tensor | None = None
 
 
 class EditContext(NamedTuple):
@@ -60,6 +63,7 @@ class EditState(NamedTuple):
         size: (width, height) to crop the decoded picture to.
         original: [1, 3, H, W], the photograph it began as; None once the grid is another.
         finishes: what to do to the decoded picture, in order.
+        opacity: [1, 1, H, W] in [0, 1] at the pixels of the structure's grid; None where all of it is opaque.
     """
 
     structure: Tensor
@@ -67,6 +71,7 @@ class EditState(NamedTuple):
     size: tuple[int, int]
     original: Tensor | None
     finishes: tuple[Callable[[Tensor], Tensor], ...] = ()
+    opacity: Tensor | None = None
 
     def edit_textures(self, edit: Callable[[Tensor], Tensor]) -> EditState:
         """With every texture edited alike."""
@@ -77,8 +82,10 @@ class EditState(NamedTuple):
         moved = [known.apply(Codes(self.structure, own), gains, orthogonal=orthogonal) for own in self.textures]
         return self._replace(structure=moved[0].structure, textures=tuple(codes.texture for codes in moved))
 
-    def with_grid(self, grow: Callable[[Codes], Codes], model: Autoencoder) -> EditState:
-        """With codes on another grid, shown whole.
+    def with_grid(
+        self, grow: Callable[[Codes], Codes], opacity: Callable[[], Tensor | None], model: Autoencoder
+    ) -> EditState:
+        """With codes on another grid and the opacity that goes with them, shown whole.
 
         Raises:
             UserError: it would be too large, or pixels are to be kept that it no longer has.
@@ -91,7 +98,7 @@ class EditState(NamedTuple):
             raise UserError(f"the picture would have {rows} x {columns} cells, which is too large")
         stride = model.config.stride
         textures = tuple(codes.texture for codes in grown)
-        return EditState(grown[0].structure, textures, (columns * stride, rows * stride), None)
+        return EditState(grown[0].structure, textures, (columns * stride, rows * stride), None, (), opacity())
 
     def original_pixels(self) -> Tensor:
         """The pixels it began as.
@@ -104,12 +111,15 @@ class EditState(NamedTuple):
         return self.original
 
     def decode(self, model: Autoencoder, noise: int) -> Tensor:
-        """[1, 3, H, W], finished, clamped to [-1, 1] and cropped."""
+        """[1, 3, H, W], finished, clamped to [-1, 1] and cropped; with opacity as a fourth channel where it has one."""
         codes = Codes(self.structure, self.textures[0])
         several = self.textures if len(self.textures) > 1 else None
         picture = model.decode(codes, noise=noise, block_textures=several).clamp(-1, 1)
         for finish in self.finishes:
             picture = finish(picture)
+        if self.opacity is not None:
+            # In float32, which holds every level of both.
+            picture = torch.cat([picture.float(), 2 * self.opacity.to(picture.device) - 1], 1)
         width, height = self.size
         return picture[..., :height, :width]
 
@@ -117,4 +127,4 @@ class EditState(NamedTuple):
 def initial_state(photograph: EncodedPhotograph) -> EditState:
     """The state on which nothing was done yet."""
     structure, texture = photograph.codes
-    return EditState(structure, (texture,), photograph.size, photograph.image)
+    return EditState(structure, (texture,), photograph.size, photograph.image, (), photograph.opacity)

@@ -182,7 +182,7 @@ def centre_square(path: Path, model: Autoencoder, size: int, max_pixels: int = M
     """
     config = model.config
     picture = load_image(path, max_pixels=max_pixels)
-    image, (width, height) = fit(picture, size, config.stride, config.minimum_side, max_pixels=max_pixels)
+    image, (width, height), _ = fit(picture, size, config.stride, config.minimum_side, max_pixels=max_pixels)
     top, left = (height - size) // 2, (width - size) // 2
     return image[:, :, top : top + size, left : left + size].contiguous()
 

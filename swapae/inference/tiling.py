@@ -15,6 +15,7 @@ from torch import Tensor
 
 from swapae.codes import Codes
 from swapae.config import MINIMUM_CELLS, TEXTURE_DOWNSAMPLINGS
+from swapae.encoder import texture_weights
 from swapae.generator import per_block
 from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, Noise
 from swapae.rounding import ceil_div
@@ -94,7 +95,7 @@ def suggested_tile(model: Autoencoder, height: int, width: int) -> int | None:
 
 
 @torch.no_grad()
-def encode(model: Autoencoder, images: Tensor, tile: int, track: Track = iter) -> Codes:
+def encode(model: Autoencoder, images: Tensor, tile: int, track: Track = iter, opacity: Tensor | None = None) -> Codes:
     """As `model.encode`, in tiles.
 
     Args:
@@ -102,6 +103,7 @@ def encode(model: Autoencoder, images: Tensor, tile: int, track: Track = iter) -
         images: [B, 3, H, W] in [-1, 1], sides as `model.encode` wants them.
         tile: side of the tiles in pixels; rounded up to whole steps of the texture branch.
         track: is given the tiles and gives them back, to show progress.
+        opacity: as in `model.encode`.
 
     Raises:
         ValueError: images of another shape.
@@ -111,7 +113,8 @@ def encode(model: Autoencoder, images: Tensor, tile: int, track: Track = iter) -
     height, width = (side // stride for side in images.shape[2:])
     structure = images.new_empty(len(images), model.config.structure_channels, height, width)
     total = images.new_zeros((), dtype=torch.float64)
-    count = 0
+    count: Tensor | int = 0
+    weights = None if opacity is None else texture_weights(opacity.to(images.device), (height, width)).double()
     for rows, columns in track(
         tiles(height, width, tile_cells(tile, stride), ENCODER_HALO, beyond=TEXTURE_REACH, step=TEXTURE_STEP)
     ):
@@ -122,8 +125,14 @@ def encode(model: Autoencoder, images: Tensor, tile: int, track: Track = iter) -
         seen = features[..., down, right]
         if min(seen.shape[2:]) >= MINIMUM_CELLS:
             pooled = encoder.texture_convs(seen)
-            total = total + pooled.sum((2, 3), dtype=torch.float64)
-            count += pooled.shape[2] * pooled.shape[3]
+            if weights is None:
+                total = total + pooled.sum((2, 3), dtype=torch.float64)
+                count += pooled.shape[2] * pooled.shape[3]
+            else:
+                top, left = rows.start // TEXTURE_STEP, columns.start // TEXTURE_STEP
+                own = weights[..., top : top + pooled.shape[2], left : left + pooled.shape[3]]
+                total = total + (pooled * own).sum((2, 3))
+                count = count + own.sum((2, 3))
     return Codes(*encoder.codes(structure, (total / count).to(images.dtype)))
 
 

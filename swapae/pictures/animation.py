@@ -15,8 +15,11 @@ from PIL import Image
 from swapae.errors import UserError
 from swapae.files import atomic_path, new_folder
 from swapae.pictures.saving import check_output_file, metadata_options, one_text
+from swapae.pictures.sound import Sound
+from swapae.pictures.transparency import over_white
 
 ANIMATION_SUFFIXES = (".gif", ".webp", ".mp4")
+OPAQUE_FILMS = (".gif", ".mp4")  # GIF has transparency, but none of degrees
 
 
 def check_animation_output(path: str | os.PathLike[str]) -> Path:
@@ -42,7 +45,7 @@ def save_animation(
     frames_per_second: int,
     metadata: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write RGB frames of one size as they come.
+    """Write RGB or RGBA frames of one size as they come; GIF and MP4 lay transparency over white.
 
     Args:
         frames: at least one; only one at a time is kept in memory, except by GIF and WebP, whose encoder wants all.
@@ -53,6 +56,8 @@ def save_animation(
     path = check_animation_output(path)
     if not path.suffix:
         return save_frames(frames, path, metadata or {})
+    if path.suffix in OPAQUE_FILMS:
+        frames = map(over_white, frames)
     with atomic_path(path) as temporary:
         if path.suffix == ".mp4":
             save_mp4(iter(frames), temporary, frames_per_second, metadata or {})
@@ -89,12 +94,25 @@ def save_mp4(frames: Iterator[Image.Image], path: Path, frames_per_second: int, 
 
 @contextmanager
 def mp4_writer(
-    path: Path, frames_per_second: Fraction, metadata: Mapping[str, str] | None = None
-) -> Iterator[Callable[[Image.Image], None]]:
+    path: Path,
+    frames_per_second: Fraction,
+    metadata: Mapping[str, str] | None = None,
+    *,
+    time_base: Fraction | None = None,
+    sound: Sound | None = None,
+) -> Iterator[Callable[..., None]]:
     """Yield a function that appends a frame, all of one size, to a new film that is complete at the end.
 
     H.264 in 4:2:0, which every player takes; sides that are odd lose their last pixel for it. Its comment is
     `images.one_text` of `metadata`.
+
+    Args:
+        path: of the film.
+        frames_per_second: on average.
+        metadata: texts.
+        time_base: seconds, of which the frames' times are multiples: the second argument of the function. If not given
+            the frames are evenly spaced, and the function takes a frame alone.
+        sound: of the film, as long as it is.
     """
     import av
 
@@ -103,13 +121,25 @@ def mp4_writer(
             container.metadata["comment"] = one_text(metadata)
         stream = container.add_stream("libx264", rate=frames_per_second, options={"crf": "17"})
         stream.pix_fmt = "yuv420p"
+        base = time_base or 1 / frames_per_second
+        stream.codec_context.time_base = stream.time_base = base
+        write_sound = sound.writer(container) if sound else None
+        ticks: list[int] = []  # of each frame
 
-        def write(image: Image.Image) -> None:
+        def write(image: Image.Image, time: Fraction | None = None) -> None:
             width, height = (side // 2 * 2 for side in image.size)
             if not stream.codec_context.is_open:
                 stream.width, stream.height = width, height
             pixels = np.ascontiguousarray(np.asarray(image)[:height, :width])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            tick = len(ticks) if time is None else round(time / base)
+            ticks.append(max(tick, ticks[-1] + 1) if ticks else tick)
+            frame.pts, frame.time_base = ticks[-1], base
+            container.mux(stream.encode(frame))
+            if write_sound:
+                write_sound(ticks[-1] * base)
 
         yield write
         container.mux(stream.encode())
+        if write_sound:
+            write_sound(None)

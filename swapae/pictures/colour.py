@@ -12,7 +12,7 @@ from swapae.errors import PictureError
 _ICC_MODES = ("L", "RGB", "CMYK", "LAB")
 
 
-def to_srgb(image: Image.Image, background: tuple[int, int, int], name: str) -> Image.Image:
+def to_srgb(image: Image.Image, background: tuple[int, int, int] | None, name: str) -> Image.Image:
     """Convert any image to RGB in sRGB, by its ICC profile, and lay its transparency over `background`.
 
     16-bit grey is scaled to 8 bits; mode "I" counts as 16 bits, and mode "F" as 0 to 1. A profile that is
@@ -20,11 +20,11 @@ def to_srgb(image: Image.Image, background: tuple[int, int, int], name: str) -> 
 
     Args:
         image: Any mode; a transparent colour in its info is in the levels of its pixels. It is not changed.
-        background: The RGB colour, 0 to 255, behind transparent pixels.
+        background: The RGB colour, 0 to 255, behind transparent pixels; None keeps them transparent.
         name: What to call the picture in a message.
 
     Returns:
-        A new image without metadata.
+        A new image without metadata; without a background, RGBA if it has an opacity.
 
     Raises:
         PictureError: Mode "I" beyond 16 bits, or mode "F" beyond [0, 1].
@@ -32,7 +32,9 @@ def to_srgb(image: Image.Image, background: tuple[int, int, int], name: str) -> 
     colour, alpha = _split(image, name)
     colour.info = {}  # a transparent colour would be carried, with a warning, through each conversion
     rgb = _convert(colour, image.info.get("icc_profile"))
-    if alpha is not None:
+    if alpha is not None and background is None:
+        rgb.putalpha(alpha)
+    elif alpha is not None and background is not None:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, background), alpha)
     rgb.info = {}
     return rgb

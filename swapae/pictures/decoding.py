@@ -12,10 +12,12 @@ from typing import Any, BinaryIO, NamedTuple
 from PIL import ExifTags, GifImagePlugin, Image
 
 from swapae.errors import PictureError
+from swapae.pictures.plugins import PREFIX, jxl_size, plugin_for
 
 # The formats photographs come in. Left out: EPS and WMF, which run other programs; ICO and ICNS, which Pillow
 # decodes while opening, before their true size can be checked; and those too rare or too loosely recognised.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM")
+_KNOWN = ", ".join([*_FORMATS, "HEIC", "JPEG XL"])  # the last two by plugins
 
 # `warnings.catch_warnings` swaps a list of the whole process, so only one of our threads may be inside it.
 _QUIET = threading.Lock()
@@ -54,10 +56,7 @@ def read_header(source: Any, name: str, max_pixels: int) -> Header:
         PictureError: As of `decode`.
         Exception: Nearly any, of damaged data.
     """
-    with _stream(source, name, max_pixels) as stream, _QUIET, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        image = stream if isinstance(stream, Image.Image) else _open(stream, name, max_pixels)
-        check_size(image.size, name, max_pixels)
+    with unread(source, name, max_pixels) as image:
         profile = image.info.get("icc_profile")
         return Header(image.size, image.mode, _raw_mode(image), profile if isinstance(profile, bytes) else None)
 
@@ -79,13 +78,9 @@ def decode(source: Any, name: str, max_pixels: int, draft_to: int | None = None)
         PictureError: There is no such file, or it is no picture, too large or empty.
         Exception: Nearly any, of damaged data.
     """
-    with _stream(source, name, max_pixels) as stream, _QUIET, warnings.catch_warnings():
-        # Broken metadata warns, which a host may have turned into errors; only Pillow's modules are hushed.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        image = stream if isinstance(stream, Image.Image) else _open(stream, name, max_pixels)
-        check_size(image.size, name, max_pixels)
+    with unread(source, name, max_pixels) as image:
         raw_mode = _raw_mode(image)
-        if draft_to is not None and image is not source:
+        if draft_to is not None and image is not source and image.format in ("JPEG", "MPO"):
             image.draft(None, (draft_to, draft_to))  # None keeps the mode
         image.load()
         turn = _TURNS.get(_orientation(image))
@@ -100,8 +95,25 @@ def decode(source: Any, name: str, max_pixels: int, draft_to: int | None = None)
     return upright
 
 
+@contextmanager
+def unread(source: Any, name: str, max_pixels: int) -> Iterator[Image.Image]:
+    """A picture of which the header is read, and none of the pixels; one thread at a time.
+
+    Raises:
+        PictureError, Exception: as of `decode`.
+    """
+    with _stream(source, name, max_pixels) as stream, _QUIET, warnings.catch_warnings():
+        # Broken metadata warns, which a host may have turned into errors; only Pillow's modules are hushed.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        image = stream if isinstance(stream, Image.Image) else _open(stream, name, max_pixels)
+        check_size(image.size, name, max_pixels)
+        yield image
+
+
 def _raw_mode(image: Image.Image) -> str:
     """How the pixels of an image that is not yet decoded are stored; empty if its decoder does not say so."""
+    if (bits := image.info.get("bit_depth", 8)) != 8:  # of HEIF
+        return f"{image.mode};{bits}"
     tiles = getattr(image, "tile", None)
     arguments = tiles[0][3] if tiles else None
     raw_mode = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
@@ -175,18 +187,24 @@ def _open(stream: BinaryIO, name: str, max_pixels: int) -> Image.Image:
     program's to set; here each call has its own limit.
     """
     Image.init()
-    prefix = stream.read(32)
+    prefix = stream.read(PREFIX)
     if not prefix:
         raise PictureError(f"{name} is an empty file: give a picture")
     if canvas := _webp_canvas(prefix):
         check_size(canvas, name, max_pixels)
+    if plugin := plugin_for(prefix, name):
+        format, opener = plugin
+        if format == "JXL":  # which decodes while it opens
+            check_size(jxl_size(stream), name, max_pixels)
+        stream.seek(0)
+        return opener(stream)
     for format in _FORMATS:
         factory, accept = Image.OPEN.get(format, (None, None))  # none, if Pillow was built without it
         if factory is None or accept is None or accept(prefix[:16]) is not True:
             continue
         stream.seek(0)
         return _FirstFrameGif(stream) if format == "GIF" else factory(stream, "")
-    raise PictureError(f"{name} is not a picture of a known format ({', '.join(_FORMATS)}): convert it to PNG or JPEG")
+    raise PictureError(f"{name} is not a picture of a known format ({_KNOWN}): convert it to PNG or JPEG")
 
 
 def _webp_canvas(header: bytes) -> tuple[int, int] | None:
@@ -197,7 +215,13 @@ def _webp_canvas(header: bytes) -> tuple[int, int] | None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 where it is absent or unreadable."""
+    """The EXIF orientation, 1 where it is absent, unreadable, or not for us.
+
+    HEIF and JPEG XL say themselves how they are turned, their decoders turn them, and EXIF repeats it. The plugin of
+    HEIF makes that a 1; that of JPEG XL leaves it, and turns all but what it decodes as the JPEG it was made of.
+    """
+    if image.format == "JXL" and not getattr(image, "jpeg", False):
+        return 1
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # broken metadata is no reason to refuse a good picture

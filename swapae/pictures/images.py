@@ -14,23 +14,37 @@ from PIL import Image
 from swapae.errors import PictureError
 from swapae.pictures.colour import narrow, quantise, to_srgb
 from swapae.pictures.decoding import Header, check_size, decode, read_header
+from swapae.pictures.transparency import fill_hidden, resize
 
 Picture: TypeAlias = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
 
 MAX_PIXELS = 64_000_000
+# Of a picture that is enlarged: by its shape, one of few pixels may become one of very many.
+MAX_ENLARGED = 4096 * 4096
 
 
 class Fitted(NamedTuple):
-    """A picture ready for the encoder, and the size (width, height) it had before it was padded."""
+    """A picture ready for the encoder.
+
+    Attributes:
+        tensor: [1, 3, H, W] in [-1, 1].
+        size: (width, height) it had before it was padded.
+        opacity: [1, 1, H, W], from 0 where it is transparent to 1; None where all of it is opaque.
+    """
 
     tensor: torch.Tensor
     size: tuple[int, int]
+    opacity: torch.Tensor | None = None
+
+    def to(self, device: torch.device | str) -> "Fitted":
+        """With the tensor there."""
+        return self._replace(tensor=self.tensor.to(device))
 
 
 def load_image(
     source: Picture,
     *,
-    background: tuple[int, int, int] = (255, 255, 255),
+    background: tuple[int, int, int] | None = (255, 255, 255),
     max_pixels: int = MAX_PIXELS,
     draft_to: int | None = None,
 ) -> Image.Image:
@@ -43,17 +57,19 @@ def load_image(
         source: A path; an encoded picture as bytes or a binary file object, read from its start; a PIL image;
             an array [H, W] or [H, W, 1, 3 or 4] of uint8, uint16, bool or floats in [0, 1]; or a tensor
             [3, H, W] or [1, 3, H, W] of floats in [-1, 1] or of uint8.
-        background: The RGB colour, 0 to 255, behind transparent pixels.
+        background: The RGB colour, 0 to 255, behind transparent pixels. None keeps transparency: a picture that has
+            some comes as RGBA, with colours for hidden pixels as of `transparency.fill_hidden`.
         max_pixels: Larger pictures are refused by their header, before they are decoded.
         draft_to: Decode a JPEG faster and smaller, its sides no shorter than this where they were not before.
 
     Returns:
-        A new RGB image without metadata.
+        A new RGB image without metadata, or RGBA as said above.
 
     Raises:
-        PictureError: The source is missing, no picture, damaged, empty, out of range or over `max_pixels`.
+        PictureError: The source is missing, no picture, damaged, empty, out of range or over `max_pixels`; or nothing
+            of it is visible, without a background.
     """
-    name = _name(source)
+    name = name_of(source)
     try:
         if isinstance(source, torch.Tensor):
             image = _from_tensor(source, name)
@@ -62,7 +78,8 @@ def load_image(
         else:
             image = decode(source, name, max_pixels, draft_to)
         check_size(image.size, name, max_pixels)
-        return to_srgb(image, background, name)
+        image = to_srgb(image, background, name)
+        return fill_hidden(image, name) if image.mode == "RGBA" else image
     except PictureError:
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
@@ -79,7 +96,7 @@ def header(source: Picture, *, max_pixels: int = MAX_PIXELS) -> Header:
     Raises:
         PictureError: As of `load_image`, as far as the header shows it.
     """
-    name = _name(source)
+    name = name_of(source)
     try:
         return read_header(source, name, max_pixels)
     except PictureError:
@@ -94,15 +111,17 @@ def fit(
     stride: int,
     minimum: int,
     *,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
 ) -> Fitted:
-    """Resize and pad an RGB image for an encoder that shrinks it by `stride`.
+    """Resize and pad an image, RGB or RGBA as of `load_image`, for an encoder that shrinks it by `stride`.
 
     With a number, the short side becomes `size` (Lanczos, the aspect kept); with "full" every pixel is kept.
-    Both sides are then padded at the right and the bottom by mirroring, up to multiples of `stride`.
+    Both sides are then padded at the right and the bottom by mirroring, up to multiples of `stride`. The result may
+    have `max_pixels`; if not given MAX_PIXELS, or MAX_ENLARGED if it is over twice the pixels of the image.
 
     Returns:
-        float32 [1, 3, H, W] in [-1, 1], and the (width, height) before padding, for `to_pil` to crop back to.
+        float32 [1, 3, H, W] in [-1, 1], the (width, height) before padding, for `to_pil` to crop back to, and the
+        opacity of an RGBA image.
 
     Raises:
         PictureError: The short side would be under `minimum`, or the result over `max_pixels`.
@@ -120,21 +139,34 @@ def fit(
             raise PictureError(f"size {size} is too small: the model needs --size {minimum} or more")
         fitted = scaled_size(image.size, size)
     right, below = (-side % stride for side in fitted)
-    if (fitted[0] + right) * (fitted[1] + below) > max_pixels:
-        raise PictureError(
-            f"the picture of {width}x{height} would become {fitted[0]}x{fitted[1]}, over the limit of "
-            f"{max_pixels} pixels: use a smaller --size, or crop it to a less extreme shape"
-        )
-    if fitted != image.size:
-        image = image.resize(fitted, Image.Resampling.LANCZOS)
+    check_fitted(image.size, fitted, (fitted[0] + right) * (fitted[1] + below), max_pixels)
+    image = resize(image, fitted)
     # "symmetric" and not "reflect": it holds where the padding is longer than the side, down to one pixel.
     pixels = np.pad(np.asarray(image), ((0, below), (0, right), (0, 0)), mode="symmetric")
     # By numpy, on one thread: after torch has computed in a second thread of Python, OpenMP's threads sleep rather than
     # spin wherever they wait, which costs the networks a tenth of their speed.
-    values = pixels.transpose(2, 0, 1)[None].astype(np.float32, order="C")
+    values = pixels[..., :3].transpose(2, 0, 1)[None].astype(np.float32, order="C")
     values /= 127.5
     values -= 1
-    return Fitted(torch.from_numpy(values), fitted)
+    opacity = None
+    if image.mode == "RGBA":
+        opacity = torch.from_numpy(pixels[None, None, ..., 3].astype(np.float32) / 255)
+    return Fitted(torch.from_numpy(values), fitted, opacity)
+
+
+def check_fitted(size: tuple[int, int], fitted: tuple[int, int], pixels: int, max_pixels: int | None) -> None:
+    """Raise PictureError for a picture of `size` that would become too large; the limit is as of `fit`."""
+    limit = MAX_PIXELS if max_pixels is None else max_pixels
+    enlarged = fitted[0] * fitted[1] > 2 * size[0] * size[1]  # not by rounding to whole cells
+    if max_pixels is None and enlarged:
+        limit = MAX_ENLARGED
+    if pixels > limit:
+        lifted = f", or allow it by --max-pixels {pixels}" if limit == MAX_ENLARGED and pixels <= MAX_PIXELS else ""
+        raise PictureError(
+            f"the picture of {size[0]}x{size[1]} would become {fitted[0]}x{fitted[1]}, over the limit of {limit} "
+            f"pixels{' for what is enlarged' if lifted else ''}: crop it to a less extreme shape, use a smaller "
+            f"--size{lifted}"
+        )
 
 
 def scaled_size(size: tuple[int, int], short: int) -> tuple[int, int]:
@@ -168,11 +200,14 @@ def levels(image: Image.Image, size: tuple[int, int]) -> torch.Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
-def to_pil(images: torch.Tensor, size: tuple[int, int] | None = None) -> Image.Image:
+def to_pil(
+    images: torch.Tensor, size: tuple[int, int] | None = None, opacity: torch.Tensor | None = None
+) -> Image.Image:
     """Turn one picture [3, H, W] or [1, 3, H, W] of floats in [-1, 1] into an 8-bit RGB image.
 
     Values beyond the range are clamped, the rest rounded to the nearest level. The result is cropped at the
-    right and the bottom to `size`, (width, height), which undoes the padding of `fit`.
+    right and the bottom to `size`, (width, height), which undoes the padding of `fit`. With an opacity
+    [1, 1, H, W] in [0, 1], as `fit` gives it, it is RGBA; so it is with a fourth channel, which is opacity in [-1, 1].
 
     Raises:
         ValueError: The shape is another, `size` is larger than the picture, or a value is NaN.
@@ -180,8 +215,10 @@ def to_pil(images: torch.Tensor, size: tuple[int, int] | None = None) -> Image.I
     picture = images.detach()
     if picture.ndim == 4 and picture.shape[0] == 1:
         picture = picture[0]
-    if picture.ndim != 3 or picture.shape[0] != 3 or not picture.is_floating_point():
-        raise ValueError(f"expected floats [3, H, W] or [1, 3, H, W], got {images.dtype} {list(images.shape)}")
+    if picture.ndim != 3 or picture.shape[0] not in (3, 4) or not picture.is_floating_point():
+        raise ValueError(f"expected floats [3 or 4, H, W] or one of them, got {images.dtype} {list(images.shape)}")
+    if opacity is not None:
+        picture = torch.cat([picture.float(), 2 * opacity[0].to(picture.device) - 1])
     height, width = picture.shape[1:]
     if size is not None:
         if size[0] > width or size[1] > height:
@@ -194,7 +231,7 @@ def to_pil(images: torch.Tensor, size: tuple[int, int] | None = None) -> Image.I
     return Image.fromarray(levels.permute(1, 2, 0).contiguous().numpy())
 
 
-def _name(source: Picture) -> str:
+def name_of(source: Picture) -> str:
     """What to call the source in a message; quoted, so that no line break gets in."""
     if isinstance(source, str | os.PathLike):
         return repr(os.fspath(source))

@@ -42,8 +42,9 @@ def inspect(picture: Picture) -> Facts:
     odd = []
     if stored.mode not in ("RGB", "L"):
         odd.append(f"mode {stored.mode}")
-    if "16" in stored.raw_mode and "16" not in stored.mode:
-        odd.append("16 bits")
+    for bits in ("10", "12", "16"):
+        if bits in stored.raw_mode and bits not in stored.mode:
+            odd.append(f"{bits} bits")
     if stored.profile and (profile := profile_name(stored.profile)):
         odd.append(f"profile {profile}")
     image = load_image(picture)

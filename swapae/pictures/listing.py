@@ -9,8 +9,8 @@ from swapae.errors import PictureError
 
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
-    ".apng", ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm", ".pgm",
-    ".png", ".ppm", ".tif", ".tiff", ".webp",
+    ".apng", ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl",
+    ".mpo", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
 })
 # fmt: on
 
@@ -22,6 +22,21 @@ def list_images(folder: str | os.PathLike, *, recursive: bool = True) -> list[Pa
         PictureError: The folder is missing, or holds no pictures.
     """
     return [Path(folder, name) for name in picture_names(folder, recursive=recursive)]
+
+
+def other_kinds(folder: str | os.PathLike[str]) -> dict[str, int]:
+    """How many files below a folder are no pictures by their suffixes: by suffix in lower case, most first.
+
+    Names that begin with a dot are skipped, as in `list_images`.
+    """
+    counts: dict[str, int] = {}
+    for place, folders, files in os.walk(os.fspath(folder)):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            suffix = os.path.splitext(name)[1].lower()
+            if not name.startswith(".") and suffix not in IMAGE_SUFFIXES and os.path.isfile(os.path.join(place, name)):
+                counts[suffix] = counts.get(suffix, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def picture_names(folder: str | os.PathLike, *, recursive: bool = True) -> list[str]:

@@ -11,7 +11,9 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
+from swapae.pictures.transparency import over_white
 
+OPAQUE_SUFFIXES = (".jpg", ".jpeg", ".bmp")  # formats without transparency, or whose readers pass over it
 MAX_ONE_TEXT = 64_000  # characters: a segment of a JPEG has 65,533 bytes
 
 # How `save_image` writes each suffix: without loss where the format can, always with full colour resolution.
@@ -19,7 +21,7 @@ _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".webp": ("WEBP", {"lossless": True}),
+    ".webp": ("WEBP", {"lossless": True, "exact": True}),  # exact: colours under transparency as well
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".bmp": ("BMP", {}),
@@ -48,18 +50,30 @@ def check_output_file(path: str | os.PathLike, suffixes: Collection[str] = tuple
     return path
 
 
-def save_image(image: Image.Image, path: str | os.PathLike, metadata: Mapping[str, str] | None = None) -> Path:
-    """Write an RGB image in the format its suffix names, replacing an older file only once complete.
+def save_image(
+    image: Image.Image,
+    path: str | os.PathLike,
+    metadata: Mapping[str, str] | None = None,
+    *,
+    dpi: tuple[float, float] | None = None,
+    exif: Image.Exif | None = None,
+) -> Path:
+    """Write an RGB or RGBA image in the format its suffix names, replacing an older file only once complete.
 
-    PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution. What becomes of
-    `metadata` is said at `metadata_options`.
+    PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution. JPEG and BMP have
+    no transparency: there it is laid over white. What becomes of `metadata` is said at `metadata_options`. Every format
+    has `dpi`, dots per inch across and down, and all but BMP have `exif`.
 
     Raises:
         UserError: As of `check_output_file`, or the format cannot hold the picture.
     """
     path = check_output_file(path)
     format, options = _WRITERS[path.suffix.lower()]
-    options = options | metadata_options(format, metadata or {})
+    options = options | metadata_options(format, metadata or {}, dpi=dpi, exif=exif)
+    if format == "TIFF" and exif is not None:
+        del options["compression"]  # libtiff, which compresses, does not take EXIF's own directories from Pillow
+    if path.suffix.lower() in OPAQUE_SUFFIXES:
+        image = over_white(image)
     with atomic_path(path) as temporary:
         try:
             image.save(temporary, format, **options)
@@ -76,24 +90,47 @@ def png_texts(metadata: Mapping[str, str]) -> PngImagePlugin.PngInfo:
     return texts
 
 
-def metadata_options(format: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Options for `PIL.Image.Image.save` that put texts into a file.
+def metadata_options(
+    format: str,
+    metadata: Mapping[str, str],
+    *,
+    dpi: tuple[float, float] | None = None,
+    exif: Image.Exif | None = None,
+) -> dict[str, Any]:
+    """Options for `PIL.Image.Image.save` that put texts, a resolution and an EXIF into a file.
 
     A PNG has them as texts of their names (tEXt). JPEG, WebP and TIFF have EXIF: "Software" of the texts, and as image
-    description `one_text` of all, which is a JPEG's and a GIF's comment too. BMP has no place for any.
+    description `one_text` of all, which is a JPEG's and a GIF's comment too. BMP has no place for any. An `exif` is
+    written as it is, but for these two; a description that it has is then another text, "Description".
     """
-    if not metadata or format == "BMP":
-        return {}
+    options: dict[str, Any] = {} if dpi is None else {"dpi": dpi}
+    if format == "BMP":
+        return options
+    written = copied(exif)
+    if metadata and (description := written.get(ExifTags.Base.ImageDescription)):
+        metadata = {**metadata, "Description": str(description)}
     if format == "PNG":
-        return {"pnginfo": png_texts(metadata)}
+        return options | ({"pnginfo": png_texts(metadata)} if metadata else {}) | ({"exif": written} if exif else {})
     text = one_text(metadata)
     if format == "GIF":
-        return {"comment": text}
-    exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription] = text
+        return {"comment": text} if metadata else {}
+    if metadata:
+        written[ExifTags.Base.ImageDescription] = text
     if "Software" in metadata:
-        exif[ExifTags.Base.Software] = metadata["Software"]
-    return {"exif": exif} | ({"comment": text} if format == "JPEG" else {})
+        written[ExifTags.Base.Software] = metadata["Software"]
+    if format == "WEBP" and dpi is not None:  # it has no other place
+        written[ExifTags.Base.XResolution], written[ExifTags.Base.YResolution] = dpi
+        written[ExifTags.Base.ResolutionUnit] = 2
+    options |= {"exif": written} if len(written) else {}
+    return options | ({"comment": text} if format == "JPEG" and metadata else {})
+
+
+def copied(exif: Image.Exif | None) -> Image.Exif:
+    """A copy to change."""
+    copy = Image.Exif()
+    if exif is not None:
+        copy.load(exif.tobytes())
+    return copy
 
 
 def one_text(metadata: Mapping[str, str]) -> str:

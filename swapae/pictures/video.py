@@ -34,11 +34,19 @@ class Video:
     Attributes:
         rate: frames per second, on average.
         count: of frames, as the file claims; 0 if it does not.
+        expected: of frames, `count` or by the length; 0 if neither is known.
+        time_base: seconds, of which all times are multiples.
+        origin: seconds at which pictures and sound begin, by the file's own clock.
+        times: seconds from there at which each frame is shown that has been read; it grows as they are.
         frames: each [H, W, 3] of uint8, upright and all of one size; to be read once, while the video is open.
     """
 
     rate: Fraction
     count: int
+    expected: int
+    time_base: Fraction
+    origin: Fraction
+    times: list[Fraction]
     frames: Iterator[np.ndarray]
 
 
@@ -75,11 +83,29 @@ def open_video(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
             size = (stream.codec_context.width, stream.codec_context.height)
             if not 0 < size[0] * size[1] <= max_pixels:
                 raise UserError(f"{name} has frames of {size[0]}x{size[1]}, over the limit of {max_pixels} pixels")
-            yield Video(rate.limit_denominator(60_000), stream.frames, read_frames(container, name, size))
+            rate, times = rate.limit_denominator(60_000), list[Fraction]()
+            base = stream.time_base or 1 / rate
+            length = stream.duration * base if stream.duration else Fraction(container.duration or 0, av.time_base)
+            origin = Fraction(container.start_time or 0, av.time_base)
+            frames = timed(read_frames(container, name, size), times, origin, 1 / rate)
+            yield Video(rate, stream.frames, stream.frames or round(length * rate), base, origin, times, frames)
 
 
-def read_frames(container: InputContainer, name: str, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """The frames of the first picture track; `name` and `size`, (width, height), are what they must be of.
+def timed(
+    frames: Iterator[tuple[np.ndarray, Fraction | None]], times: list[Fraction], origin: Fraction, step: Fraction
+) -> Iterator[np.ndarray]:
+    """Frames without their times, which go to a list: each after the one before, `step` later if it is not known."""
+    for pixels, time in frames:
+        least = times[-1] + step if times else Fraction(0)
+        time = least if time is None else max(time - origin, Fraction(0))
+        times.append(least if times and time <= times[-1] else time)
+        yield pixels
+
+
+def read_frames(
+    container: InputContainer, name: str, size: tuple[int, int]
+) -> Iterator[tuple[np.ndarray, Fraction | None]]:
+    """The frames of the first picture track and their times, of a file of this name and a size (width, height).
 
     Raises:
         UserError: damaged, without any frame, or with frames of several sizes.
@@ -97,7 +123,7 @@ def read_frames(container: InputContainer, name: str, size: tuple[int, int]) -> 
         if (frame.width, frame.height) != size:
             raise UserError(f"{name} changes its size after frame {count}: convert it to one size")
         count += 1
-        yield pixels
+        yield pixels, None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
     if not count:
         raise UserError(f"{name} holds no frames: give a video")
 

@@ -3,9 +3,11 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from command_line import assert_one_line, files, pixels
+from films import UNEVEN, make_video, packets, shown
 from PIL import Image
 
 from swapae.pictures.animation import mp4_writer
@@ -100,6 +102,17 @@ def test_a_restyled_video_keeps_its_frames_and_its_rate(run, video):
     assert run("swap", "frame.png", "b.jpg", "-o", "swapped.png")[0] == 0
     lost = np.abs(styled[3] - pixels("swapped.png")).mean()
     assert lost < 12 and np.abs(styled[3] - original[3].astype(int)).mean() > 2 * lost
+
+
+def test_a_restyled_video_keeps_its_sound_and_its_times(run):
+    make_video("uneven.mp4", times=UNEVEN)
+    status, _, error = run("restyle", "uneven.mp4", "--texture", "b.jpg", "-o", "styled.mp4")
+    assert status == 0 and "8/8 frames, 0 s left" in error, error
+    assert shown("styled.mp4") == list(UNEVEN) and packets("styled.mp4") == packets("uneven.mp4")
+    assert run("restyle", "uneven.mp4", "--texture", "b.jpg", "-o", "mute.mp4", "--no-sound")[0] == 0
+    assert shown("mute.mp4") == list(UNEVEN)
+    with av.open("mute.mp4") as film:
+        assert not film.streams.audio
 
 
 def test_what_stands_still_does_not_flicker(run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 import torch
 from chromium import chromium
@@ -200,6 +202,14 @@ def test_a_bad_upload_is_answered_beside_it(page: Page, photographs: dict[str, P
         expect(sentence).to_be_hidden()
 
 
+DROP_BYTES = """(input, [bytes, name]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(bytes)], name, {type: ''}));
+    const options = {dataTransfer: data, bubbles: true, cancelable: true};
+    input.parentElement.dispatchEvent(new DragEvent('drop', options));
+}"""
+
+
 DROP = """(input, [name, size]) => {
     const data = new DataTransfer();
     const type = name.endsWith('.png') ? 'image/png' : 'text/plain';
@@ -238,6 +248,20 @@ def test_formats_that_no_browser_shows_are_shown(page: Page) -> None:
     upload(page, "texture", NASTY / "pillow_tiff_16bit_RGB.tiff")
     wait_for_another(page, before)
     page.wait_for_function("() => document.querySelector('#texture img')?.naturalWidth === 100")
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_heic_is_taken_though_the_browser_knows_no_such_kind(page: Page, dropped: bool) -> None:
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(painted(70, 110, seed=5)).save(stream, quality=90)
+    before, chooser = source(page), page.locator("#texture input[type=file]")
+    if dropped:
+        chooser.evaluate(DROP_BYTES, [list(stream.getvalue()), "phone.HEIC"])
+    else:
+        chooser.set_input_files({"name": "phone.heic", "mimeType": "", "buffer": stream.getvalue()})
+    wait_for_another(page, before)
+    page.wait_for_function("() => document.querySelector('#texture img')?.naturalWidth === 70")
+    expect(page.locator("#texture-problem")).to_be_hidden()
 
 
 def test_taking_a_photograph_away_asks_for_another(page: Page) -> None:

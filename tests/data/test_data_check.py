@@ -206,3 +206,15 @@ def test_greyness_of_tinted_and_of_partly_coloured_pictures(tmp_path):
     assert not inspect(photograph(0)).grey
     photograph(0).save(tmp_path / "a.png")
     assert check(FolderSource(tmp_path), 64, 0).grey == []
+
+
+def test_what_cannot_be_read_is_said_with_the_reason(run, folder):
+    import pillow_heif
+
+    pillow_heif.from_pillow(photograph(20)).save(folder / "phone.heic", quality=90)
+    (folder / "scan.jxl").write_bytes(b"\xff\x0a" + bytes(20))
+    for name in ("raw.NEF", "raw_2.nef", ".hidden.nef", "README"):
+        (folder / name).write_text("no picture")
+    status, out, _ = run(folder, "--workers", 0)
+    assert status == 0 and "unreadable: 3" in out and "scan.jxl" in out and "phone.heic" not in out
+    assert "by their names: .nef 2, without a suffix 1, .txt 1\n" in out

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from swapae.apps.cli.checks import STRONGEST, check_feather
 from swapae.apps.cli.many import Job, Work
-from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, PhotographPath, Session, sample
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, Frame, OutputPath, PhotographPath, Session, sample
 from swapae.codes import Codes
 from swapae.editing import feather as soften
 from swapae.editing import texture_map
@@ -162,11 +162,11 @@ def apply_directions(
     edit = Directed(wanted, orthogonal, None, 0, directions_digest(known, wanted, orthogonal=orthogonal))
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
-        own = session.codes(photograph.tensor)
+        own = session.codes(photograph)
         moved = known.apply(own, wanted, orthogonal=orthogonal)
         if mask is not None:
             moved = masked(own, moved, soften(session.mask(mask, photograph), feather))
-        return session.decode(moved, photograph.size)
+        return session.decode(moved, Frame.of(photograph))
 
     def recipe(job: Job) -> Recipe | None:
         return session.recipe(job.inputs, edit) if mask is None else None

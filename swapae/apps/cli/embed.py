@@ -20,6 +20,7 @@ from swapae.errors import PictureError, UserError
 from swapae.evaluation.measuring import centre_square
 from swapae.evaluation.processes import Processes
 from swapae.files import atomic_path
+from swapae.pictures.images import Fitted
 from swapae.rounding import ceil_div
 
 AT_ONCE = 16  # pictures encoded together
@@ -60,10 +61,10 @@ def embed(
         return range(number * shard, min((number + 1) * shard, len(source)))
 
     def load(name: str) -> Tensor:
-        return centre_square(Path(data, name), session.model, size, common.max_pixels)
+        return centre_square(Path(data, name), session.model, size, common.limit)
 
     def encoded(images: list[Tensor]) -> Codes:
-        return session.codes(torch.cat(images).to(session.device))
+        return session.codes(Fitted(torch.cat(images).to(session.device), (size, size)))
 
     def compute(job: Job, places: range) -> tuple[list[str], dict[str, str], Codes]:
         names: list[str] = []

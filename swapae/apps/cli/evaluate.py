@@ -66,7 +66,7 @@ def evaluate(
     if size == "full" or size % stride:
         raise UserError(f"--size must be a multiple of {stride} for an evaluation, got {size}")
     networks = Networks.load(session.device)
-    measuring = Measuring(model, networks, size, common.seed, common.max_pixels)
+    measuring = Measuring(model, networks, size, common.seed, common.limit)
     try:
         results = measure(
             measuring, data, chosen, output,

@@ -49,7 +49,7 @@ class Finish:
         if self.protect is not None:
             mask = session.mask(self.protect, photograph)
             result = protect(photograph.tensor, result, mask, radius=self.feather)
-        return to_pil(result, photograph.size)
+        return to_pil(result, photograph.size, photograph.opacity)
 
 
 Finishing = Annotated[Finish, tyro.conf.OmitArgPrefixes]

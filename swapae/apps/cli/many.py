@@ -101,7 +101,7 @@ class Work:
         """
 
         def write(job: Job, picture: Image.Image) -> None:
-            self.session.save(picture, job.output, recipe(job))
+            self.session.save(picture, job.output, recipe(job), job.inputs[0])
 
         if self.folder is None:
             (job,) = self.jobs
@@ -158,6 +158,8 @@ def open_folder(folder: Path, session: Session, command: str, options: Mapping[s
         "size": session.size,
         "seed": own.seed,
         "dtype": own.dtype,
+        # None, as in folders of before, where nothing is kept.
+        "metadata": "all" if own.keep_gps else "without place" if own.keep_metadata else None,
         **json.loads(json.dumps(options, default=str)),
     }
     if processes.main:

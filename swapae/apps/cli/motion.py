@@ -16,10 +16,10 @@ from swapae.apps.cli.directions import Directory
 from swapae.apps.cli.session import (
     DEFAULT_OPTIONS,
     Common,
+    Frame,
     OutputPath,
     PhotographPath,
     Session,
-    Size,
     StructurePath,
     TexturePath,
     expand,
@@ -57,12 +57,12 @@ def interpolate_textures(
     check_animation_output(output)
     check_film(fps, "frames", frames, 2)
     session = Session(common)
-    own, size = session.encode(structure)
+    own, frame = session.encode(structure)
     other = session.texture(texture)
     between = interpolate_spherical if spherical else interpolate
     amounts = eased_amounts(frames, closed=closed) if ease or closed else [n / (frames - 1) for n in range(frames)]
     textures = (between(own.texture, other, amount) for amount in amounts)
-    session.save_film(film(session, own, textures, size, frames), output, fps)
+    session.save_film(film(session, own, textures, frame, frames), output, fps)
 
 
 def journey(
@@ -92,10 +92,10 @@ def journey(
     check_film(fps, "steps", steps, 1)
     check_film(fps, "steps times the photographs", legs * steps + 1, 2)
     session = Session(common)
-    own, size = session.encode(structure or paths[0])
+    own, frame = session.encode(structure or paths[0])
     stops = [session.texture(path) for path in tqdm(paths, desc="encode", unit="picture")]
     frames = legs * steps + (not closed)
-    session.save_film(film(session, own, travel(stops, steps, closed=closed), size, frames), output, fps)
+    session.save_film(film(session, own, travel(stops, steps, closed=closed), frame, frames), output, fps)
 
 
 def sweep(
@@ -128,14 +128,14 @@ def sweep(
     check_strength("from and --to", start, end)
     session = Session(common)
     known = session.directions(directions)
-    own, size = session.encode(image)
+    own, frame = session.encode(image)
     gains = (start + (end - start) * amount for amount in eased_amounts(frames, closed=closed))
     moved = (known.apply(own, {direction: gain}) for gain in gains)
-    pictures = (session.decode(codes, size) for codes in tqdm(moved, total=frames, unit="frame"))
+    pictures = (session.decode(codes, frame) for codes in tqdm(moved, total=frames, unit="frame"))
     session.save_film(pictures, output, fps)
 
 
-def film(session: Session, own: Codes, textures: Iterable[Tensor], size: Size, frames: int) -> Iterator[Image.Image]:
+def film(session: Session, own: Codes, textures: Iterable[Tensor], frame: Frame, frames: int) -> Iterator[Image.Image]:
     """One structure in texture after texture, with a progress bar."""
     for texture in tqdm(textures, total=frames, unit="frame"):
-        yield session.decode(Codes(own.structure, texture), size)
+        yield session.decode(Codes(own.structure, texture), frame)

@@ -14,6 +14,7 @@ from swapae.apps.cli.many import Job, Work
 from swapae.apps.cli.session import (
     DEFAULT_OPTIONS,
     Common,
+    Frame,
     OutputPath,
     PhotographPath,
     PhotographPaths,
@@ -22,8 +23,9 @@ from swapae.apps.cli.session import (
 )
 from swapae.codes import Codes
 from swapae.pictures.grids import swap_grid
-from swapae.pictures.images import Fitted, load_image
+from swapae.pictures.images import Fitted, load_image, to_pil
 from swapae.pictures.saving import check_output_file
+from swapae.pictures.transparency import over_white
 
 File = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
 
@@ -39,7 +41,7 @@ def reconstruct(image: PhotographPath, output: OutputPath, common: Common = DEFA
     session = work.session
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
-        return session.decode(session.codes(photograph.tensor), photograph.size)
+        return session.decode(session.codes(photograph), Frame.of(photograph))
 
     work.run("reconstruct", {"image": image}, work.read, compute, lambda job: session.recipe(job.inputs))
 
@@ -53,8 +55,8 @@ def encode(image: PhotographPath, output: OutputPath, common: Common = DEFAULT_O
     """
     check_output_file(output, (".safetensors",))
     session = Session(common)
-    codes, size = session.encode(image)
-    session.model.save_codes(codes, output, size=size)
+    codes, frame = session.encode(image)
+    session.model.save_codes(codes, output, size=frame.size)
 
 
 def decode(codes: File, output: OutputPath, common: Common = DEFAULT_OPTIONS) -> None:
@@ -66,7 +68,8 @@ def decode(codes: File, output: OutputPath, common: Common = DEFAULT_OPTIONS) ->
     """
     check_output_file(output)
     session = Session(common)
-    session.save(session.decode(*session.model.load_codes(codes)), output)
+    loaded, size = session.model.load_codes(codes)
+    session.save(to_pil(session.generate(loaded), size), output)
 
 
 def grid(
@@ -92,12 +95,10 @@ def grid(
     with tqdm(total=len(rows) * len(columns), desc="decode", unit="picture") as progress:
 
         def hybrid(row: Path, column: Path) -> Image.Image:
-            (own, size), (other, _) = codes[row], codes[column]
+            (own, frame), (other, _) = codes[row], codes[column]
             progress.update()
-            return session.decode(Codes(own.structure, other.texture), size)
+            return over_white(session.decode(Codes(own.structure, other.texture), frame))
 
         results = [[hybrid(row, column) for column in columns] for row in rows]
-    structures, textures = (
-        [load_image(path, max_pixels=common.max_pixels) for path in paths] for paths in (rows, columns)
-    )
+    structures, textures = ([load_image(path, max_pixels=common.limit) for path in paths] for paths in (rows, columns))
     session.save(swap_grid(structures, textures, results, cell), output)

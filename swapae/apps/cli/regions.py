@@ -61,12 +61,12 @@ def regions(
     points = [point_of("--select", text) for text in select]
     session = Session(common)
     photograph = session.load(structure)
-    own = session.codes(photograph.tensor)
+    own = session.codes(photograph)
     hard = [session.mask(path, photograph) for path in masks]
     hard += [selection(session, own, photograph, point, threshold) for point in points]
     references = [session.texture(path) for path in textures]
     picture, changed = paint_regions(session, photograph, own, references, hard, feather, exact)
-    session.save(to_pil(picture, photograph.size), output)
+    session.save(to_pil(picture, photograph.size, photograph.opacity), output, of=structure)
     print(
         f"changed inside: {changed.inside_mean:.1f} on average, {changed.inside_max:.0f} at most; "
         f"outside: {changed.outside_mean:.1f} on average, {changed.outside_max:.0f} at most"
@@ -118,7 +118,7 @@ def select_region(
     where = point_of("the point", point)
     session = Session(common)
     photograph = session.load(image)
-    mask = selection(session, session.codes(photograph.tensor), photograph, where, threshold)
+    mask = selection(session, session.codes(photograph), photograph, where, threshold)
     save_image(mask_picture(mask, photograph.size, feather), output)
     width, height = photograph.size
     print(f"selected {100 * mask[..., :height, :width].mean().item():.0f} % of the picture")

@@ -12,6 +12,7 @@ from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, Session
 from swapae.editing.operations import Directed
 from swapae.editing.recipes import Recipe
 from swapae.editing.words import in_words
+from swapae.evaluation.pairs import file_digest
 from swapae.pictures.images import to_pil
 from swapae.pictures.saving import check_output_file
 
@@ -40,7 +41,8 @@ def replay(
     needed = directions is not None or any(isinstance(edit, Directed) for edit in read.edits)
     known = session.directions(directions) if needed else None
     picture = read.replay(session.model, inputs, directions=known)
-    session.save(to_pil(picture), output, read)
+    shown = next(path for path in inputs if file_digest(path) == read.inputs[0].sha256)
+    session.save(to_pil(picture), output, read, shown)
 
 
 def show_recipe(recipe: RecipeFile) -> None:

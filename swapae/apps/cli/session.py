@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 import tyro
@@ -14,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from swapae.apps.cli.workload import HEAVY, outlook
 from swapae.codes import Codes
 from swapae.editing.directions import Directions
 from swapae.editing.masks import fit_mask
@@ -27,10 +30,12 @@ from swapae.hub.folders import EMBEDDED
 from swapae.inference import tiling
 from swapae.inference.fast import optimize_for_inference
 from swapae.model import SwapAE
-from swapae.pictures.animation import save_animation
-from swapae.pictures.images import MAX_PIXELS, Fitted, fit, load_image, to_pil
+from swapae.pictures.animation import OPAQUE_FILMS, save_animation
+from swapae.pictures.images import MAX_PIXELS, Fitted, check_fitted, fit, load_image, to_pil
 from swapae.pictures.listing import list_images
-from swapae.pictures.saving import save_image
+from swapae.pictures.notes import Notes, notes_of
+from swapae.pictures.saving import OPAQUE_SUFFIXES, save_image
+from swapae.pictures.transparency import resize
 from swapae.rounding import ceil_div
 
 StructurePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
@@ -56,9 +61,13 @@ class Options:
         engine: what computes on a CPU in float32; auto takes the faster, which is measured once on a machine.
         compile: have torch compile the networks first, which takes a minute and pays for many pictures of one size; for
             half precision or a GPU.
-        max_pixels: refuse pictures with more pixels than this, before decoding them, and larger results.
+        max_pixels: refuse pictures with more pixels than this, before decoding them, and larger results; 64 million if
+            not given, and 16.8 million for a picture that --size enlarges to over twice its pixels.
         tile: compute in tiles with sides of this many pixels, which gives the same result in less memory; auto where a
             whole picture would take more than 2 GiB, no for never.
+        keep_metadata: write what the photograph's EXIF says of how it was taken, such as camera, time, author and
+            rights; without its orientation, its thumbnail and its place.
+        keep_gps: the same, and the place.
     """
 
     model: Annotated[str | None, tyro.conf.arg(metavar="REPO_OR_FOLDER")] = None
@@ -68,12 +77,31 @@ class Options:
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     engine: Literal["auto", "torch", "ncnn"] = "auto"
     compile: bool = False
-    max_pixels: int = MAX_PIXELS
+    max_pixels: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     tile: Annotated[str, tyro.conf.arg(metavar="auto|N|no")] = "auto"
+    keep_metadata: bool = False
+    keep_gps: bool = False
+
+    @property
+    def limit(self) -> int:
+        """Pixels that a picture or a result may have."""
+        return MAX_PIXELS if self.max_pixels is None else self.max_pixels
 
 
 Common = Annotated[Options, tyro.conf.OmitArgPrefixes]
 DEFAULT_OPTIONS = Options()
+
+
+class Frame(NamedTuple):
+    """What a decoded picture is cropped to, and its opacity: those of a `Fitted`, without its pixels."""
+
+    size: Size
+    opacity: Tensor | None
+
+    @classmethod
+    def of(cls, fitted: Fitted) -> Frame:
+        """A photograph's."""
+        return cls(fitted.size, fitted.opacity)
 
 
 class Session:
@@ -93,62 +121,67 @@ class Session:
         self.size: int | Literal["full"] = parse_size(options.size, self.model.config.image_size)
         check_tile(options.tile)
         self.device, self.dtype = device, dtype
+        self._announced = 0  # pixels
 
     # ------------------------------------------------------------ in
 
     def load(self, path: Path) -> Fitted:
         """A picture as the model takes it, in float32."""
-        return self.fit(load_image(path, max_pixels=self.options.max_pixels))
+        return self.fit(load_image(path, background=None, max_pixels=self.options.limit))
 
     def fit(self, picture: Image.Image) -> Fitted:
         """A picture brought to the size asked for and padded to whole cells, in float32."""
         config = self.model.config
-        fitted = fit(picture, self.size, config.stride, config.minimum_side, max_pixels=self.options.max_pixels)
-        return Fitted(fitted.tensor.to(self.device), fitted.size)
+        most = self.options.max_pixels
+        return fit(picture, self.size, config.stride, config.minimum_side, max_pixels=most).to(self.device)
 
-    def load_whole(self, path: Path, height: int | None = None) -> Tensor:
+    def load_whole(self, path: Path, height: int | None = None) -> Fitted:
         """A picture resized to whole cells rather than padded, so that it can go on beyond its right and its bottom.
 
         Args:
             path: of the picture.
             height: in pixels, a multiple of the stride; if not given the size asked for decides.
         """
-        config, most = self.model.config, self.options.max_pixels
-        picture = load_image(path, max_pixels=most)
+        config, most = self.model.config, self.options.limit
+        picture = load_image(path, background=None, max_pixels=most)
         scale = height / picture.height if height else 1.0
         if height is None and self.size != "full":
             scale = self.size / min(picture.size)
         width, height = (max(1, round(scale * side / config.stride)) * config.stride for side in picture.size)
-        self.check_result(width, height)
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-        return fit(picture, "full", config.stride, config.minimum_side, max_pixels=most).tensor.to(self.device)
+        check_fitted(picture.size, (width, height), width * height, self.options.max_pixels)
+        picture = resize(picture, (width, height))
+        return fit(picture, "full", config.stride, config.minimum_side, max_pixels=most).to(self.device)
 
-    def encode(self, path: Path) -> tuple[Codes, Size]:
-        """Codes of a picture, and its size without padding."""
+    def encode(self, path: Path) -> tuple[Codes, Frame]:
+        """Codes of a picture, and what it is cropped to."""
         fitted = self.load(path)
-        return self.codes(fitted.tensor), fitted.size
+        return self.codes(fitted), Frame.of(fitted)
 
     def texture(self, path: Path) -> Tensor:
         """Texture [1, T] of a picture."""
         return self.encode(path)[0].texture
 
-    def codes(self, images: Tensor) -> Codes:
-        """Codes of images [1, 3, H, W] as `load` gives them."""
-        images = images.to(self.dtype)
+    def codes(self, fitted: Fitted) -> Codes:
+        """Codes of a picture as `load` gives it."""
+        images, opacity = fitted.tensor.to(self.dtype), fitted.opacity
         tile = self.tile(*images.shape[2:])
         if tile is None:
-            return self.model.encode(images)
-        return tiling.encode(self.model, images, tile, partial(tqdm, desc="encode", unit="tile"))
+            return self.model.encode(images, opacity)
+        return tiling.encode(self.model, images, tile, partial(tqdm, desc="encode", unit="tile"), opacity)
 
     def tile(self, height: int, width: int) -> int | None:
-        """Side of the tiles for a picture, None for whole."""
+        """Side of the tiles for a picture, None for whole; says what a large one takes, and again if one is larger."""
+        tile = None if self.options.tile in ("auto", "no") else int(self.options.tile)
         if self.options.tile == "auto":
-            return tiling.suggested_tile(self.model, height, width)
-        return None if self.options.tile == "no" else int(self.options.tile)
+            tile = tiling.suggested_tile(self.model, height, width)
+        if height * width > max(HEAVY, self._announced):
+            self._announced = height * width
+            print(outlook(self.model, height, width, tile), file=sys.stderr)
+        return tile
 
     def mask(self, path: Path, fitted: Fitted) -> Tensor:
         """A grey picture of any size as a mask [1, 1, H, W] on a fitted picture: black and transparent 0, white 1."""
-        grey = load_image(path, background=(0, 0, 0), max_pixels=self.options.max_pixels).convert("L")
+        grey = load_image(path, background=(0, 0, 0), max_pixels=self.options.limit).convert("L")
         values = torch.frombuffer(bytearray(grey.tobytes()), dtype=torch.uint8).float() / 255
         width, height = fitted.size
         mask = fit_mask(values.view(1, 1, grey.height, grey.width), 1, (height, width), torch.device(self.device))
@@ -174,17 +207,29 @@ class Session:
         images = tiling.decode(self.model, codes, tile, track, noise=seed, block_textures=textures)
         return images.float().clamp_(-1, 1)
 
-    def decode(self, codes: Codes, size: Size | None) -> Image.Image:
-        """The picture that codes describe, cropped to `size`."""
-        return to_pil(self.generate(codes), size)
+    def decode(self, codes: Codes, frame: Frame) -> Image.Image:
+        """The picture that codes describe, in a photograph's frame."""
+        return to_pil(self.generate(codes), *frame)
 
-    def save(self, picture: Image.Image, output: Path, recipe: Recipe | None = None) -> None:
-        """Write a generated picture, which says that it is one, and how it was made if that is known."""
-        save_image(picture, output, (recipe or ModelId.of(self.model)).metadata())
+    def save(self, picture: Image.Image, output: Path, recipe: Recipe | None = None, of: Path | None = None) -> None:
+        """Write a generated picture, which says that it is one, and how it was made if that is known.
 
-    def save_film(self, frames: Iterable[Image.Image], output: Path, frames_per_second: int) -> None:
+        Of the photograph that it shows, `of`, it has the resolution, and the EXIF if that is to be kept.
+        """
+        own, notes = self.options, Notes()
+        if of is not None:
+            exif = own.keep_metadata or own.keep_gps
+            notes = notes_of(of, exif=exif, gps=own.keep_gps, max_pixels=own.limit)
+        save_image(picture, output, (recipe or ModelId.of(self.model)).metadata(), dpi=notes.dpi, exif=notes.exif)
+        if picture.mode == "RGBA" and output.suffix.lower() in OPAQUE_SUFFIXES:
+            print(f"{output} is laid over white: its format has no transparency; .png, .webp and .tif keep it")
+
+    def save_film(self, frames: Iterator[Image.Image], output: Path, frames_per_second: int) -> None:
         """Write a film of generated pictures, which says that it is one."""
-        save_animation(frames, output, frames_per_second=frames_per_second, metadata=ModelId.of(self.model).metadata())
+        first, metadata = next(frames), ModelId.of(self.model).metadata()
+        save_animation(itertools.chain([first], frames), output, frames_per_second=frames_per_second, metadata=metadata)
+        if first.mode == "RGBA" and output.suffix in OPAQUE_FILMS:
+            print(f"{output} is laid over white: its format has no transparency; .webp and a folder of PNGs keep it")
 
     def recipe(self, inputs: Sequence[Path], *edits: Edit) -> Recipe | None:
         """The recipe of edits of photographs, the first of them the one edited, where it makes the same picture.
@@ -192,7 +237,7 @@ class Session:
         None where recipes cannot say it: another size than the model's, and more or larger photographs, longer names or
         larger numbers than they take.
         """
-        larger = len(inputs) > MAX_PHOTOGRAPHS or self.options.max_pixels > MAX_PIXELS
+        larger = len(inputs) > MAX_PHOTOGRAPHS or self.options.limit > MAX_PIXELS
         if larger or self.size != self.model.config.image_size:
             return None
         try:
@@ -204,9 +249,9 @@ class Session:
 
     def check_result(self, width: int, height: int) -> None:
         """Raise UserError for a result of more pixels than --max-pixels."""
-        if width * height > self.options.max_pixels:
+        if width * height > self.options.limit:
             raise UserError(
-                f"the result would have {width}x{height} pixels, over the limit of {self.options.max_pixels}: "
+                f"the result would have {width}x{height} pixels, over the limit of {self.options.limit}: "
                 "use a smaller --size, or make less of it"
             )
 

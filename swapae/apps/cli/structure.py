@@ -9,7 +9,7 @@ import tyro
 from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_between, check_feather, whole_numbers
-from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, PhotographPath, Session, Size, expand
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, Frame, OutputPath, PhotographPath, Session, Size, expand
 from swapae.codes import Codes
 from swapae.editing import Box, texture_map
 from swapae.editing import join as join_codes
@@ -17,9 +17,10 @@ from swapae.editing import move as move_structure
 from swapae.editing import outpaint as outpaint_codes
 from swapae.editing import paste as paste_structure
 from swapae.editing.masks import grid_of
+from swapae.editing.opacity import Placement, join_opacity, move_opacity, outpaint_opacity, paste_opacity
 from swapae.editing.operations import Move, Paste
 from swapae.errors import UserError
-from swapae.pictures.images import load_image
+from swapae.pictures.images import load_image, to_pil
 from swapae.pictures.saving import check_output_file
 from swapae.rounding import ceil_div
 
@@ -59,10 +60,10 @@ def paste(
     wanted_box, wanted_place = parse_box(box), parse_place(place)
     session = Session(common)
     stride = session.model.config.stride
-    own, size = session.encode(target)
-    other, other_size = session.encode(source)
-    box_cells = snap_box(wanted_box, other_size, stride)
-    place_cells = snap_place(wanted_place, box_cells, size, session)
+    own, frame = session.encode(target)
+    other, other_frame = session.encode(source)
+    box_cells = snap_box(wanted_box, other_frame.size, stride)
+    place_cells = snap_place(wanted_place, box_cells, frame.size, session)
     radius = round(feather / stride)
     pasted = paste_structure(own.structure, other.structure, box_cells, place_cells, flip=flip, radius=radius)
     codes = Codes(pasted, own.texture)
@@ -73,7 +74,9 @@ def paste(
         grid = grid_of(pasted)
         codes = Codes(pasted, texture_map(own.texture, [other.texture], [mask], grid))
     recipe = None if texture else session.recipe([target, source], Paste(1, box_cells, place_cells, flip, radius))
-    session.save(session.decode(codes, size), output, recipe)
+    layers = (own.structure, frame.opacity), (other.structure, other_frame.opacity)
+    opacity = paste_opacity(layers, session.model, Placement(box_cells, place_cells, flip, radius))
+    session.save(session.decode(codes, Frame(frame.size, opacity)), output, recipe, target)
 
 
 def move(
@@ -102,7 +105,7 @@ def move(
     wanted_box, wanted_place = parse_box(box), parse_place(place)
     session = Session(common)
     stride = session.model.config.stride
-    own, size = session.encode(image)
+    own, (size, opacity) = session.encode(image)
     box_cells = snap_box(wanted_box, size, stride)
     place_cells = snap_place(wanted_place, box_cells, size, session)
     if (box_cells.height, box_cells.width) == grid_of(own.structure):
@@ -110,7 +113,8 @@ def move(
     radius = round(feather / stride)
     moved = move_structure(own.structure, box_cells, place_cells, flip=flip, radius=radius)
     recipe = session.recipe([image], Move(box_cells, place_cells, flip, radius))
-    session.save(session.decode(Codes(moved, own.texture), size), output, recipe)
+    opacity = move_opacity((own.structure, opacity), session.model, Placement(box_cells, place_cells, flip, radius))
+    session.save(session.decode(Codes(moved, own.texture), Frame(size, opacity)), output, recipe, image)
 
 
 def join(
@@ -137,11 +141,13 @@ def join(
     check_between("seam", seam, 0, 4096)
     session = Session(common)
     stride = session.model.config.stride
-    height = session.size if session.size != "full" else load_image(paths[0], max_pixels=common.max_pixels).height
+    height = session.size if session.size != "full" else load_image(paths[0], max_pixels=common.limit).height
     height = max(1, round(height / stride)) * stride
-    overlap, columns, codes = round(seam / stride), 0, []
+    overlap, columns, codes, layers = round(seam / stride), 0, [], []
     for path in tqdm(paths, desc="encode", unit="picture"):
-        codes.append(session.codes(session.load_whole(path, height)))
+        photograph = session.load_whole(path, height)
+        codes.append(session.codes(photograph))
+        layers.append((codes[-1].structure, photograph.opacity))
         columns += codes[-1].structure.shape[3] - overlap
         session.check_result((columns + overlap) * stride, height)
     narrowest = min(code.structure.shape[3] for code in codes)
@@ -150,7 +156,8 @@ def join(
     joined = join_codes(codes, seam=overlap)
     if texture is not None:
         joined = Codes(joined.structure, session.texture(texture))
-    session.save(session.decode(joined, None), output)
+    opacity = join_opacity(layers, session.model, overlap)
+    session.save(to_pil(session.generate(joined), None, opacity), output, of=paths[0])
 
 
 def outpaint(
@@ -177,10 +184,12 @@ def outpaint(
     if columns == rows == 0:
         raise UserError("there is nothing to add: give --horizontal, --vertical or both")
     photograph = session.load_whole(image)
-    height, width = photograph.shape[2:]
+    width, height = photograph.size
     session.check_result(width + 2 * columns * stride, height + 2 * rows * stride)
-    wider = outpaint_codes(session.codes(photograph), rows=rows, columns=columns)
-    session.save(session.decode(wider, None), output)
+    own = session.codes(photograph)
+    wider = outpaint_codes(own, rows=rows, columns=columns)
+    opacity = outpaint_opacity((own.structure, photograph.opacity), session.model, rows, columns)
+    session.save(to_pil(session.generate(wider), None, opacity), output, of=image)
 
 
 def parse_box(text: str) -> tuple[int, ...]:

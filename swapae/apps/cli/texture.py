@@ -130,8 +130,8 @@ def swap(
         if path not in textures:
             if len(textures) >= TEXTURES_KEPT:
                 del textures[next(iter(textures))]
-            textures[path] = session.codes((other or session.load(path)).tensor).texture
-        result = strengths.generate(session, session.codes(photograph.tensor), textures[path])
+            textures[path] = session.codes(other or session.load(path)).texture
+        result = strengths.generate(session, session.codes(photograph), textures[path])
         return finish.picture(session, photograph, result)
 
     def recipe(job: Job) -> Recipe | None:
@@ -212,7 +212,7 @@ def mix(
     edits = SwapTexture(1, 1.0, "linear"), Mix(weights[0], tuple(range(2, len(textures) + 1)), weights[1:])
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
-        own = session.codes(photograph.tensor)
+        own = session.codes(photograph)
         return finish.picture(session, photograph, session.generate(Codes(own.structure, mixed)))
 
     def recipe(job: Job) -> Recipe | None:
@@ -254,7 +254,7 @@ def translate_domain(
     edit = Translate(tuple(range(1, first)), tuple(range(first, first + len(folders[1]))), gain)
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
-        own = session.codes(photograph.tensor)
+        own = session.codes(photograph)
         moved = Codes(own.structure, translate(own.texture, *domains, gain=gain))
         return finish.picture(session, photograph, session.generate(moved))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import tee
 from pathlib import Path
 from typing import Annotated
@@ -20,16 +21,23 @@ from swapae.files import atomic_path
 from swapae.pictures.animation import mp4_writer
 from swapae.pictures.images import to_pil
 from swapae.pictures.saving import check_output_file
+from swapae.pictures.sound import open_sound
 from swapae.pictures.video import open_video
 
+LEFT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} frames, {remaining_s:.0f} s left"
 VideoFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="VIDEO")]
 TextureOption = Annotated[Path, tyro.conf.arg(metavar="IMAGE")]
 
 
 def restyle_video(
-    video: VideoFile, texture: TextureOption, output: OutputPath, common: Common = DEFAULT_OPTIONS, alpha: float = 1.0
+    video: VideoFile,
+    texture: TextureOption,
+    output: OutputPath,
+    common: Common = DEFAULT_OPTIONS,
+    alpha: float = 1.0,
+    sound: bool = True,
 ) -> None:
-    """Video in the texture of a photograph, frame by frame with the same noise in all, at its own rate; no sound.
+    """Video in the texture of a photograph, frame by frame with the same noise in all, at its own times.
 
     Prints how much the result flickers: how far a pixel moves from frame to frame, in levels of 255, where the
     video itself stands still.
@@ -39,25 +47,35 @@ def restyle_video(
         texture: photograph that gives colours and materials.
         output: .mp4 to write.
         alpha: 0 keeps each frame's own texture, 1 takes the photograph's.
+        sound: copy the video's, as it is where MP4 takes it, else as AAC.
     """
     check_output_file(output, (".mp4",))
     check_alpha(alpha)
     session = Session(common)
     other = session.texture(texture)
     with (
-        open_video(video, max_pixels=common.max_pixels) as opened,
+        open_video(video, max_pixels=common.limit) as opened,
+        open_sound(video, opened.origin) if sound else nullcontext() as track,
         atomic_path(output) as temporary,
-        mp4_writer(temporary, opened.rate, ModelId.of(session.model).metadata()) as write,
+        mp4_writer(
+            temporary,
+            opened.rate,
+            ModelId.of(session.model).metadata(),
+            time_base=opened.time_base,
+            sound=track,
+        ) as write,
     ):
-        bar = tqdm(opened.frames, total=opened.count or None, unit="frame")
+        known = {"total": opened.expected, "bar_format": LEFT} if opened.expected else {}
+        bar = tqdm(opened.frames, unit="frame", **known)
         # `flicker` draws from all of them by turns, so that `tee` holds one frame.
         shown, encoded, sizes = tee((session.fit(Image.fromarray(pixels)) for pixels in bar), 3)
         tensors = (fitted.tensor.to(session.dtype) for fitted in encoded)
         restyled = restyle(session.model, tensors, other, amount=alpha, noise=common.seed)
 
         def written() -> Iterator[Tensor]:
-            for image, fitted in zip(restyled, sizes, strict=True):
-                write(to_pil(image, fitted.size))
+            # The list of times grows as frames are read.
+            for image, fitted, time in zip(restyled, sizes, opened.times, strict=True):
+                write(to_pil(image, fitted.size), time)
                 yield image
 
         figure = flicker((fitted.tensor for fitted in shown), written())

@@ -9,6 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from swapae.pictures.transparency import over_white
+
 THUMBNAIL = 56
 
 
@@ -23,9 +25,9 @@ def file_address(path: Path) -> str:
 
 
 def jpeg_address(image: Image.Image, quality: int) -> str:
-    """The address of a picture, as a JPEG of this quality."""
+    """The address of a picture, as a JPEG of this quality, over white where it is transparent."""
     stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=quality)
+    over_white(image).save(stream, "JPEG", quality=quality)
     return address(stream.getvalue())
 
 

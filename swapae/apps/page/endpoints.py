@@ -249,7 +249,7 @@ class Endpoints:
         return str(make_film(studio, files, {"amount": alpha}, path, settings))
 
     def restyle(self, video: str | None, texture_image: str | None, alpha: float = 1, model: str = "") -> Any:
-        """A video's frames in the texture of a photograph, at their own rate and without sound."""
+        """A video's frames in the texture of a photograph, at their own times and with its sound."""
         if not video:
             raise UserError("Video: give a file")
         texture, path = parts.read(texture_image, "Texture"), self._films.new("mp4")

@@ -73,7 +73,7 @@ class Handlers:
         except UserError:
             return None, None
         grid = grid_of(photograph.encoded.codes.structure)
-        image = to_pil(photograph.encoded.image, photograph.encoded.size)
+        image = to_pil(photograph.encoded.image, photograph.encoded.size, photograph.encoded.opacity)
         shown = canvas_photo(image, grid, studio.model.config.stride)
         return on_canvas(shown, grid, visit.values["paint"]), on_cutter(shown, visit.values)
 

@@ -21,6 +21,8 @@ from swapae.editing.words import in_words
 from swapae.errors import UserError
 
 MAX_FILE_SIZE = 20 * 1024**2
+# What a dialogue of files shows: browsers do not count all of these among the images.
+IMAGE_TYPES = ["image", ".heic", ".heif", ".hif", ".avif", ".jxl"]
 
 PICK = """
 element.addEventListener('click', (event) => {
@@ -35,6 +37,19 @@ const refuse = (event) => {
   const file = (event.target.files ?? event.dataTransfer?.files)?.[0];
   if (!file || !event.target.closest('#' + props.role)) return;
   let problem = '';
+  // Of these, most browsers do not know the kind; the server reads them.
+  const known = /\\.(heic|heif|hif|avif|jxl)$/i.test(file.name);
+  if (known && !file.type.startsWith('image/')) {
+    event.stopPropagation();
+    event.preventDefault();
+    if (event.type === 'drop') event.target.dispatchEvent(new DragEvent('dragleave', {bubbles: true}));
+    const given = new DataTransfer(), input = event.target.closest('#' + props.role).querySelector('input[type=file]');
+    if (!input) return;
+    given.items.add(new File([file], file.name, {type: 'image/heif'}));
+    input.files = given.files;
+    input.dispatchEvent(new Event('change', {bubbles: true}));
+    return;
+  }
   if (!file.type.startsWith('image/'))
     problem = 'The file is not a picture of a kind that the browser knows: convert it to PNG or JPEG.';
   else if (file.size > props.limit)
@@ -48,6 +63,11 @@ const refuse = (event) => {
 };
 document.addEventListener('change', refuse, true);
 document.addEventListener('drop', refuse, true);
+// A dialogue that shows what the browser calls an image would hide them.
+document.addEventListener('click', (event) => {
+  for (const input of event.target.closest?.('#' + props.role)?.querySelectorAll('input[type=file]') ?? [])
+    input.accept = 'image/*,.heic,.heif,.hif,.avif,.jxl';
+}, true);
 """
 
 # The picture is fetched from where it is shown already; the recipe is in the page.

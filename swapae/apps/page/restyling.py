@@ -20,6 +20,7 @@ from swapae.errors import UserError
 from swapae.files import atomic_path
 from swapae.pictures.animation import mp4_writer
 from swapae.pictures.images import Fitted, fit, to_pil
+from swapae.pictures.sound import open_sound
 from swapae.pictures.video import Video, open_video
 
 MAX_VIDEO_FRAMES = 300
@@ -43,7 +44,7 @@ def restyle_video(
     amount: Any,
     progress: Progress = lambda frames, total: frames,
 ) -> Restyled:
-    """Write a video's frames in the texture of a photograph, at their own rate and without sound.
+    """Write a video's frames in the texture of a photograph, at their own times and with its sound.
 
     Args:
         studio: with the model.
@@ -61,10 +62,18 @@ def restyle_video(
     try:
         with (
             open_video(video, max_pixels=MAX_FRAME_PIXELS) as opened,
+            open_sound(video, opened.origin) as sound,
             atomic_path(output) as temporary,
-            mp4_writer(temporary, opened.rate, studio.id.metadata()) as write,
+            mp4_writer(temporary, opened.rate, studio.id.metadata(), time_base=opened.time_base, sound=sound) as write,
         ):
-            return write_frames(studio, progress(few(opened), opened.count), other, strength, write)
+            times = iter(opened.times)  # which grow as frames are read
+            return write_frames(
+                studio,
+                progress(few(opened), opened.count),
+                other,
+                strength,
+                lambda picture: write(picture, next(times)),
+            )
     except UserError as error:
         raise UserError(str(error).replace(repr(video), "the video").replace(str(output), "the film")) from None
 

@@ -191,7 +191,7 @@ class Studio:
 
 def before_edits(photograph: EncodedPhotograph, image: Image.Image, recipe: Recipe) -> Image.Image:
     """The photograph in the size of an edited `image`: grey where the edits went beyond it."""
-    fitted = to_pil(photograph.image, photograph.size)
+    fitted = to_pil(photograph.image, photograph.size, photograph.opacity)
     if fitted.size == image.size:
         return fitted
     room = Image.new("RGB", image.size, (127, 127, 127))
@@ -214,4 +214,4 @@ def change_outside(recipe: Recipe, context: EditContext, picture: Tensor) -> flo
         return None
     with torch.inference_mode():
         plain = Recipe(recipe.model, recipe.inputs, rest, recipe.noise).render(context)
-        return editing.change(plain, picture, mask).outside_mean
+        return editing.change(plain[:, :3], picture[:, :3], mask).outside_mean

@@ -13,7 +13,7 @@ from swapae.apps.page.cutter import EDGES, cutter
 from swapae.apps.page.examples import examples
 from swapae.apps.page.filming import FORMATS, MAX_FRAMES
 from swapae.apps.page.painter import fine_grid, painter
-from swapae.apps.page.parts import PICK, Choice, Files, Strength, quiet
+from swapae.apps.page.parts import IMAGE_TYPES, PICK, Choice, Files, Strength, quiet
 from swapae.apps.page.restyling import MAX_VIDEO_FRAMES
 from swapae.apps.page.settings import AXES, FURTHER, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.apps.page.studio import Studio
@@ -203,7 +203,7 @@ def directions(controls: Controls, studio: Studio) -> None:
         for name, label in (("from", "Photographs of the one kind"), ("to", "Photographs of the other kind")):
             files = [str(examples()[index].path) for index in KINDS[name]]
             controls.others[name] = Files(
-                files, label=label, file_count="multiple", file_types=["image"], height=110, elem_id=name
+                files, label=label, file_count="multiple", file_types=IMAGE_TYPES, height=110, elem_id=name
             )
 
 
@@ -261,7 +261,7 @@ def motion(controls: Controls, studio: Studio) -> None:
         gr.HTML(
             quiet(
                 f"Its frames take the texture photograph's texture, as strongly as on Swap; up to {MAX_VIDEO_FRAMES} "
-                "frames, without sound."
+                "frames, with its sound."
             ),
             apply_default_css=False,
         )

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from swapae.editing.recipes import encode_photograph
+from swapae.editing.recipes import encode_loaded
 from swapae.editing.state import EncodedPhotograph
 from swapae.errors import PictureError
 from swapae.model import Autoencoder
-from swapae.pictures.images import load_image
+from swapae.pictures.images import header, load_image
 
 # The short side is always the model's, so the aspect bounds the work and memory that one upload can ask for.
 MAX_ASPECT = 4
@@ -42,8 +42,9 @@ class Upload(NamedTuple):
     @property
     def nbytes(self) -> int:
         """Memory held by codes and pixels."""
-        tensors = (*self.encoded.codes, self.encoded.image)
-        pixels = 3 * self.preview.width * self.preview.height
+        opacity = self.encoded.opacity
+        tensors = (*self.encoded.codes, self.encoded.image, *([] if opacity is None else [opacity]))
+        pixels = len(self.preview.mode) * self.preview.width * self.preview.height
         return pixels + sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
@@ -128,14 +129,13 @@ def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, I
     Raises:
         PictureError: no picture that can be read, or one of an extreme shape.
     """
-    image = load_image(data)
-    short, long = sorted(image.size)
-    if long > MAX_ASPECT * short:
+    width, height = header(data).size
+    if max(width, height) > MAX_ASPECT * min(width, height):
         raise PictureError(
-            f"the picture is {image.width}x{image.height}, over {MAX_ASPECT} times as long as wide: "
-            "crop it to a less extreme shape"
+            f"the picture is {width}x{height}, over {MAX_ASPECT} times as long as wide: crop it to a less extreme shape"
         )
-    encoded = encode_photograph(model, image)
+    image = load_image(data, background=None)
+    encoded = encode_loaded(model, image)
     # In place, and only ever smaller; nobody else needs the large one.
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
     return encoded, image

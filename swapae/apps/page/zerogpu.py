@@ -48,8 +48,9 @@ def lend(model: Autoencoder, source: str | os.PathLike[str]) -> Autoencoder:
         return model
     place = os.fspath(source)
 
-    def encode(images: Tensor) -> Codes:
-        return Codes(*map(torch.from_numpy, run(place, "encode", images.numpy())))
+    def encode(images: Tensor, opacity: Tensor | None = None) -> Codes:
+        arguments = [images.numpy()] if opacity is None else [images.numpy(), opacity.numpy()]
+        return Codes(*map(torch.from_numpy, run(place, "encode", *arguments)))
 
     def decode(
         codes: Codes, *, noise: Noise = DEFAULT_NOISE_SEED, block_textures: Sequence[Tensor] | None = None
@@ -88,7 +89,7 @@ def run(source: str, method: str, *arguments: Any) -> Any:
 
     with torch.inference_mode():
         if method == "encode":
-            return [code.cpu().numpy() for code in model.encode(tensor(*arguments))]
+            return [code.cpu().numpy() for code in model.encode(*map(tensor, arguments))]
         codes, noise, several = arguments
         textures = None if several is None else [tensor(array) for array in several]
         return model.decode(Codes(*map(tensor, codes)), noise=noise, block_textures=textures).cpu().numpy()
