@@ -1,0 +1,95 @@
+"""What the browser keeps of a visit, so that it outlives a reload, and the server being started anew.
+
+The tab keeps the visit's name and settings, and the browser for two hours the photographs that were sent, so that a
+visit can go on although the server forgot it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from swapae.apps.page.examples import example_number
+from swapae.apps.page.visits import Visit
+
+# What the keeper is told: a new visit, one that came back, one that goes on, one that the server does not know.
+NEW, AGAIN, HERE, LOST = "new", "again", "here", "lost"
+# The tab's name of its visit, for the first request.
+NAME_OF_TAB = "() => [sessionStorage.getItem('swapae visit') || '']"
+# Before all else: a small store of the photographs that were sent, by what the server calls them.
+STORE = """
+() => {
+  const AGE = 2 * 3600e3, open = () => new Promise((done, failed) => {
+    const asked = indexedDB.open('swapae', 1);
+    asked.onupgradeneeded = () => asked.result.createObjectStore('photographs');
+    asked.onsuccess = () => done(asked.result.transaction('photographs', 'readwrite').objectStore('photographs'));
+    asked.onerror = () => failed(asked.error);
+  });
+  const keep = async (path, file) => (await open()).put({file, time: Date.now()}, path);
+  const kept = async (path) => {
+    const asked = (await open()).get(path);
+    return new Promise((done) => { asked.onsuccess = () => done(asked.result?.file); });
+  };
+  const quietly = (act) => (...given) => act(...given).catch(() => undefined);
+  window.swapae = {keep: quietly(keep), kept: quietly(kept)};
+  quietly(async () => {
+    (await open()).openCursor().onsuccess = ({target: {result: cursor}}) => {
+      if (!cursor) return;
+      if (Date.now() - cursor.value.time > AGE) cursor.delete();
+      cursor.continue();
+    };
+  })();
+}
+"""
+TEMPLATE = """
+<div class="lost" role="alert" hidden><p>This page was started anew since you came, and what it kept of your visit is
+gone. Your browser still has your photographs and your edits.</p><div class="row">
+<button type="button" class="main" data-do="resume">Go on where I was</button>
+<button type="button" data-do="dismiss">Begin anew</button></div></div>
+"""
+KEEPER = """
+const banner = element.querySelector('.lost');
+const saved = () => { try { return JSON.parse(sessionStorage.getItem('swapae saved')); } catch { return null; } };
+const show = () => {
+  const {state, name, visit} = props.value || {};
+  if (!state) return;
+  sessionStorage.setItem('swapae visit', name);
+  if (state === 'again') trigger('restore', {});
+  banner.hidden = state !== 'lost' || !saved();
+  if (visit) sessionStorage.setItem('swapae saved', JSON.stringify(visit));
+};
+element.addEventListener('click', async (event) => {
+  const what = event.target.closest('button')?.dataset.do, visit = saved();
+  if (!what) return;
+  banner.hidden = true;
+  if (what !== 'resume' || !visit) return;
+  for (const [role, photograph] of Object.entries(visit.photographs)) {
+    if (typeof photograph !== 'string') continue;
+    const file = await window.swapae.kept(photograph);
+    try {
+      if (file) window.swapae.keep(visit.photographs[role] = (await upload(file)).path, file);
+    } catch { /* what cannot be sent is missing, which the server says */ }
+  }
+  trigger('resume', {visit});
+});
+watch('value', show);
+show();
+"""
+
+
+def keeper() -> gr.HTML:
+    """What keeps the visit in the browser, and offers to go on; the value is `kept_here`'s."""
+    return gr.HTML(None, html_template=TEMPLATE, js_on_load=KEEPER, apply_default_css=False, elem_id="keeper")
+
+
+def kept_here(visit: Visit, state: str) -> dict[str, Any]:
+    """What the browser is told of a visit, and what it is to keep of it, if it goes on."""
+    told: dict[str, Any] = {"state": state, "name": visit.name}
+    if state != HERE:
+        return told
+    numbers = {role: example_number(path) for role, path in visit.paths.items()}
+    photographs = {
+        role: path if (number := numbers[role]) is None else {"example": number} for role, path in visit.paths.items()
+    }
+    return told | {"visit": {"values": visit.values, "photographs": photographs, "model": visit.model}}
