@@ -9,7 +9,6 @@ import gradio as gr
 
 from swapae.apps.page.examples import Example
 from swapae.apps.page.handlers import Handlers
-from swapae.apps.page.keeper import AGAIN, LOST, NEW, kept_here
 from swapae.apps.page.settings import ROLES, SETTINGS, checked
 from swapae.apps.page.slots import uploaded
 from swapae.apps.page.visits import Visit
@@ -22,22 +21,13 @@ class ArrivalHandlers:
     def __init__(self, handlers: Handlers, gallery: Sequence[Example]) -> None:
         self.handlers, self.visits, self.gallery = handlers, handlers.visits, gallery
 
-    def came(self, name: object) -> tuple[str, dict[str, Any]]:
-        """The visit's name, and what the keeper is told."""
-        visit = self.visits.known(name)
-        if visit is not None:
-            return visit.name, kept_here(visit, AGAIN)
-        visit = self.visits.begin()
-        return visit.name, kept_here(visit, LOST if name else NEW)
-
-    def restored(self, name: object) -> tuple:
+    def restored(self, event: gr.EventData) -> tuple:
         """Values of everything, for a visit that came back."""
-        visit = self.visits.known(name) or self.visits.begin()
-        return self.everything(visit, "Reload")
+        return self.everything(self.visits.named(getattr(event, "name", "")), "Reload")
 
-    def resumed(self, event: gr.EventData, name: object) -> tuple:
+    def resumed(self, event: gr.EventData) -> tuple:
         """Values of everything, for a visit whose settings and photographs the browser had kept."""
-        visit = self.visits.known(name) or self.visits.begin()
+        visit = self.visits.named(getattr(event, "name", ""))
         return self.everything(self.kept_by_browser(getattr(event, "visit", None), visit), "Went on")
 
     def everything(self, visit: Visit, control: str) -> tuple:

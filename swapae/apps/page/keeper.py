@@ -13,10 +13,18 @@ import gradio as gr
 from swapae.apps.page.examples import example_number
 from swapae.apps.page.visits import Visit
 
-# What the keeper is told: a new visit, one that came back, one that goes on, one that the server does not know.
-NEW, AGAIN, HERE, LOST = "new", "again", "here", "lost"
-# The tab's name of its visit, for the first request.
-NAME_OF_TAB = "() => [sessionStorage.getItem('swapae visit') || '']"
+# What the keeper is told: that the visit is kept here, or that the server does not know it.
+HERE, LOST = "here", "lost"
+# The tab's name of its visit begins with the name of this start of the server, so that one of before is known as such.
+NAMING = """
+const visitOfTab = () => window.swapaeVisit ??= (() => {
+  const stored = sessionStorage.getItem('swapae visit') || '', here = stored.startsWith('START.');
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  const name = here ? stored : 'START.' + bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  sessionStorage.setItem('swapae visit', name);
+  return {name, state: here ? 'again' : stored ? 'lost' : 'new'};
+})();
+"""
 # Before all else: a small store of the photographs that were sent, by what the server calls them.
 STORE = """
 () => {
@@ -51,11 +59,12 @@ gone. Your browser still has your photographs and your edits.</p><div class="row
 KEEPER = """
 const banner = element.querySelector('.lost');
 const saved = () => { try { return JSON.parse(sessionStorage.getItem('swapae saved')); } catch { return null; } };
+const {name, state: found} = visitOfTab();
+if (found === 'again') trigger('restore', {name});
+banner.hidden = found !== 'lost' || !saved();
 const show = () => {
-  const {state, name, visit} = props.value || {};
+  const {state, visit} = props.value || {};
   if (!state) return;
-  sessionStorage.setItem('swapae visit', name);
-  if (state === 'again') trigger('restore', {});
   banner.hidden = state !== 'lost' || !saved();
   if (visit) sessionStorage.setItem('swapae saved', JSON.stringify(visit));
 };
@@ -71,21 +80,30 @@ element.addEventListener('click', async (event) => {
       if (file) window.swapae.keep(visit.photographs[role] = (await upload(file)).path, file);
     } catch { /* what cannot be sent is missing, which the server says */ }
   }
-  trigger('resume', {visit});
+  trigger('resume', {name, visit});
 });
 watch('value', show);
-show();
 """
 
 
-def keeper() -> gr.HTML:
-    """What keeps the visit in the browser, and offers to go on; the value is `kept_here`'s."""
-    return gr.HTML(None, html_template=TEMPLATE, js_on_load=KEEPER, apply_default_css=False, elem_id="keeper")
+def keeper(start: str) -> gr.HTML:
+    """What keeps the visit in the browser, and offers to go on; the value is `kept_here`'s.
+
+    Args:
+        start: the name of this start of the server.
+    """
+    script = NAMING.replace("START", start) + KEEPER
+    return gr.HTML(None, html_template=TEMPLATE, js_on_load=script, apply_default_css=False, elem_id="keeper")
+
+
+def name_of_tab(start: str) -> str:
+    """The script that gives the tab's name of its visit."""
+    return f"() => {{ {NAMING.replace('START', start)} return visitOfTab().name; }}"
 
 
 def kept_here(visit: Visit, state: str) -> dict[str, Any]:
     """What the browser is told of a visit, and what it is to keep of it, if it goes on."""
-    told: dict[str, Any] = {"state": state, "name": visit.name}
+    told: dict[str, Any] = {"state": state}
     if state != HERE:
         return told
     numbers = {role: example_number(path) for role, path in visit.paths.items()}

@@ -14,7 +14,7 @@ from swapae.apps.page.endpoints import add_endpoints
 from swapae.apps.page.examples import PAIRS, examples
 from swapae.apps.page.handlers import Handlers, describe_model
 from swapae.apps.page.history import History
-from swapae.apps.page.keeper import NAME_OF_TAB, STORE, keeper
+from swapae.apps.page.keeper import STORE, keeper, name_of_tab
 from swapae.apps.page.layout import (
     SAVE_LARGE,
     RecipePanels,
@@ -84,11 +84,13 @@ class Page:
     def build(self) -> gr.Blocks:
         """The page; launch it with `launch.LAUNCH`."""
         studio, handlers = self.models.first, self.handlers
-        shown = handlers.shown(self.visits.begin(), "Opening")
-        opening = self.visits.with_history()
+        shown = handlers.shown(self.visits.opening._replace(name="opening"), "Opening")
+        # Every visit begins with the picture that is made already.
+        opening = self.visits.opening = (self.visits.known("opening") or self.visits.opening)._replace(name="")
         with gr.Blocks(title="swapae", analytics_enabled=False, delete_cache=DELETE_CACHE) as demo:
             gr.HTML(parts.HEADER, js_on_load=parts.SWITCH_THEME, apply_default_css=False, elem_id="title")
-            self.keeper, self.name = keeper(), gr.Textbox("", visible=False, label="The visit's name")
+            self.keeper = keeper(self.visits.start)
+            self.name = gr.Textbox("", visible=False, label="The visit's name")
             self.tabs = tab_row()
             with gr.Row(elem_id="page"):
                 with gr.Column(scale=3, min_width=240, elem_id="inputs"):
@@ -219,11 +221,11 @@ class Page:
 
         for script in (STORE, SHORTCUTS, CHECK_NUMBERS):
             demo.load(None, None, None, js=script, api_visibility="private")
-        demo.load(handlers.came, self.name, [self.name, self.keeper], js=NAME_OF_TAB, **AT_ONCE)
+        demo.load(None, None, self.name, js=name_of_tab(self.visits.start), api_visibility="private")
         demo.load(describe, None, [others["device"], others["card"]], **AT_ONCE)
         demo.load(lambda: self.handlers.canvases(opening), None, self.drawn, **EDIT)
-        self.then_previews(self.keeper.restore(handlers.restored, self.name, outputs, **self.shows))
-        self.then_previews(self.keeper.resume(handlers.resumed, self.name, outputs, **self.shows))
+        self.then_previews(self.keeper.restore(handlers.restored, None, outputs, **self.shows))
+        self.then_previews(self.keeper.resume(handlers.resumed, None, outputs, **self.shows))
         demo.unload(self.left)
 
     def left(self, request: gr.Request) -> None:

@@ -1,7 +1,7 @@
 """What the page keeps of its visitors: photographs, settings and history, by a name that only the visitor's tab has.
 
-The name is made here, and kept by the browser while the tab is open: so a reload finds the visit again. A page that
-was started anew since knows no visit of before.
+The browser makes the name, after that of this start of the server, and keeps it while the tab is open: so a reload
+finds the visit again, and a server that was started anew knows a visit of before as one that it lost.
 """
 
 from __future__ import annotations
@@ -70,22 +70,25 @@ class Visits:
 
     def __init__(self, opening: Visit) -> None:
         self.opening = opening
+        self.start = secrets.token_hex(8)
         self._kept: OrderedDict[str, Visit] = OrderedDict()
         self._tabs: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def begin(self) -> Visit:
-        """A new visit."""
-        visit = self.opening._replace(name=secrets.token_urlsafe(16), session=parts.session())
-        self.keep(visit)
-        return visit
+    def named(self, name: object) -> Visit:
+        """The visit of a name, as it was kept or as every visit begins; of before this start of the server, `lost`.
 
-    def with_history(self) -> Visit:
-        """What a visit begins with, henceforth the one begun last as it was kept: its first picture is made already."""
-        with self._lock:
-            _, begun = self._kept.popitem()
-        self.opening = begun._replace(name="", session="")
-        return self.opening
+        Args:
+            name: comes from a browser, and so may be anything; "" of one that has not yet made a name.
+        """
+        name = str(name)[:64]
+        found = self.known(name)
+        if found is not None:
+            return found
+        visit = self.opening._replace(name=name, session=parts.session())
+        if not name or name.startswith(f"{self.start}."):
+            return visit
+        return visit._replace(paths={}, history=History(), lost=True)
 
     def known(self, name: object) -> Visit | None:
         """The visit of a name as it was kept."""
@@ -97,6 +100,8 @@ class Visits:
 
     def keep(self, visit: Visit) -> None:
         """Remember a visit as it is now."""
+        if not visit.name:
+            return
         with self._lock:
             self._kept[visit.name] = visit
             self._kept.move_to_end(visit.name)
@@ -115,18 +120,11 @@ class Visits:
         return self._tabs.get(visit.name)
 
     def of(self, arguments: Sequence[Any]) -> Visit:
-        """The visit of a request: what was kept of it, with what the inputs hold, in the order of `Page.visit`.
-
-        One that is not known has no photographs and is `lost`.
-        """
+        """The visit of a request: what was kept of it, with what the inputs hold, in the order of `Page.visit`."""
         name, source, target, model, *rest = arguments
         values = dict(zip(NAMED, rest, strict=False))
         rest = rest[len(NAMED) :]
         values |= {"gains": rest[:MAX_DIRECTIONS], "axes": rest[MAX_DIRECTIONS:]}
-        known = self.known(name)
-        values["paint"] = known.values["paint"] if known else {}
-        paths, history = (dict(known.paths), known.history) if known else ({}, History())
-        kinds = source or [], target or []
-        # A name comes from the browser, and so may be anything.
-        own = str(name)[:64]
-        return Visit(paths, kinds, model, values, history, own, parts.session(), known is None)
+        visit = self.named(name)
+        values["paint"] = visit.values["paint"]
+        return visit._replace(kinds=(source or [], target or []), model=model, values=values)
