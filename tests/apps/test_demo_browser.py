@@ -189,9 +189,9 @@ def test_a_bad_upload_is_answered_beside_it(page: Page, photographs: dict[str, P
     for role, other in (("structure", "texture"), ("texture", "structure")):
         before = source(page)
         upload(page, role, bad)
-        sentence = page.locator(f"#{role}-problem")
+        sentence = page.locator(f"#{role}-problem .problem")
         expect(sentence).to_contain_text("The picture is not a picture of a known format")
-        expect(page.locator(f"#{other}-problem")).to_be_hidden()
+        expect(page.locator(f"#{other}-problem .problem")).to_be_hidden()
         expect(sentence).to_contain_text("The photograph from before is kept")
         page.wait_for_function("id => document.querySelector(id)?.naturalWidth === 256", arg=f"#{role} img")
         assert source(page) == before
@@ -214,7 +214,7 @@ def test_files_that_cannot_be_sent_are_answered_beside_it(
     page: Page, photographs: dict[str, Path], tmp_path: Path
 ) -> None:
     before = source(page), source(page, "#texture img")
-    sentence, input = page.locator("#texture-problem"), page.locator("#texture input[type=file]")
+    sentence, input = page.locator("#texture-problem .problem"), page.locator("#texture input[type=file]")
     for name, size, answer in (
         ("notes.txt", 10, "not a picture"),
         ("large.png", MAX_FILE_SIZE + 1, "over 20 MB"),
@@ -226,7 +226,7 @@ def test_files_that_cannot_be_sent_are_answered_beside_it(
             else:
                 input.set_input_files(tmp_path / name)
             expect(sentence).to_contain_text(answer)
-            expect(page.locator("#structure-problem")).to_be_hidden()
+            expect(page.locator("#structure-problem .problem")).to_be_hidden()
             assert (source(page), source(page, "#texture img")) == before
             # A good one takes the sentence away, so that the next round reads its own.
             upload(page, "texture", photographs["texture" if dropped else "structure"])

@@ -115,7 +115,7 @@ def results_column(values: Sequence[Any]) -> ResultsColumn:
         )
         saved = downloads(download)
     note = gr.HTML("", apply_default_css=False, elem_id="large-note", elem_classes=["note"])
-    name = gr.Textbox("", visible=False, label="The larger picture's name")
+    name = gr.Textbox("", visible="hidden", label="The larger picture's name")
     large = gr.File(label="The larger picture", elem_id="large", interactive=False)
     history = gr.HTML(strip, js_on_load=parts.PICK, apply_default_css=False, elem_id="history")
     return ResultsColumn(

@@ -40,7 +40,7 @@ class MotionHandlers:
             make_film(self.models.studio(visit.model), files, visit.values, path, settings, progress)
             return path, ""
 
-        return self.telling(visit, work)
+        yield from self.telling(visit, work)
 
     def restyled(self, *arguments: Any) -> Iterator[tuple]:
         """Values as of `filmed`, for a video's frames in the texture photograph's texture."""
@@ -55,7 +55,7 @@ class MotionHandlers:
             done = restyle_video(studio, video, texture, path, visit.values["amount"], progress)
             return path, parts.quiet(f"{done.frames} frames; {steadiness(done.flicker)}.")
 
-        return self.telling(visit, work)
+        yield from self.telling(visit, work)
 
     def telling(self, visit: Visit, work: Callable[[Progress], tuple[Path, str]]) -> Iterator[tuple]:
         """Values as of `filmed` while work is done, and when it is done, refused or stopped."""

@@ -99,7 +99,7 @@ class Page:
                 with gr.Column(scale=6, min_width=320, elem_id="results"):
                     self.results = results_column(shown)
                 with gr.Column(scale=4, min_width=260, elem_id="controls"):
-                    thumbnails = self.previews.thumbnails(TABS[0], opening)
+                    thumbnails = self.previews.thumbnails(TABS[0], opening, others="")
                     self.controls = tabs.all_controls(studio, self.models.names, thumbnails)
             panels = recipe_panels(shown[2])
             credits(self.gallery)

@@ -25,8 +25,8 @@ class PreviewHandlers:
     def __init__(self, handlers: Handlers) -> None:
         self.handlers = handlers
 
-    def thumbnails(self, tab: str, visit: Visit) -> list[str]:
-        """Values of all tabs' presets: what those of one tab make of the photograph, in small."""
+    def thumbnails(self, tab: str, visit: Visit, others: Any = KEEP) -> list[Any]:
+        """Values of all tabs' presets: what those of one tab make of the photograph, in small; `others` for the rest."""
         pictures: list[Image.Image | None] = []
         if tab in tabs.TAB_PRESETS:
             try:
@@ -37,7 +37,7 @@ class PreviewHandlers:
                     pictures.append(studio.glimpse(files, values, visit.session))
             except UserError:
                 pictures = []
-        return [parts.presets_html(tabs.words_of(name), pictures) if name == tab else KEEP for name in tabs.TAB_PRESETS]
+        return [parts.presets_html(tabs.words_of(name), pictures) if name == tab else others for name in tabs.TAB_PRESETS]
 
     def opened(self, event: gr.EventData, *arguments: Any) -> list[str]:
         """Values of all tabs' presets once a tab is opened."""

@@ -13,7 +13,7 @@ from swapae.apps.page.cutter import EDGES, cutter
 from swapae.apps.page.examples import examples
 from swapae.apps.page.filming import BUTTONS, FORMATS, MAX_FRAMES
 from swapae.apps.page.painter import fine_grid, painter
-from swapae.apps.page.parts import PICK, Choice, Files, Strength, quiet
+from swapae.apps.page.parts import PICK, Choice, Files, Strength, presets_html, quiet
 from swapae.apps.page.restyling import MAX_VIDEO_FRAMES
 from swapae.apps.page.settings import AXES, FURTHER, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.apps.page.studio import Studio
@@ -132,7 +132,7 @@ class Controls:
 
     def tries(self, tab: str) -> None:
         """Add a tab's presets."""
-        text = self.thumbnails[list(TAB_PRESETS).index(tab)]
+        text = self.thumbnails[list(TAB_PRESETS).index(tab)] or presets_html(words_of(tab), ())
         self.presets[tab] = gr.HTML(text, js_on_load=PICK, apply_default_css=False, elem_id=f"try-{tab}")
 
 
@@ -267,7 +267,7 @@ def motion(controls: Controls, studio: Studio) -> None:
     others["make"] = gr.Button(BUTTONS["make"][0], variant="primary", elem_id="make-film")
     others["film-note"] = gr.HTML("", apply_default_css=False, elem_classes=["note"], elem_id="film-problem")
     others["cancel"] = gr.Button("Cancel", visible=False, elem_id="cancel-film")
-    others["made"] = gr.Textbox("", visible=False, label="The film's name")
+    others["made"] = gr.Textbox("", visible="hidden", label="The film's name")
     with gr.Accordion("Restyle a video", open=False):
         gr.HTML(
             quiet(
