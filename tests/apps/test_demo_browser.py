@@ -598,7 +598,7 @@ def test_a_desk_has_all_of_the_first_screen_and_the_picture_stays(page: Page) ->
     expect(page.locator("#strip-layout2 img")).to_have_count(3)
     page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
     box = page.locator("#result img").last.bounding_box()
-    assert -100 < box["y"] and box["y"] + box["height"] <= 900
+    assert box["y"] > -100 and box["y"] + box["height"] <= 900
     assert page.evaluate("document.documentElement.scrollHeight") < 2400
 
 

@@ -67,13 +67,11 @@ class Tiled:
     def taken_in(self, data: bytes, side: int) -> Upload:
         """A photograph with its short side so many pixels."""
         known, config = self.studio.taken_in(data), self.model.config
+        width, height = known.size
+        if width * height * (side / min(width, height)) ** 2 > MAX_LARGE:
+            raise UserError(f"a photograph would have over {MAX_LARGE // 10**6} million pixels: choose a smaller size")
         with torch.inference_mode():
             fitted = fit(load_image(data), side, config.stride, config.minimum_side)
-            width, height = fitted.size
-            if width * height > MAX_LARGE:
-                raise UserError(
-                    f"a photograph would have over {MAX_LARGE // 10**6} million pixels: choose a smaller size"
-                )
             weight = self.model.encoder.to_texture.weight
             image = fitted.tensor.to(weight.device, weight.dtype)
             codes = tiling.encode(self.model, image, self.tile, self.track)

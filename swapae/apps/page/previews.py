@@ -37,7 +37,9 @@ class PreviewHandlers:
                     pictures.append(studio.glimpse(files, values, visit.session))
             except UserError:
                 pictures = []
-        return [parts.presets_html(tabs.words_of(name), pictures) if name == tab else others for name in tabs.TAB_PRESETS]
+        return [
+            parts.presets_html(tabs.words_of(name), pictures) if name == tab else others for name in tabs.TAB_PRESETS
+        ]
 
     def opened(self, event: gr.EventData, *arguments: Any) -> list[str]:
         """Values of all tabs' presets once a tab is opened."""
