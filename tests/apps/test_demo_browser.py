@@ -16,9 +16,11 @@ from gradio import route_utils
 from nasty import NASTY
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
-from studio_page import encoded, launched, painted, served, tiny_directions, tiny_model
+from studio_page import encoded, free_port, launched, painted, served, tiny_directions, tiny_model
 
+from app import build_demo
 from swapae import SwapAE
+from swapae.apps.page import filming
 from swapae.apps.page import page as page_module
 from swapae.apps.page.examples import examples
 from swapae.apps.page.models import Models
@@ -609,6 +611,140 @@ class Tomorrow(datetime):
     def now(cls, tz: tzinfo | None = None) -> datetime:
         """This time tomorrow."""
         return datetime.now(tz) + timedelta(days=1)
+
+
+def test_a_film_can_be_cancelled_and_stops_when_its_visitor_leaves(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames come only as the test allows, so that nothing depends on how long they take."""
+    allowed, made = threading.Semaphore(0), threading.Semaphore(0)
+    to_picture = filming.to_pil
+
+    def slowly(*arguments: object) -> Image.Image:
+        assert allowed.acquire(timeout=60)
+        made.release()
+        return to_picture(*arguments)
+
+    monkeypatch.setattr(filming, "to_pil", slowly)
+    model = tiny_model()
+    with served(model, tiny_directions(model)) as url, visited(browser, url) as page:
+        open_tab(page, "Motion")
+        page.locator("#make-film").click()
+        expect(page.locator("#make-film")).to_have_text("Making the film ...")
+        expect(page.locator("#make-film")).to_be_disabled()
+        allowed.release(2)
+        expect(page.locator("#film-problem")).to_contain_text("Frame 2 of 32")
+        # Another visitor's slider does not wait for the film, whose third frame is under way.
+        with visited(browser, url) as other:
+            seen = source(other)
+            allowed.release()
+            other.get_by_label("range slider for Strength").press("Home")
+            wait_for_another(other, seen)
+        page.locator("#cancel-film").click()
+        allowed.release()
+        expect(page.locator("#film-problem")).to_contain_text("Stopped")
+        expect(page.locator("#make-film")).to_be_enabled()
+        expect(page.locator("#cancel-film")).to_have_count(0)
+        for _ in range(4):
+            made.acquire(timeout=60)
+
+        page.locator("#make-film").click()
+        allowed.release(2)
+        expect(page.locator("#film-problem")).to_contain_text("Frame 2 of 32")
+        page.reload()
+        expect(page.locator("#result img").last).to_be_visible()
+        expect(page.locator("#make-film")).to_be_enabled()
+        allowed.release(30)
+        page.locator("#make-film").click()  # the next film has all of the frames that are left for one
+        expect(page.locator("#film-problem")).to_contain_text("Frame 2")
+
+
+def test_a_reload_and_a_restart_of_the_server_keep_the_visit(
+    browser: Browser, photographs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    page = browser.new_page()
+    page.set_default_timeout(TIMEOUT)
+
+    def everything() -> tuple[str, ...]:
+        return (
+            source(page),
+            source(page, "#structure img"),
+            page.get_by_label("range slider for Strength").input_value(),
+        )
+
+    def reloaded() -> None:
+        page.goto(f"http://127.0.0.1:{port}/")
+        expect(page.locator("#result img").last).to_be_visible()
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "first"))
+    with launched(build_demo(tiny_model()), port):
+        reloaded()
+        opening = source(page)
+        upload(page, "structure", photographs["structure"])
+        seen = wait_for_another(page, opening)
+        page.get_by_label("range slider for Strength").press("Home")
+        wait_for_another(page, seen)
+        before = everything()
+        reloaded()
+        wait_for_source(page, before[0])
+        expect(page.locator("#history button")).to_have_count(3)
+        assert everything() == before
+        page.locator("#undo").click()
+        wait_for_source(page, seen)
+        page.locator("#redo").click()
+        wait_for_source(page, before[0])
+
+    # The server knows nothing any more, not even the files; the browser does.
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "second"))
+    with launched(build_demo(tiny_model()), port):
+        reloaded()
+        expect(page.locator("#keeper")).to_contain_text("started anew")
+        assert source(page) == opening
+        page.get_by_role("button", name="Go on where I was").click()
+        wait_for_source(page, before[0])
+        assert everything() == before
+        expect(page.locator("#keeper .lost")).to_be_hidden()
+    page.close()
+
+
+def test_numbers_that_cannot_be_are_said(page: Page) -> None:
+    box, seen = page.locator("#amount input[type=number]"), source(page)
+    box.fill("5")
+    box.blur()
+    expect(page.locator("#amount .number-note")).to_have_text("5 is not from 0 to 1: it is 1 now.")
+    box.fill("")
+    box.blur()
+    expect(page.locator("#amount .number-note")).to_contain_text("The box was empty: it is ")
+    box.fill("0")
+    box.blur()
+    wait_for_another(page, seen)
+    expect(page.locator("#amount .number-note")).to_have_count(0)
+
+
+def test_the_handle_moves_by_keys_and_everything_has_a_name_of_its_own(page: Page) -> None:
+    handle = page.get_by_label("Compare: how much of the photograph is shown")
+    handle.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert handle.get_attribute("aria-valuetext") == "15 per cent photograph"
+    page.get_by_role("tab", name="Swap", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#on-mix")).to_be_visible()
+    names = page.evaluate(
+        """() => [...document.querySelectorAll('#page button, #page input[type=file]')]
+            .filter((one) => one.checkVisibility() && one.getAttribute('role') !== 'group')
+            .map((one) => one.getAttribute('aria-label') || one.textContent.trim())"""
+    )
+    assert all(names)
+    unclear = {name for name in names if names.count(name) > 1} - {"Reset to default value"}
+    assert not unclear
+    assert not page.evaluate("[...document.images].filter((one) => !one.hasAttribute('alt')).length")
+
+
+def test_a_result_has_no_address_that_others_could_fetch(page: Page) -> None:
+    assert source(page).startswith("data:image/png;base64,")
+    assert all(address.startswith("data:") for address in page.evaluate("[...document.images].map((one) => one.src)"))
 
 
 def test_what_visitors_leave_behind_is_deleted(

@@ -102,7 +102,7 @@ def results_column(values: Sequence[Any]) -> ResultsColumn:
     result, status, _, download, edits, strip, undoing, redoing, _ = values
     with gr.Column(elem_classes=on("motion"), elem_id="films"):
         film = gr.Image(label="Film", height=420, interactive=False, elem_id="film", type="filepath", buttons=[])
-        video = gr.Video(label="Film", elem_id="video", autoplay=True, loop=True, interactive=False, height=420)
+        video = gr.Video(label="Film", elem_id="video", autoplay=True, loop=True, interactive=False)
         film_file = gr.File(label="The film as a file", elem_id="film-file", interactive=False)
     with gr.Column(elem_id="stage"):
         on_now = gr.HTML(edits, js_on_load=CROSSES, apply_default_css=False, elem_id="edits")

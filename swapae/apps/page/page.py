@@ -15,6 +15,7 @@ from swapae.apps.page.examples import PAIRS, examples
 from swapae.apps.page.handlers import Handlers, describe_model
 from swapae.apps.page.history import History
 from swapae.apps.page.keeper import STORE, keeper, name_of_tab
+from swapae.apps.page.keyboard import NAMES, SHORTCUTS
 from swapae.apps.page.layout import (
     SAVE_LARGE,
     RecipePanels,
@@ -41,18 +42,6 @@ MAX_WAITING = 32
 # The page opens with the first pair, and two more photographs for the tabs that take them.
 MORE = (3, 4)
 FLOWERS = "This model knows flowers; others come out rough."
-# Undo and redo by the keys that everybody knows, but where text is typed.
-SHORTCUTS = """
-() => document.addEventListener('keydown', (event) => {
-  const typing = event.target.matches('textarea, input[type=text], input[type=number]');
-  if (typing || !(event.ctrlKey || event.metaKey)) return;
-  const key = event.key.toLowerCase();
-  const name = key === 'y' || (key === 'z' && event.shiftKey) ? 'redo' : key === 'z' ? 'undo' : '';
-  if (!name) return;
-  event.preventDefault();
-  document.getElementById(name).click();
-})
-"""
 # No part of the page is a function for programs, and every part tells how far it is in its own way.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Edits wait for each other here, films and previews in queues of their own: who computes is settled by `turns`.
@@ -219,7 +208,7 @@ class Page:
         def describe() -> tuple[str, str]:
             return describe_model(self.models.first), self.models.card("")
 
-        for script in (STORE, SHORTCUTS, CHECK_NUMBERS):
+        for script in (STORE, SHORTCUTS, NAMES, CHECK_NUMBERS):
             demo.load(None, None, None, js=script, api_visibility="private")
         demo.load(None, None, self.name, js=name_of_tab(self.visits.start), api_visibility="private")
         demo.load(describe, None, [others["device"], others["card"]], **AT_ONCE)

@@ -26,7 +26,7 @@ class PreviewHandlers:
         self.handlers = handlers
 
     def thumbnails(self, tab: str, visit: Visit, others: Any = KEEP) -> list[Any]:
-        """Values of all tabs' presets: what those of one tab make of the photograph, in small; `others` for the rest."""
+        """Values of all tabs' presets: what those of one tab make of the photograph, in small; `others`: the rest."""
         pictures: list[Image.Image | None] = []
         if tab in tabs.TAB_PRESETS:
             try:

@@ -18,6 +18,14 @@ CSS = """
 #title p { display: inline; margin: 0; color: var(--body-text-color); opacity: 0.8; }
 #theme { flex: none; width: 44px; height: 44px; font-size: 1.3rem; line-height: 1; cursor: pointer; }
 .html-container { padding: 0 !important; }
+/* Dark enough for white words, light enough for dark paper. */
+.gradio-container {
+  --button-primary-background-fill: #0f766e; --button-primary-background-fill-hover: #115e59;
+  --button-primary-text-color: #fff;
+}
+footer button, footer a { color: var(--body-text-color) !important; }
+a.download-link { color: var(--body-text-color) !important; text-decoration: underline; }
+button input[type=file] { display: none; }
 .problem { margin: 4px 0 0; color: #b91c1c; font-weight: 600; font-size: 0.9rem; }
 .dark .problem { color: #fca5a5; }
 .note:not(:has(p, div)) { display: none; }
@@ -67,7 +75,7 @@ CSS = """
 .slot-head { display: flex; align-items: baseline; gap: 6px; margin-bottom: 4px; font-weight: 600; }
 .slot-head b {
   display: inline-flex; justify-content: center; width: 1.5em; height: 1.5em; line-height: 1.5em; font-size: 0.8rem;
-  border-radius: 50%; background: var(--color-accent); color: #fff;
+  border-radius: 50%; background: #0f766e; color: #fff;
 }
 .slot-head small { font-weight: 400; opacity: 0.75; }
 .drop {
@@ -161,7 +169,7 @@ p.edits { margin: 4px 0; text-align: center; }
 #downloads button.main, #keeper button.main {
   background: var(--button-primary-background-fill); color: var(--button-primary-text-color);
 }
-#films:not(:has(#film img, #video video, #film-file a)) { display: none !important; }
+#films { gap: 0; }
 #film:not(:has(img)), #video:not(:has(video)), #film-file:not(:has(a)), #large:not(:has(a)) { display: none; }
 #film img { width: 100%; height: 100%; object-fit: contain; }
 .making { display: grid; gap: 4px; font-size: 0.9rem; }
