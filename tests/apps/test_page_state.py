@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -310,7 +311,7 @@ def test_a_visit_is_found_again_and_one_of_before_the_start_is_lost(
     lost = shown(handlers.moved("Strength", *["before.a", *inputs(handlers.visits, "a")[1:]]))
     assert lost["result"] == gr.skip() and "started anew" in lost["status"]
     assert lost["keeper"] == {"state": "lost"} and handlers.visits.known("before.a") is None
-    resumed = arrivals.resumed(gr.EventData(None, {"name": "x.y", "visit": second["keeper"]["visit"]}))
+    resumed = arrivals.resumed(gr.EventData(None, {"name": "x.y", "visit": json.dumps(second["keeper"]["visit"])}))
     assert shown(resumed)["result"] == second["result"]
 
 
@@ -330,7 +331,7 @@ def test_what_a_browser_says_it_kept_is_not_believed(
 ) -> None:
     handlers = everything(monkeypatch, tmp_path)
     arrivals = ArrivalHandlers(handlers, handlers.gallery)
-    visit = arrivals.kept_by_browser(kept, handlers.visits.named(""))
+    visit = arrivals.kept_by_browser(json.dumps(kept) if kept else kept, handlers.visits.named(""))
     assert visit.values == handlers.visits.opening.values and visit.model == ""
     assert set(visit.paths.values()) <= {str(example.path) for example in handlers.gallery}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,8 +40,12 @@ class ArrivalHandlers:
         rest = *slots, *handlers.canvases(visit), *handlers.shown(visit, control)
         return visit.model or handlers.models.opening, *about, *named, *gains, *axes, *rest
 
-    def kept_by_browser(self, kept: Any, visit: Visit) -> Visit:
-        """A visit with what the browser had kept of another, as far as that is sound."""
+    def kept_by_browser(self, text: Any, visit: Visit) -> Visit:
+        """A visit with what the browser had kept of another (JSON), as far as that is sound."""
+        try:
+            kept = json.loads(text)
+        except (TypeError, ValueError, RecursionError):
+            return visit
         if not isinstance(kept, Mapping):
             return visit
         values, photographs, model = (kept.get(name) for name in ("values", "photographs", "model"))

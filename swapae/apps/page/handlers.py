@@ -80,7 +80,7 @@ class Handlers:
         """Values of edits, history strip, undo, redo and keeper."""
         try:
             edits = edits_on(checked(visit.values), self.models.studio(visit.model).gain_names)
-        except UserError:
+        except UserError:  # then what is shown is without them
             edits = []
         history = visit.history
         buttons = (gr.Button(interactive=possible) for possible in (history.undoes, history.redoes))

@@ -80,7 +80,8 @@ element.addEventListener('click', async (event) => {
       if (file) window.swapae.keep(visit.photographs[role] = (await upload(file)).path, file);
     } catch { /* what cannot be sent is missing, which the server says */ }
   }
-  trigger('resume', {name, visit});
+  // As text: Gradio would take what has a "path" for a file.
+  trigger('resume', {name, visit: JSON.stringify(visit)});
 });
 watch('value', show);
 """

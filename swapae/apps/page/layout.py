@@ -18,7 +18,6 @@ from swapae.apps.page.tabs import INTRODUCTIONS
 # Tabs as the ARIA practices want them: one of them is reached by Tab, the arrows go from there to the others.
 TAB_SCRIPT = """
 const tabs = [...element.querySelectorAll('[role=tab]')], words = element.querySelector('#introduction');
-const panel = document.getElementById('controls');
 const select = (tab) => {
   for (const one of tabs) {
     one.setAttribute('aria-selected', one === tab);
@@ -27,12 +26,10 @@ const select = (tab) => {
   words.textContent = tab.dataset.words;
   tab.scrollIntoView({block: 'nearest', inline: 'nearest'});
   document.getElementById('page').dataset.tab = tab.dataset.tab;
-  panel?.setAttribute('aria-labelledby', tab.id);
+  document.getElementById('controls').setAttribute('aria-labelledby', tab.id);
   sessionStorage.setItem('swapae tab', tab.dataset.tab);
   trigger('select', {tab: tab.dataset.tab});
 };
-panel?.setAttribute('role', 'tabpanel');
-panel?.setAttribute('aria-labelledby', tabs[0].id);
 for (const tab of tabs) tab.addEventListener('click', () => select(tab));
 element.addEventListener('keydown', (event) => {
   const at = tabs.indexOf(event.target), last = tabs.length - 1;
@@ -42,8 +39,16 @@ element.addEventListener('keydown', (event) => {
   select(tabs[to]);
   tabs[to].focus();
 });
-const earlier = tabs.find((tab) => tab.dataset.tab === sessionStorage.getItem('swapae tab'));
-if (earlier && earlier !== tabs[0]) select(earlier);
+// The panel comes after the tabs.
+const begin = () => {
+  const panel = document.getElementById('controls');
+  if (!panel) return void setTimeout(begin, 20);
+  panel.setAttribute('role', 'tabpanel');
+  panel.setAttribute('aria-labelledby', tabs[0].id);
+  const earlier = tabs.find((tab) => tab.dataset.tab === sessionStorage.getItem('swapae tab'));
+  if (earlier && earlier !== tabs[0]) select(earlier);
+};
+begin();
 """
 CROSSES = """
 element.addEventListener('click', (event) => {

@@ -208,8 +208,8 @@ class Page:
         def describe() -> tuple[str, str]:
             return describe_model(self.models.first), self.models.card("")
 
-        for script in (STORE, SHORTCUTS, NAMES, CHECK_NUMBERS):
-            demo.load(None, None, None, js=script, api_visibility="private")
+        scripts = "".join(f"({script.strip()})();" for script in (SHORTCUTS, NAMES, CHECK_NUMBERS, STORE))
+        demo.load(None, None, None, js=f"() => {{ {scripts} }}", api_visibility="private")
         demo.load(None, None, self.name, js=name_of_tab(self.visits.start), api_visibility="private")
         demo.load(describe, None, [others["device"], others["card"]], **AT_ONCE)
         demo.load(lambda: self.handlers.canvases(opening), None, self.drawn, **EDIT)
