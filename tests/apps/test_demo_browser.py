@@ -628,7 +628,11 @@ def test_a_film_can_be_cancelled_and_stops_when_its_visitor_leaves(
 
     monkeypatch.setattr(filming, "film_frames", slowly)
     model = tiny_model()
-    with served(model, tiny_directions(model)) as url, visited(browser, url) as page:
+    with served(model, tiny_directions(model)) as url:
+        page = browser.new_page()  # which is left while a request is under way, of which browsers complain
+        page.set_default_timeout(TIMEOUT)
+        page.goto(url)
+        page.wait_for_function("window.swapae")
         open_tab(page, "Motion")
         page.locator("#make-film").click()
         expect(page.locator("#make-film")).to_have_text("Making the film ...")
@@ -655,6 +659,7 @@ def test_a_film_can_be_cancelled_and_stops_when_its_visitor_leaves(
         allowed.release(30)
         page.locator("#make-film").click()  # the next film has all of the frames that are left for one
         expect(page.locator("#film-problem")).to_contain_text("Frame 2")
+        page.close()
 
 
 def test_a_reload_and_a_restart_of_the_server_keep_the_visit(

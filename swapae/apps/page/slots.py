@@ -19,14 +19,14 @@ from swapae.errors import UserError
 NAMES = {
     "structure": ("1", "Shape from", "structure"),
     "texture": ("2", "Look from", "texture"),
-    **{role: (str(number), "Another look", "texture") for number, role in enumerate(ROLES[2:], 3)},
+    **{role: (str(number), "Look", "texture") for number, role in enumerate(ROLES[2:], 3)},
 }
 ORDINALS = dict(zip(ROLES, ("first", "second", *ROLES[2:]), strict=True))
 TEMPLATE = """
 <div class="slot-head"><b>${number}</b> <span>${words}</span> <small>${small}</small></div>
 <label class="drop">
   <input type="file" accept="image/*,.heic,.heif,.avif" aria-label="Choose the ${ordinal} photograph">
-  <span class="ask">Drop a photograph<br>or <u>choose one</u></span>
+  <span class="ask">Drop a photograph <wbr>or <u>choose one</u></span>
 </label>
 <button type="button" class="remove" aria-label="Remove the ${ordinal} photograph" title="Remove">&#x2715;</button>
 <div id="${role}-problem" class="note"></div>

@@ -63,11 +63,12 @@ button input[type=file] { display: none; }
 #controls { gap: 14px; }
 
 /* The photographs. */
-#inputs { display: grid !important; grid-template-columns: 1fr 1fr; gap: 14px 10px; align-content: start; }
+#inputs { display: grid !important; grid-template-columns: repeat(6, 1fr); gap: 14px 10px; align-content: start; }
+#inputs > .slot { grid-column: span 2; }
 #inputs > :is(#structure, #texture, #examples) { grid-column: 1 / -1; }
 /* A slot's inner part has its classes too. */
-.html-container > .slot { display: block !important; }
-.further .drop { height: 112px; }
+#page[data-tab] #inputs .html-container > .slot { display: block !important; }
+.further .drop { height: 88px; }
 .further .ask { font-size: 0.8rem; }
 .further small { display: none; }
 #inputs > .slot, #inputs > .slot .html-container { overflow: visible; }
@@ -223,7 +224,8 @@ p.edits { margin: 4px 0; text-align: center; }
   #stage { position: sticky; top: 0; z-index: 5; padding: 4px 0; background: var(--body-background-fill); }
   /* Photographs first, two beside each other, then the picture, which stays in view above the controls. */
   #inputs { gap: 10px; }
-  #inputs > :is(#structure, #texture) { grid-column: auto; }
+  #inputs > :is(#structure, #texture) { grid-column: span 3; }
+  .further .drop { height: 72px; }
   .drop { height: 112px; }
   .slot-head small { display: none; }
   .pairs { display: flex; flex-wrap: nowrap; overflow-x: auto; }
