@@ -103,7 +103,8 @@ class Visitor:
 
     def film(self, frames: int) -> None:
         """Have a film made, there and back, and wait for it."""
-        body = json.dumps({"data": [*self.photographs, None, None, 1, "edit", frames // 2, 12, True, "webp"]}).encode()
+        settings = [1, "edit", frames // 2, 12, True, "webp", EMBEDDED_NAME, "", 1, None]
+        body = json.dumps({"data": [*self.photographs, None, None, *settings]}).encode()
         event = json.loads(self.ask("/call/film", body, {"Content-Type": "application/json"}))["event_id"]
         answer = self.ask(f"/call/film/{event}").decode()
         if "event: complete" not in answer:

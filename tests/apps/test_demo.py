@@ -536,6 +536,30 @@ def test_api_reads_no_file_but_uploads(client: Client, path: str) -> None:
         assert "event: error" in answer and "root:" not in answer and "def " not in answer
 
 
+@pytest.mark.parametrize("photograph", ["a.png", 3, ["a"], {"path": 3}, {"nothing": 1}])
+def test_api_answers_inputs_of_the_wrong_kind_in_a_sentence(
+    client: Client, photograph: object, capfd: pytest.CaptureFixture
+) -> None:
+    good = {"path": raw_upload(client), "meta": {"_type": "gradio.FileData"}}
+    rest = [1, "nothing", 1, 1, 1, "linear", EMBEDDED_NAME]
+    for arguments in ([photograph, good, *rest], [good, good]):
+        answer = raw(client, "/swap", arguments)
+        assert "event: error" in answer
+        sentence = json.loads(answer.rsplit("data: ", 1)[1])["error"]
+        assert sentence.endswith(".") and "\n" not in sentence
+    assert "structure_image, texture_image as files" in sentence
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_api_names_no_photographs_as_defaults(client: Client) -> None:
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    for endpoint in named.values():
+        for parameter in endpoint["parameters"]:
+            if "image" in parameter["parameter_name"] or parameter["parameter_name"] in ("video", "recipe"):
+                assert parameter["parameter_default"] is None
+                assert "bus" not in json.dumps(parameter) and "/" not in str(parameter["example_input"] or "")
+
+
 def raw_upload(client: Client) -> str:
     """The path of a picture in the server's folder."""
     picture = encoded(painted(64, 64, 1))

@@ -455,7 +455,7 @@ def test_further_photographs_appear_as_they_are_needed(page: Page, photographs: 
     page.get_by_label("range slider for Photograph 5").press("End")
     wait_for_another(page, opening)
     open_tab(page, "Regions")
-    page.get_by_label("Look of 5").check()
+    page.get_by_label("Look of 5", exact=True).check()
     expect(page.get_by_label("Look of 6")).to_be_hidden()
     drag(page, "#painter canvas", (0.3, 0.3), (0.7, 0.6))
     expect(page.locator("#status")).to_contain_text("outside what is painted")

@@ -98,6 +98,24 @@ def output_components() -> dict[str, Any]:
     }
 
 
+class InSentences(gr.Blocks):
+    """A page that says of inputs of the wrong kind in a sentence what they should be, and nothing in its log."""
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *arguments: Any, **options: Any) -> Any:
+        """As Gradio's."""
+        try:
+            return await super().preprocess_data(block_fn, inputs, *arguments, **options)
+        except gr.Error as error:
+            error.print_exception = False
+            raise
+        except Exception:
+            names = list(inspect.signature(block_fn.fn).parameters) if block_fn.api_name in OUTPUTS else []
+            files = ", ".join(name for name in names if "image" in name or name in ("video", "recipe"))
+            sentence = f"/{block_fn.api_name} takes {', '.join(names)}" if names else "These are not the right inputs"
+            how = f"; {files} as files, which `handle_file` of gradio_client makes" if files else ""
+            raise gr.Error(f"{sentence}{how}.", print_exception=False) from None
+
+
 def in_sentences(function: Callable) -> Callable:
     """A function that tells what a visitor can do something about as Gradio's error, in a sentence."""
 

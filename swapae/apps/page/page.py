@@ -10,7 +10,7 @@ import gradio as gr
 from swapae.apps.page import parts, tabs
 from swapae.apps.page.arrivals import ArrivalHandlers
 from swapae.apps.page.cutter import EDGES
-from swapae.apps.page.endpoints import add_endpoints
+from swapae.apps.page.endpoints import InSentences, add_endpoints
 from swapae.apps.page.examples import PAIRS, examples
 from swapae.apps.page.handlers import Handlers, describe_model
 from swapae.apps.page.history import History
@@ -76,7 +76,7 @@ class Page:
         shown = handlers.shown(self.visits.opening._replace(name="opening"), "Opening")
         # Every visit begins with the picture that is made already.
         opening = self.visits.opening = (self.visits.known("opening") or self.visits.opening)._replace(name="")
-        with gr.Blocks(title="swapae", analytics_enabled=False, delete_cache=DELETE_CACHE) as demo:
+        with InSentences(title="swapae", analytics_enabled=False, delete_cache=DELETE_CACHE) as demo:
             gr.HTML(parts.HEADER, js_on_load=parts.SWITCH_THEME, apply_default_css=False, elem_id="title")
             self.keeper = keeper(self.visits.start)
             self.name = gr.Textbox("", visible=False, label="The visit's name")

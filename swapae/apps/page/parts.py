@@ -55,13 +55,21 @@ class WithoutStub(ComponentMeta):
 
 
 class NoAddresses:
-    """Brings files into Gradio's folder, but does not fetch an address for a visitor."""
+    """Brings files into Gradio's folder, but does not fetch an address for a visitor, nor gives one as an example."""
 
     async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
         """As Gradio's."""
         if "://" in str(url_or_file_path):
             raise gr.Error("Give a file, not an address.", print_exception=False)
         return await super().async_move_resource_to_block_cache(url_or_file_path)  # type: ignore[misc]
+
+    def example_payload(self) -> Any:
+        """None: Gradio's is a photograph of a bus, elsewhere."""
+        return None
+
+    def example_value(self) -> Any:
+        """None, likewise."""
+        return None
 
 
 class Photograph(NoAddresses, gr.Image, metaclass=WithoutStub):
