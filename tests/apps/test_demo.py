@@ -574,7 +574,7 @@ def raw_upload(client: Client) -> str:
     ("endpoint", "settings", "message"),
     [
         ("/swap", {"coarse": 2}, "Coarse shapes must be a number from 0 to 1, got '2'."),
-        ("/swap", {"keep": "all"}, "Keep from photograph 1 must be one of nothing, luminance, colour, got 'all'."),
+        ("/swap", {"keep": "all"}, "Preserve from original must be one of nothing, luminance, colour, got 'all'."),
         ("/regions", {"alpha": 1, "paint": {"x": 1}}, "Painted regions must be masks by own, texture"),
         ("/regions", {"alpha": 1, "paint": {"own": {"height": 2, "width": 2, "runs": [0, 3]}}}, "runs must be level"),
         (
@@ -611,7 +611,7 @@ def test_api_knows_only_allowed_models(client: Client, four: list[dict]) -> None
 
 
 def test_api_refuses_recipes_that_are_none(client: Client, four: list[dict], upload: object) -> None:
-    with pytest.raises(AppError, match="The recipe is no JSON"):
+    with pytest.raises(AppError, match="The recipe is not valid JSON"):
         client.predict(upload("recipe.json", b"nonsense"), four, api_name="/replay")
     with pytest.raises(AppError, match="Recipe: give a photograph|Recipe: give a file"):
         client.predict(None, four, api_name="/replay")

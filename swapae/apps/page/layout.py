@@ -108,7 +108,7 @@ def results_column(values: Sequence[Any]) -> ResultsColumn:
     with gr.Column(elem_classes=on("motion"), elem_id="films"):
         film = gr.Image(label="Film", height=420, interactive=False, elem_id="film", type="filepath", buttons=[])
         video = gr.Video(label="Film", elem_id="video", autoplay=True, loop=True, interactive=False)
-        film_file = gr.File(label="The film as a file", elem_id="film-file", interactive=False)
+        film_file = gr.File(label="Film file", elem_id="film-file", interactive=False)
     with gr.Column(elem_id="stage"):
         on_now = gr.HTML(edits, js_on_load=CROSSES, apply_default_css=False, elem_id="edits")
         picture = compare(result)
@@ -136,7 +136,7 @@ def recipe_panels(words: str) -> RecipePanels:
         recipe = parts.Files(None, label="Recipe", file_types=[".json"], height=90, elem_id="recipe-in")
         images = parts.Files(
             None,
-            label="Its photographs, except those that are here already",
+            label="Missing photographs",
             file_count="multiple",
             height=90,
             elem_id="recipe-photographs",

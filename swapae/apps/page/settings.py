@@ -52,11 +52,11 @@ SHARE, PERCENT = number(0, 1), number(0, 100)
 SETTINGS: dict[str, Setting] = {
     # Swap
     "amount": Setting("Strength", SHARE, 1.0),
-    "path": Setting("Way between the looks", choice("linear", "spherical"), "linear"),
+    "path": Setting("Blending", choice("linear", "spherical"), "linear"),
     "coarse": Setting("Coarse shapes", SHARE, 1.0),
     "middle": Setting("Middle detail", SHARE, 1.0),
     "fine": Setting("Fine detail and colours", SHARE, 1.0),
-    "keep": Setting("Keep from photograph 1", choice("nothing", "luminance", "colour"), "nothing"),
+    "keep": Setting("Preserve from original", choice("nothing", "luminance", "colour"), "nothing"),
     # Mix
     **{role: Setting(f"Photograph {number}", SHARE, 0.0) for number, role in enumerate(FURTHER, 3)},
     # Regions

@@ -39,9 +39,9 @@ TAB_PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("All of it", {}),
     ],
     "mix": [
-        ("Half of photograph 3", {"third": 0.5}),
+        ("Half photo 3", {"third": 0.5}),
         ("Three looks at once", {"third": 0.33, "fourth": 0.33}),
-        ("Photograph 4 alone", {"fourth": 1.0}),
+        ("Photo 4 alone", {"fourth": 1.0}),
         ("No mix", {}),
     ],
     "regions": [
