@@ -107,9 +107,14 @@ class Handlers:
 
     # ------------------------------------------------------------ all controls at once
 
-    def set_to(self, visit: Visit, control: str) -> tuple:
-        """Values of all controls, the canvases and `shown`, for a visit with other settings."""
-        return *self.settings(visit), *self.canvases(visit), *self.shown(visit, control)
+    def set_to(self, visit: Visit, control: str, before: Visit) -> tuple:
+        """Values of all controls, the canvases and `shown`, for a visit with other settings.
+
+        Controls that are as they were `before` are left alone: meanwhile somebody may have moved them.
+        """
+        pairs = zip(self.settings(visit), self.settings(before), strict=True)
+        settings = (KEEP if new == old else new for new, old in pairs)
+        return *settings, *self.canvases(visit), *self.shown(visit, control)
 
     @staticmethod
     def settings(visit: Visit) -> tuple:
@@ -136,9 +141,9 @@ class Handlers:
         """Values of the slots and `set_to`, at a step of the history: with its settings and its photographs."""
         step = history.step
         if step is None:
-            return *self.slots(visit, visit.paths), *self.set_to(visit, "step")
-        before, visit = visit.paths, visit.setting(step.values)._replace(paths=dict(step.paths), history=history)
-        return *self.slots(visit, before), *self.set_to(visit, step.control)
+            return *self.slots(visit, visit.paths), *self.set_to(visit, "step", visit)
+        before, visit = visit, visit.setting(step.values)._replace(paths=dict(step.paths), history=history)
+        return *self.slots(visit, before.paths), *self.set_to(visit, step.control, before)
 
     def slots(self, visit: Visit, before: Mapping[str, str]) -> tuple:
         """Values of all slots; of those where nothing changed since `before`, none."""
@@ -165,7 +170,8 @@ class Handlers:
 
     def reset(self, *arguments: Any) -> tuple:
         """All settings to their defaults."""
-        return self.set_to(self.visits.of(arguments).setting(DEFAULTS), "Reset")
+        visit = self.visits.of(arguments)
+        return self.set_to(visit.setting({**DEFAULTS, "gains": [], "axes": []}), "Reset", visit)
 
     def took_away(self, event: gr.EventData, *arguments: Any) -> tuple:
         """Without the edit whose cross was clicked."""
@@ -173,8 +179,8 @@ class Handlers:
         edits = edits_on(visit.values, self.models.studio(visit.model).gain_names)
         found = next((one for one in edits if one.name == name), None)
         if found is None:
-            return self.set_to(visit, "")
-        return self.set_to(visit.setting(found.without), f"Without: {found.words}")
+            return self.set_to(visit, "", visit)
+        return self.set_to(visit.setting(found.without), f"Without: {found.words}", visit)
 
     def tried(self, tab: str) -> Callable[..., tuple]:
         """The handler of a tab's presets."""
@@ -187,7 +193,7 @@ class Handlers:
                 values = tabs.preset(tab, number, self.grid(visit))
             except UserError:
                 values = {}
-            return self.set_to(visit.setting(values), tabs.TAB_PRESETS[tab][number][0])
+            return self.set_to(visit.setting(values), tabs.TAB_PRESETS[tab][number][0], visit)
 
         return handle
 

@@ -31,8 +31,9 @@ class SlotHandlers:
         except UserError as error:
             kept = " The photograph from before is kept." if role in visit.paths else ""
             return self.unchanged(visit, role, parts.sentence(error) + kept)
-        before, visit = visit.paths, visit._replace(paths=visit.paths | {role: path})
-        return *self.handlers.slots(visit, before), *self.handlers.set_to(visit, f"The {ORDINALS[role]} photograph")
+        before, visit = visit, visit._replace(paths=visit.paths | {role: path})
+        shown = self.handlers.set_to(visit, f"The {ORDINALS[role]} photograph", before)
+        return *self.handlers.slots(visit, before.paths), *shown
 
     def unchanged(self, visit: Visit, role: str, problem: str) -> tuple:
         """Values as of `chose` where nothing changes but that a slot says why."""
@@ -47,10 +48,9 @@ class SlotHandlers:
             visit = visit._replace(paths=paths, history=visit.history.elsewhere())
             self.handlers.visits.keep(visit)
             return self.unchanged(visit, role, "Add a photograph here, or pick an example; Undo brings this one back.")
-        before, visit = visit.paths, visit.setting(without_photograph(visit.values, role))._replace(paths=paths)
-        return *self.handlers.slots(visit, before), *self.handlers.set_to(
-            visit, f"Without photograph {ROLES.index(role) + 1}"
-        )
+        before, visit = visit, visit.setting(without_photograph(visit.values, role))._replace(paths=paths)
+        shown = self.handlers.set_to(visit, f"Without photograph {ROLES.index(role) + 1}", before)
+        return *self.handlers.slots(visit, before.paths), *shown
 
     def uploading(self, role: str) -> Any:
         """The handler of an upload to a slot."""
@@ -69,9 +69,9 @@ class SlotHandlers:
         """Values as of `chose` after an example was clicked."""
         visit, pair = self.handlers.visits.of(arguments), PAIRS[number_of(event, len(PAIRS))]
         structure, texture = (str(self.gallery[index].path) for index in pair)
-        before = visit.paths
+        before = visit
         visit = visit._replace(paths=visit.paths | {"structure": structure, "texture": texture})
-        slots = self.handlers.slots(visit, before)
+        slots = self.handlers.slots(visit, before.paths)
         # Also where the photograph is the same: what was said beside it is over.
         slots = (*(self.handlers.slot(visit, role) for role in ROLES[:2]), *slots[2:])
-        return *slots, *self.handlers.set_to(visit, "Example")
+        return *slots, *self.handlers.set_to(visit, "Example", before)
