@@ -1,8 +1,9 @@
 """How the page bears its visitors: `python benchmarks/load.py`.
 
 Starts app.py by itself and talks to it over HTTP, as browsers do: each visitor uploads two photographs once, then
-moves the strength and fetches the picture. First one visitor alone (the latency of a slider), then many at once. Every
-picture is compared with the one that the library makes of that visitor's own photographs. Prints a table.
+moves the strength and fetches the picture. First one visitor alone (the latency of a slider), then while another makes
+films, then many at once. Every picture is compared with the one that the library makes of that visitor's own
+photographs. Prints a table.
 """
 
 from __future__ import annotations
@@ -100,6 +101,25 @@ class Visitor:
         with Image.open(io.BytesIO(picture)) as image:
             tally.strangers += not np.array_equal(np.asarray(image), self.expected[strength])
 
+    def film(self, frames: int) -> None:
+        """Have a film made, there and back, and wait for it."""
+        settings = [1, "edit", frames // 2, 12, True, "webp", EMBEDDED_NAME, "", 1, None]
+        body = json.dumps({"data": [*self.photographs, None, None, *settings]}).encode()
+        event = json.loads(self.ask("/call/film", body, {"Content-Type": "application/json"}))["event_id"]
+        answer = self.ask(f"/call/film/{event}").decode()
+        if "event: complete" not in answer:
+            raise ValueError(answer[:200])
+
+
+def beside_films(visitor: Visitor, maker: Visitor, frames: int) -> Tally:
+    """What a visitor meets with who moves the slider while another makes a film."""
+    tally, film = Tally(), threading.Thread(target=maker.film, args=(frames,))
+    film.start()
+    draw = random.Random(0)
+    while film.is_alive():
+        visitor.move(draw.choice(STRENGTHS), tally)
+    return tally
+
 
 def varied(path: Path, number: int) -> bytes:
     """A photograph that nobody else has: turned and mirrored by the visitor's number, with a mark of it."""
@@ -165,6 +185,7 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--moves", type=int, default=100, help="of the slider, by the one visitor alone")
+    parser.add_argument("--frames", type=int, default=48, help="of the film that another makes meanwhile")
     options = parser.parse_args()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -178,17 +199,19 @@ def main() -> None:
             alone = Tally()
             for number in range(options.moves + 3):
                 visitors[0].move(STRENGTHS[number % len(STRENGTHS)], alone if number >= 3 else Tally())
+            beside = beside_films(visitors[0], visitors[-1], options.frames)
             tally, held = crowd(visitors, options.seconds, process)
         finally:
             process.terminate()
-    for error in sorted({*alone.errors, *tally.errors})[:5]:
+    for error in sorted({*alone.errors, *beside.errors, *tally.errors})[:5]:
         print("error:", error, file=sys.stderr)
-    if not alone.seconds or not tally.seconds:
+    if not alone.seconds or not beside.seconds or not tally.seconds:
         raise SystemExit("no picture came at all")
     print(f"ready after {started:.1f} s\n")
     print("| visitors | pictures | median ms | 95 % ms | busy | errors | not one's own |")
     print("|---|---|---|---|---|---|---|")
     print(described("1", alone))
+    print(described("1, beside a film", beside))
     print(described(str(options.visitors), tally))
     print("\nmemory in MiB, every tenth of the time:", *(f"{value:.0f}" for value in held[:: max(1, len(held) // 10)]))
     settled = held[len(held) // 4 :]

@@ -21,7 +21,6 @@ import app
 from swapae import SwapAE
 from swapae.apps.page.models import directions_of
 from swapae.apps.page.style import TABS
-from swapae.apps.page.tabs import INTRODUCTIONS
 from swapae.rounding import ceil_div
 
 DESK, PHONE = (1360, 940), (390, 844)
@@ -39,12 +38,7 @@ ACTIONS: dict[str, list[tuple[str, str]]] = {
 
 def act(page: Page, tab: str) -> None:
     """Open a tab and do its main action."""
-    name = INTRODUCTIONS[tab][0]
-    if page.get_by_role("tab", name=name, exact=True).count():
-        page.get_by_role("tab", name=name, exact=True).click()
-    else:  # where there is no room for all of them
-        page.locator("#tabs .overflow-menu > button").click()
-        page.locator("#tabs .overflow-dropdown button", has_text=name).click()
+    page.locator(f"#tab-{tab}").click()
     page.locator(f"#on-{tab}").wait_for()
     for where, what in ACTIONS.get(tab, []):
         element = page.locator(where)

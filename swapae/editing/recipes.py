@@ -136,7 +136,7 @@ class Recipe:
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"the recipe is no JSON ({first_line(error)[:80]})") from None
+            raise UserError(f"the recipe is not valid JSON ({first_line(error)[:80]})") from None
         return cls.from_dict(values)
 
     @classmethod

@@ -434,7 +434,7 @@ def test_api_takes_up_to_eight_photographs(client: Client, upload: object) -> No
         assert image.size == (6 * 64, 64)
     with pytest.raises(AppError, match="At most 8 photographs at once, got 9"):
         client.predict(*first, more_images=[*more, more[0]], api_name="/mix")
-    with pytest.raises(AppError, match="Fifth photograph must be a number|further photographs' shares must be"):
+    with pytest.raises(AppError, match="Photograph 5 must be a number|further photographs' shares must be"):
         client.predict(*first, more_images=more, more_shares=[3], api_name="/mix")
     with pytest.raises(AppError, match="Fifth: give a photograph"):
         client.predict(*first, more_shares=[1], api_name="/mix")
@@ -536,6 +536,30 @@ def test_api_reads_no_file_but_uploads(client: Client, path: str) -> None:
         assert "event: error" in answer and "root:" not in answer and "def " not in answer
 
 
+@pytest.mark.parametrize("photograph", ["a.png", 3, ["a"], {"path": 3}, {"nothing": 1}])
+def test_api_answers_inputs_of_the_wrong_kind_in_a_sentence(
+    client: Client, photograph: object, capfd: pytest.CaptureFixture
+) -> None:
+    good = {"path": raw_upload(client), "meta": {"_type": "gradio.FileData"}}
+    rest = [1, "nothing", 1, 1, 1, "linear", EMBEDDED_NAME]
+    for arguments in ([photograph, good, *rest], [good, good]):
+        answer = raw(client, "/swap", arguments)
+        assert "event: error" in answer
+        sentence = json.loads(answer.rsplit("data: ", 1)[1])["error"]
+        assert sentence.endswith(".") and "\n" not in sentence
+    assert "structure_image, texture_image as files" in sentence
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_api_names_no_photographs_as_defaults(client: Client) -> None:
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    for endpoint in named.values():
+        for parameter in endpoint["parameters"]:
+            if "image" in parameter["parameter_name"] or parameter["parameter_name"] in ("video", "recipe"):
+                assert parameter["parameter_default"] is None
+                assert "bus" not in json.dumps(parameter) and "/" not in str(parameter["example_input"] or "")
+
+
 def raw_upload(client: Client) -> str:
     """The path of a picture in the server's folder."""
     picture = encoded(painted(64, 64, 1))
@@ -550,7 +574,7 @@ def raw_upload(client: Client) -> str:
     ("endpoint", "settings", "message"),
     [
         ("/swap", {"coarse": 2}, "Coarse shapes must be a number from 0 to 1, got '2'."),
-        ("/swap", {"keep": "all"}, "Keep of the photograph must be one of nothing, luminance, colour, got 'all'."),
+        ("/swap", {"keep": "all"}, "Preserve from original must be one of nothing, luminance, colour, got 'all'."),
         ("/regions", {"alpha": 1, "paint": {"x": 1}}, "Painted regions must be masks by own, texture"),
         ("/regions", {"alpha": 1, "paint": {"own": {"height": 2, "width": 2, "runs": [0, 3]}}}, "runs must be level"),
         (
@@ -587,7 +611,7 @@ def test_api_knows_only_allowed_models(client: Client, four: list[dict]) -> None
 
 
 def test_api_refuses_recipes_that_are_none(client: Client, four: list[dict], upload: object) -> None:
-    with pytest.raises(AppError, match="The recipe is no JSON"):
+    with pytest.raises(AppError, match="The recipe is not valid JSON"):
         client.predict(upload("recipe.json", b"nonsense"), four, api_name="/replay")
     with pytest.raises(AppError, match="Recipe: give a photograph|Recipe: give a file"):
         client.predict(None, four, api_name="/replay")
@@ -627,12 +651,15 @@ def test_history_keeps_a_slider_s_way_as_one_step_and_forgets_what_was_undone() 
     def step(amount: float, control: str, time: float) -> HistoryStep:
         return HistoryStep({"amount": amount}, control, time, "")
 
+    def at(history: History) -> dict:
+        return history.step.values
+
     history = History().added(step(1, "opening", 0))
     for tenth in range(1, 6):
         history = history.added(step(tenth / 10, "amount", 10 + tenth / 10))
     history = history.added(step(0.2, "amount", 20)).added(step(0.2, "fine", 30))
     assert [one.values["amount"] for one in history.steps] == [1, 0.5, 0.2]
-    assert history.moved(-5).values == {"amount": 1} and history.moved(9) == history
+    assert at(history.moved(-5)) == {"amount": 1} and history.moved(9) == history
     assert history.moved(1).added(step(0.5, "step", 35)) == history.moved(1)  # what is shown already is no step
     branched = history.moved(1).added(step(0.9, "fine", 40))
     assert [one.values["amount"] for one in branched.steps] == [1, 0.5, 0.9]
@@ -669,7 +696,7 @@ def test_settings_of_all_tabs_act_together(model: SwapAE, directions: Directions
     wide = Studio(model, directions).edit(files, {"wider": 50, "join": ["third"], "leave": True, "right": 10})
     assert [edit.name for edit in wide.recipe.edits] == ["texture", "move", "outpaint", "join"]
     assert in_words(wide.recipe)[-1].startswith("Beside it third")
-    with pytest.raises(UserError, match="no directions yet"):
+    with pytest.raises(UserError, match="no directions"):
         Studio(model).edit(files, values)
 
 
@@ -681,8 +708,10 @@ def test_every_preset_makes_another_picture_or_none_on_purpose(model: SwapAE) ->
         for number, (words, _) in enumerate(presets):
             image = np.asarray(studio.edit(files, preset(tab, number, (16, 16))).image)
             same = image.shape == plain.shape and np.array_equal(image, plain)
-            assert same == (words in ("None", "All of it")), words
+            assert same == (words in ("All of it", *NOTHING)), words
 
+
+NOTHING = ("No mix", "Nothing painted", "Not at all", "As it was")
 
 # Launching
 

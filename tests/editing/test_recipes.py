@@ -352,4 +352,4 @@ def test_a_picture_without_a_recipe_says_so(run):
     for name in ("a.png", "b.jpg"):
         assert_one_line(run("recipe", name, model=False), f"'{name}' carries no recipe")
     Path("c.json").write_text("no JSON")
-    assert_one_line(run("recipe", "c.json", model=False), "the recipe is no JSON")
+    assert_one_line(run("recipe", "c.json", model=False), "the recipe is not valid JSON")

@@ -47,10 +47,10 @@ def served(model: SwapAE, directions: Directions | None = None, allowed: Sequenc
 
 
 @contextlib.contextmanager
-def launched(demo: gr.Blocks) -> Iterator[str]:
-    """The address of a page while it is served."""
+def launched(demo: gr.Blocks, port: int = 0) -> Iterator[str]:
+    """The address of a page while it is served, at a port that is free if none is given."""
     _, url, _ = demo.launch(
-        server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True, **app.LAUNCH
+        server_name="127.0.0.1", server_port=port or free_port(), prevent_thread_lock=True, quiet=True, **app.LAUNCH
     )
     try:
         yield url

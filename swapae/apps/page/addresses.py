@@ -9,9 +9,11 @@ from typing import Any
 
 from PIL import Image
 
+from swapae.pictures.saving import metadata_options
 from swapae.pictures.transparency import over_white
 
 THUMBNAIL = 56
+SLOT_SIDE = 384
 
 
 def address(jpeg: bytes) -> str:
@@ -29,6 +31,18 @@ def jpeg_address(image: Image.Image, quality: int) -> str:
     stream = io.BytesIO()
     over_white(image).save(stream, "JPEG", quality=quality)
     return address(stream.getvalue())
+
+
+def png_address(image: Image.Image) -> str:
+    """The address of a picture as PNG, with the texts it carries."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG", **metadata_options("PNG", texts_of(image)))
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def texts_of(image: Image.Image) -> dict[str, str]:
+    """The texts that a picture carries."""
+    return {str(name): text for name, text in image.info.items() if isinstance(text, str)}
 
 
 def thumbnail(image: Image.Image) -> str:
@@ -58,3 +72,10 @@ def canvas_photo(image: Image.Image, grid: tuple[int, int], stride: int) -> dict
     """
     share = [image.width / (grid[1] * stride), image.height / (grid[0] * stride)]
     return {"photo": jpeg_address(image, 88), "share": share}
+
+
+def slot_picture(image: Image.Image) -> str:
+    """The address of a picture for a photograph's slot."""
+    small = image.copy()
+    small.thumbnail((SLOT_SIDE, SLOT_SIDE))
+    return jpeg_address(small, 88)

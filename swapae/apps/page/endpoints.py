@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 from PIL import Image
 
 from swapae.apps.page import parts
-from swapae.apps.page.filming import FilmSettings, make_film
-from swapae.apps.page.films import Films
+from swapae.apps.page.addresses import texts_of
+from swapae.apps.page.filming import MAX_FRAMES, FilmSettings, make_film
+from swapae.apps.page.long_work import Stopped
 from swapae.apps.page.models import Models
 from swapae.apps.page.restyling import restyle_video
+from swapae.apps.page.results import Results
 from swapae.apps.page.settings import AXES, ROLES, SETTINGS, Values
 from swapae.apps.page.tabs import OF_TAB, Controls
 from swapae.editing.validation import several
 from swapae.errors import UserError
+from swapae.pictures.saving import save_image
 
 # Photographs that have a parameter each; further ones come as a list.
 SINGLE = 4
@@ -42,27 +46,36 @@ OUTPUTS = {
 }
 
 
-def add_endpoints(models: Models, films: Films, slots: dict[str, tuple], controls: Controls) -> None:
+def add_endpoints(models: Models, results: Results, controls: Controls) -> None:
     """Add all of them to the page that is being built; a component describes every parameter of its name."""
-    endpoints, inputs, outputs = Endpoints(models, films), parameter_components(slots, controls), output_components()
+    endpoints, inputs, outputs = Endpoints(models, results), parameter_components(controls), output_components()
     for name, output in OUTPUTS.items():
         function = getattr(endpoints, name)
         components = [inputs[parameter] for parameter in inspect.signature(function).parameters]
-        limits = {"concurrency_id": "model", "concurrency_limit": 1}
+        limits = {"concurrency_id": "films" if output == "film" else "model"}
         gr.on([], in_sentences(function), components, outputs[output], api_name=name, **limits)
 
 
-def parameter_components(slots: dict[str, tuple], controls: Controls) -> dict[str, Any]:
+def parameter_components(controls: Controls) -> dict[str, Any]:
     """The components that describe the functions' parameters: those of the page, and hidden ones for the rest."""
-    views = {f"{role}_image": view for role, (view, _, _) in list(slots.items())[:SINGLE]}
+    views = {
+        f"{role}_image": parts.Photograph(
+            None, visible=False, type="filepath", sources=["upload"], label=f"{role.capitalize()} photograph"
+        )
+        for role in ROLES[:SINGLE]
+    }
+    kinds = {
+        f"{kind}_images": parts.Files(None, visible=False, file_count="multiple", label=controls.others[kind].label)
+        for kind in ("from", "to")
+    }
     further = "Further photographs, the fifth to the eighth"
     return {
         **controls.others,
         **controls.named,
         **views,
         "alpha": controls.named["amount"],
-        "from_images": controls.others["from"],
-        "to_images": controls.others["to"],
+        **kinds,
+        "frames": parts.Strength(2, MAX_FRAMES, 16, step=1, visible=False, label="Frames from one stop to the next"),
         "across": parts.Strength(0, 1, 0.5, visible=False, label="Point, from the left"),
         "along": parts.Strength(0, 1, 0.5, visible=False, label="Point, from the top"),
         "likeness": parts.Strength(-1, 1, 0.9, visible=False, label="Likeness"),
@@ -79,10 +92,28 @@ def parameter_components(slots: dict[str, tuple], controls: Controls) -> dict[st
 def output_components() -> dict[str, Any]:
     """The hidden components that describe what functions give back."""
     return {
-        "picture": gr.Image(visible=False, format="png", label="Result", elem_id="api-result"),
+        "picture": gr.Image(visible=False, format="png", type="filepath", label="Result", elem_id="api-result"),
         "json": gr.JSON(visible=False, label="JSON"),
         "film": gr.File(visible=False, label="Film"),
     }
+
+
+class InSentences(gr.Blocks):
+    """A page that says of inputs of the wrong kind in a sentence what they should be, and nothing in its log."""
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *arguments: Any, **options: Any) -> Any:
+        """As Gradio's."""
+        try:
+            return await super().preprocess_data(block_fn, inputs, *arguments, **options)
+        except gr.Error as error:
+            error.print_exception = False
+            raise
+        except Exception:
+            names = list(inspect.signature(block_fn.fn).parameters) if block_fn.api_name in OUTPUTS else []
+            files = ", ".join(name for name in names if "image" in name or name in ("video", "recipe"))
+            sentence = f"/{block_fn.api_name} takes {', '.join(names)}" if names else "These are not the right inputs"
+            how = f"; {files} as files, which `handle_file` of gradio_client makes" if files else ""
+            raise gr.Error(f"{sentence}{how}.", print_exception=False) from None
 
 
 def in_sentences(function: Callable) -> Callable:
@@ -94,15 +125,31 @@ def in_sentences(function: Callable) -> Callable:
             return function(*arguments)
         except UserError as error:
             raise gr.Error(parts.sentence(error), print_exception=False) from None
+        except Stopped:
+            raise gr.Error("Nobody waits for the result any more.", print_exception=False) from None
 
     return call
+
+
+def while_wanted(pieces: Iterator[Any], total: int) -> Iterator[Any]:
+    """Pieces of long work, as long as the program that asked for it listens.
+
+    Raises:
+        Stopped: it went away.
+    """
+    blocks, name = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    for piece in pieces:
+        event = blocks._queue.event_ids_to_events.get(name) if blocks and name else None
+        if event is not None and not event.alive:
+            raise Stopped
+        yield piece
 
 
 class Endpoints:
     """The functions; their parameters and docstrings are what programs see of them."""
 
-    def __init__(self, models: Models, films: Films) -> None:
-        self._models, self._films = models, films
+    def __init__(self, models: Models, results: Results) -> None:
+        self._models, self._results = models, results
 
     def swap(
         self,
@@ -191,7 +238,7 @@ class Endpoints:
         for name, paths in (("from", from_images), ("to", to_images)):
             files |= {f"{name} {number}": parts.read(path) for number, path in enumerate((paths or [])[:8], 1)}
         values = {"amount": 0, "translation": gain}
-        return self._models.studio(model).edit(files, values, parts.session()).image
+        return self._written(self._models.studio(model).edit(files, values, parts.session()).image)
 
     def structure(
         self,
@@ -245,30 +292,32 @@ class Endpoints:
         direction both ways ("direction")."""
         files = files_of((structure_image, texture_image, third_image, fourth_image), more_images)
         settings = FilmSettings(kind, direction, reach, frames, rate, back)
-        studio, path = self._models.studio(model), self._films.new(format)
-        return str(make_film(studio, files, {"amount": alpha}, path, settings))
+        studio, path = self._models.studio(model), self._results.new(format, parts.session())
+        return str(make_film(studio, files, {"amount": alpha}, path, settings, while_wanted))
 
     def restyle(self, video: str | None, texture_image: str | None, alpha: float = 1, model: str = "") -> Any:
         """A video's frames in the texture of a photograph, at their own times and with its sound."""
         if not video:
             raise UserError("Video: give a file")
-        texture, path = parts.read(texture_image, "Texture"), self._films.new("mp4")
-        restyle_video(self._models.studio(model), video, texture, path, alpha)
+        texture, path = parts.read(texture_image, "Texture"), self._results.new("mp4", parts.session())
+        restyle_video(self._models.studio(model), video, texture, path, alpha, while_wanted)
         return str(path)
 
     def replay(self, recipe: Any, images: list[str] | None, model: str = "") -> Any:
         """The picture of a recipe, from its photographs in any order."""
         text = parts.read(recipe, "Recipe")
-        return self._models.studio(model).replay(text, [parts.read(path) for path in images or []]).image
+        return self._written(self._models.studio(model).replay(text, [parts.read(path) for path in images or []]).image)
 
     def models(self) -> Any:
         """The models that may be chosen, and the directions of the one that the page opens with."""
         return {"models": self._models.names, "directions": self._models.first.direction_names}
 
-    def _edit(
-        self, model: str, paths: Sequence[str | None], values: Values, more: list[str] | None = None
-    ) -> Image.Image:
-        return self._models.studio(model).edit(files_of(paths, more), values, parts.session()).image
+    def _edit(self, model: str, paths: Sequence[str | None], values: Values, more: list[str] | None = None) -> str:
+        return self._written(self._models.studio(model).edit(files_of(paths, more), values, parts.session()).image)
+
+    def _written(self, image: Image.Image) -> str:
+        """The path of a result, under a name that nobody guesses."""
+        return str(save_image(image, self._results.new("png", parts.session()), texts_of(image)))
 
 
 def files_of(paths: Sequence[str | None], more: list[str] | None = None) -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,5 +33,16 @@ def examples() -> list[Example]:
         ]
 
 
-# Structure and texture as indices into `examples()`; the page opens with the first pair.
-PAIRS = ((7, 6), (0, 3), (4, 6), (0, 5), (2, 3), (7, 1))
+@functools.cache
+def numbers() -> dict[str, int]:
+    """The examples' numbers by their paths."""
+    return {str(example.path): number for number, example in enumerate(examples())}
+
+
+def example_number(path: str) -> int | None:
+    """Which example a path is of; None if it is of none."""
+    return numbers().get(path)
+
+
+# Structure and texture as indices into `examples()`; the page opens with the first pair, the clearest.
+PAIRS = ((0, 1), (7, 3), (6, 1), (3, 2), (0, 4), (7, 5))

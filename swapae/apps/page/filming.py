@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from swapae import editing
+from swapae.apps.page.long_work import Progress
 from swapae.apps.page.settings import Values
 from swapae.apps.page.studio import Studio
 from swapae.editing.state import EditContext, EditState
@@ -21,8 +22,11 @@ from swapae.pictures.images import to_pil
 MAX_FRAMES = 96
 FORMATS = ("gif", "webp", "mp4")
 FILMS = ("edit", "textures", "direction")
-
-Progress = Callable[[Iterator[Image.Image], int], Iterator[Image.Image]]
+# What the buttons say, and what while a film is made.
+BUTTONS = {
+    "make": ("Make the film", "Making the film ..."),
+    "restyle": ("Restyle the video", "Restyling the video ..."),
+}
 
 
 class FilmSettings(NamedTuple):
@@ -70,8 +74,8 @@ def make_film(
     closed = switch("There and back", settings.back)
     steps = whole(2, MAX_FRAMES)("Frames", settings.frames)
     rate = whole(1, 30)("Frames per second", settings.rate)
-    recipe, context = studio.plan(files, values)
-    with torch.inference_mode():
+    with studio.turns.one_of_many(), torch.inference_mode():
+        recipe, context = studio.plan(files, values)
         state = recipe.final_state(context)
         if settings.kind == "edit":
             stops = [unedited(state, context), state]
@@ -85,6 +89,17 @@ def make_film(
         raise UserError(f"the film would have {total} frames, over {MAX_FRAMES}: take fewer frames")
     frames = progress(film_frames(studio, stops, steps, closed, recipe.noise), total)
     return save_animation(frames, path, frames_per_second=rate, metadata=studio.id.metadata())
+
+
+def steps_of(kind: str, photographs: int, frames: object, back: object) -> int:
+    """Frames from one stop to the next, for a film of about so many frames in all and never over MAX_FRAMES.
+
+    Raises:
+        UserError: no number of frames.
+    """
+    most = whole(2, MAX_FRAMES)("Frames", frames)
+    stops = {"edit": 2, "textures": max(2, photographs)}.get(kind, 4 if back else 3)
+    return max(2, most // stops if back else (most - 1) // (stops - 1))
 
 
 def unedited(state: EditState, context: EditContext) -> EditState:
@@ -109,7 +124,7 @@ def along_direction(
 ) -> list[EditState]:
     """The stops of a film along a direction, both ways; UserError if the model has none, or none of this name."""
     if context.directions is None:
-        raise UserError("this model has no directions yet; `swapae direction make` makes them")
+        raise UserError("this model has no directions: choose another film")
     less, more = (state.along_directions(context.directions, {direction: gain}) for gain in (-reach, reach))
     return [state, more, state, less] if closed else [less, state, more]
 
@@ -125,7 +140,7 @@ def film_frames(
     ]
     structures = editing.journey([stop.structure for stop in stops], steps, closed=closed)
     while True:
-        with torch.inference_mode():
+        with studio.turns.one_of_many(), torch.inference_mode():
             structure = next(structures, None)
             if structure is None:
                 return

@@ -1,193 +1,248 @@
 """What happens when something on the page is touched: another picture, another setting, a step back.
 
-Every handler takes the whole visit (the photographs' paths, all settings, what was painted, the history) and returns
-a value for each of its outputs. To leave one out makes Gradio keep a copy of that component for the visitor, and of
-the copy's files it does not know that they are to be deleted.
+Every handler takes the visit's name and all settings, and returns a value for each of its outputs. `KEEP` leaves one as
+it is: whatever goes wrong, the picture that was there stays. To leave out a component with files would make Gradio
+keep a copy of it for the visitor, and of the copy's files it does not know that they are to be deleted; those that are
+left out here have none.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from swapae.apps.page import parts, tabs, zerogpu
 from swapae.apps.page.addresses import canvas_photo, thumbnail
+from swapae.apps.page.compare import compared
 from swapae.apps.page.cutter import EDGES, box_of, on_cutter
+from swapae.apps.page.downloads import downloadable, replayable
+from swapae.apps.page.edits_on import edits_html, edits_on
+from swapae.apps.page.examples import example_number
 from swapae.apps.page.history import History, HistoryStep
+from swapae.apps.page.keeper import HERE, LOST, kept_here
 from swapae.apps.page.models import Models
 from swapae.apps.page.painter import on_canvas, with_region
-from swapae.apps.page.settings import AXES, DEFAULTS, LAYERS, SETTINGS
-from swapae.apps.page.studio import Result, Studio
-from swapae.apps.page.visits import NAMED, Visit, visit_of
+from swapae.apps.page.settings import AXES, DEFAULTS, LAYERS, MAX_DIRECTIONS, ROLES, SETTINGS, checked
+from swapae.apps.page.slots import filled
+from swapae.apps.page.studio import Studio
+from swapae.apps.page.visits import NAMED, Visit, Visits
 from swapae.editing.masks import grid_of
 from swapae.errors import UserError
 from swapae.pictures.images import to_pil
 
-# How far to either side the pictures of an axis show it.
-GLIMPSE = 2.0
+KEEP = gr.skip()
+STARTED_ANEW = "This page was started anew since you came, and what it kept of your visit is gone."
 
 
 class Handlers:
-    """What the page answers; `models` are what visitors may choose from."""
+    """What the page answers; `models` are what visitors may choose from, `domain` what the first one knows."""
 
-    def __init__(self, models: Models) -> None:
-        self.models = models
+    def __init__(self, models: Models, visits: Visits, domain: str = "") -> None:
+        self.models, self.visits, self.domain = models, visits, domain
 
-    def shown(self, visit: Visit, control: str) -> tuple:
-        """Values of result, status, words, downloads, history strip and history."""
+    # ------------------------------------------------------------ the picture
+
+    def shown(self, visit: Visit, control: str, slides: bool = False) -> tuple:
+        """Values of picture, status, words, downloads, edits, history strip, undo, redo and keeper.
+
+        Args:
+            visit: as it is to be.
+            control: what was touched, in words.
+            slides: it moves, and its way is one step of the history.
+        """
         if not {"structure", "texture"} <= visit.paths.keys():
-            return self.nothing(visit, "Two photographs are needed: upload both, or pick an example.")
+            return self.refused(visit, STARTED_ANEW if visit.lost else "Two photographs are needed: add the other one.")
+        studio = self.models.studio(visit.model)
         try:
-            result = self.models.studio(visit.model).edit(visit.files(), visit.values, visit.session)
+            files = visit.files()
+            result = studio.edit(files, visit.values, visit.session)
+            width, height = studio.taken_in(files["structure"], visit.session).size
         except UserError as error:
-            return self.nothing(visit, error)
-        values = dict(visit.values)
-        history = visit.history.added(HistoryStep(values, control, time.monotonic(), thumbnail(result.image)))
-        return (*self.pictured(result), parts.history_html(history), history)
+            return self.refused(visit, error)
+        step = HistoryStep(visit.values, control, time.monotonic(), thumbnail(result.image), visit.paths, slides)
+        visit = visit._replace(history=visit.history.added(step), lost=False)
+        self.visits.keep(visit)
+        full = min(width, height) / studio.model.config.image_size
+        picture = compared(result), parts.describe(result), parts.words_html(result), downloadable(result, full)
+        return *picture, *self.around(visit)
 
-    @staticmethod
-    def pictured(result: Result) -> tuple:
-        """Values of result, status, words and downloads."""
-        recipe = gr.HTML(parts.DOWNLOADS, recipe=result.recipe.to_json())
-        return (result.before, result.image), parts.describe(result), parts.words_html(result), recipe
+    def refused(self, visit: Visit, error: UserError | str) -> tuple:
+        """Values as of `shown` where there is no new picture: the old one stays, with a sentence beneath it."""
+        if not visit.lost:
+            visit = visit._replace(history=visit.history.elsewhere())
+            self.visits.keep(visit)
+        return KEEP, parts.problem(error), KEEP, KEEP, *self.around(visit)
 
-    @staticmethod
-    def nothing(visit: Visit, error: UserError | str) -> tuple:
-        """As `shown`, where there is no picture."""
-        downloads = gr.HTML(parts.DOWNLOADS, recipe="")
-        return None, parts.problem(error), "", downloads, parts.history_html(visit.history), visit.history
+    def around(self, visit: Visit) -> tuple:
+        """Values of edits, history strip, undo, redo and keeper."""
+        try:
+            edits = edits_on(checked(visit.values), self.models.studio(visit.model).gain_names)
+        except UserError:  # then what is shown is without them
+            edits = []
+        history = visit.history
+        buttons = (gr.Button(interactive=possible) for possible in (history.undoes, history.redoes))
+        keeper = kept_here(visit, LOST if visit.lost else HERE)
+        return edits_html(edits), parts.history_html(history), *buttons, keeper
 
     def moved(self, name: str, *arguments: Any) -> tuple:
         """Values of `shown` after a control moved."""
-        return self.shown(visit_of(arguments), name)
+        return self.shown(self.visits.of(arguments), name, slides=True)
 
-    def canvases(self, visit: Visit) -> tuple:
-        """Values of painter and cutter: the structure photograph, and what was drawn on it."""
+    def replayed(self, recipe: str | None, images: list[str] | None, *arguments: Any) -> tuple:
+        """Values as of `shown`, and a note, for a recipe from elsewhere; what is wrong with it is said beside it."""
+        visit = self.visits.of(arguments)
         try:
-            studio = self.models.studio(visit.model)
-            photograph = studio.uploads.get(parts.read(visit.paths.get("structure")), visit.session)
-        except UserError:
-            return None, None
-        grid = grid_of(photograph.encoded.codes.structure)
-        image = to_pil(photograph.encoded.image, photograph.encoded.size, photograph.encoded.opacity)
-        shown = canvas_photo(image, grid, studio.model.config.stride)
-        return on_canvas(shown, grid, visit.values["paint"]), on_cutter(shown, visit.values)
+            text, files = parts.read(recipe, "Recipe"), [parts.read(path) for path in images or []]
+            mine = list(visit.files().values())
+            result = self.models.studio(visit.model).replay(text, [*files, *mine])
+        except UserError as error:
+            return KEEP, KEEP, KEEP, KEEP, *self.around(visit), parts.problem(error)
+        visit = visit._replace(history=visit.history.elsewhere())
+        self.visits.keep(visit)
+        picture = compared(result), parts.describe(result), parts.words_html(result), replayable(result)
+        return *picture, *self.around(visit), parts.quiet("This is the recipe's picture; Undo brings yours back.")
 
-    def thumbnails(self, tab: str, visit: Visit) -> list[str]:
-        """Values of all tabs' presets: what those of one tab make of the photograph, in small."""
-        pictures: list[Image.Image | None] = []
-        if tab in tabs.TAB_PRESETS:
-            try:
-                studio, files, grid = self.models.studio(visit.model), visit.files(), self.grid(visit)
-                for number in range(len(tabs.TAB_PRESETS[tab])):
-                    values = visit.values | tabs.preset(tab, number, grid)
-                    pictures.append(studio.glimpse(files, values, visit.session))
-            except UserError:
-                pictures = []
-        return [parts.presets_html(tabs.words_of(name), pictures if name == tab else ()) for name in tabs.TAB_PRESETS]
+    # ------------------------------------------------------------ all controls at once
 
-    def opened(self, tab: str) -> Callable[..., tuple]:
-        """The handler of a tab that was opened: which it is, and its presets' thumbnails."""
-        return lambda *arguments: (tab, *self.thumbnails(tab, visit_of(arguments)))
+    def set_to(self, visit: Visit, control: str, before: Visit) -> tuple:
+        """Values of all controls, the canvases and `shown`, for a visit with other settings.
 
-    def refreshed(self, tab: str, *arguments: Any) -> list[str]:
-        """Values of all tabs' presets after another photograph."""
-        return self.thumbnails(tab, visit_of(arguments))
-
-    def explored(self, *arguments: Any) -> list[str]:
-        """Values of the strips: what each axis does to the photograph."""
-        visit = visit_of(arguments)
-        try:
-            studio, files = self.models.studio(visit.model), visit.files()
-        except UserError:
-            return [""] * len(AXES)
-        there = studio.direction_names
-        plain = studio.glimpse(files, visit.values | {"axes": []}, visit.session)
-
-        def strip(name: str) -> str:
-            gains = ([gain * (name == axis) for axis in AXES] for gain in (-GLIMPSE, GLIMPSE))
-            less, more = (studio.glimpse(files, visit.values | {"axes": axes}, visit.session) for axes in gains)
-            return parts.strip_html((less, plain, more), GLIMPSE)
-
-        return [strip(name) if name in there else "" for name in AXES]
-
-    def grid(self, visit: Visit) -> tuple[int, int]:
-        """(rows, columns) of the structure photograph.
-
-        Raises:
-            UserError: there is none, or none that can be read.
+        Controls that are as they were `before` are left alone: meanwhile somebody may have moved them.
         """
-        studio, data = self.models.studio(visit.model), parts.read(visit.paths.get("structure"))
-        return grid_of(studio.uploads.get(data, visit.session).encoded.codes.structure)
+        pairs = zip(self.settings(visit), self.settings(before), strict=True)
+        settings = (KEEP if new == old else new for new, old in pairs)
+        return *settings, *self.canvases(visit), *self.shown(visit, control)
 
-    def set_to(self, values: dict[str, Any], control: str, visit: Visit) -> tuple:
-        """Values of all controls, the canvases and `shown`, with other settings."""
-        visit = visit._replace(values=visit.values | values)
-        gains = padded(visit.values["gains"], tabs.MAX_DIRECTIONS)
-        axes = padded(visit.values["axes"], len(AXES))
-        controls = [visit.values[name] for name in NAMED]
-        return (*controls, *gains, *axes, visit.values["paint"], *self.canvases(visit), *self.shown(visit, control))
+    @staticmethod
+    def settings(visit: Visit) -> tuple:
+        """Values of all controls."""
+        gains, axes = padded(visit.values["gains"], MAX_DIRECTIONS), padded(visit.values["axes"], len(AXES))
+        return *(visit.values[name] for name in NAMED), *gains, *axes
 
-    def stepped(self, by: int, *arguments: Any) -> tuple:
-        """Undo or redo."""
-        visit = visit_of(arguments)
-        return self.jumped(visit.history.position + by, visit)
+    def undo(self, *arguments: Any) -> tuple:
+        """One step back."""
+        visit = self.visits.of(arguments)
+        return self.jumped(visit, visit.history.undone())
 
-    def jumped(self, position: int, visit: Visit) -> tuple:
-        """To a step of the history."""
-        history = visit.history.moved(position)
-        return self.set_to(history.values or {}, "step", visit._replace(history=history))
+    def redo(self, *arguments: Any) -> tuple:
+        """One step on."""
+        visit = self.visits.of(arguments)
+        return self.jumped(visit, visit.history.redone())
 
     def picked_step(self, event: gr.EventData, *arguments: Any) -> tuple:
         """To the step whose thumbnail was clicked."""
-        visit = visit_of(arguments)
-        return self.jumped(number_of(event, len(visit.history.steps)), visit)
+        visit = self.visits.of(arguments)
+        return self.jumped(visit, visit.history.moved(number_of(event, len(visit.history.steps))))
+
+    def jumped(self, visit: Visit, history: History) -> tuple:
+        """Values of the slots and `set_to`, at a step of the history: with its settings and its photographs."""
+        step = history.step
+        if step is None:
+            return *self.slots(visit, visit.paths), *self.set_to(visit, "step", visit)
+        before, visit = visit, visit.setting(step.values)._replace(paths=dict(step.paths), history=history)
+        return *self.slots(visit, before.paths), *self.set_to(visit, step.control, before)
+
+    def slots(self, visit: Visit, before: Mapping[str, str]) -> tuple:
+        """Values of all slots; of those where nothing changed since `before`, none."""
+        changed = {role for role in ROLES if visit.paths.get(role) != before.get(role)}
+        return tuple(self.slot(visit, role) if role in changed else KEEP for role in ROLES)
+
+    def slot(self, visit: Visit, role: str, problem: str = "") -> dict[str, Any]:
+        """The value of a slot.
+
+        Args:
+            visit: with its photograph.
+            role: of the slot.
+            problem: what is wrong with what was dropped there.
+        """
+        path = visit.paths.get(role)
+        if path is None:
+            return filled(None, problem)
+        try:
+            preview = self.models.studio(visit.model).taken_in(parts.read(path), visit.session).preview
+        except UserError as error:
+            return filled(None, problem or parts.sentence(error))
+        first = visit.model in ("", self.models.opening)
+        return filled(preview, problem, self.domain if first and example_number(path) is None else "")
 
     def reset(self, *arguments: Any) -> tuple:
         """All settings to their defaults."""
-        return self.set_to(dict(DEFAULTS), "reset", visit_of(arguments))
+        visit = self.visits.of(arguments)
+        return self.set_to(visit.setting({**DEFAULTS, "gains": [], "axes": []}), "Reset", visit)
+
+    def took_away(self, event: gr.EventData, *arguments: Any) -> tuple:
+        """Without the edit whose cross was clicked."""
+        visit, name = self.visits.of(arguments), getattr(event, "name", None)
+        edits = edits_on(visit.values, self.models.studio(visit.model).gain_names)
+        found = next((one for one in edits if one.name == name), None)
+        if found is None:
+            return self.set_to(visit, "", visit)
+        return self.set_to(visit.setting(found.without), f"Without: {found.words}", visit)
 
     def tried(self, tab: str) -> Callable[..., tuple]:
         """The handler of a tab's presets."""
 
         # A function of its own, since Gradio does not see the annotation of a partial one's event.
         def handle(event: gr.EventData, *arguments: Any) -> tuple:
-            visit = visit_of(arguments)
+            visit = self.visits.of(arguments)
             number = number_of(event, len(tabs.TAB_PRESETS[tab]))
             try:
                 values = tabs.preset(tab, number, self.grid(visit))
             except UserError:
                 values = {}
-            return self.set_to(values, tabs.TAB_PRESETS[tab][number][0], visit)
+            return self.set_to(visit.setting(values), tabs.TAB_PRESETS[tab][number][0], visit)
 
         return handle
 
+    # ------------------------------------------------------------ what is drawn
+
+    def canvases(self, visit: Visit) -> tuple:
+        """Values of painter and cutter: the structure photograph, and what was drawn on it."""
+        try:
+            studio = self.models.studio(visit.model)
+            photograph = studio.taken_in(parts.read(visit.paths.get("structure")), visit.session)
+        except UserError:
+            return KEEP, KEEP
+        grid = grid_of(photograph.encoded.codes.structure)
+        image = to_pil(photograph.encoded.image, photograph.encoded.size, photograph.encoded.opacity)
+        shown = canvas_photo(image, grid, studio.model.config.stride)
+        return on_canvas(shown, grid, visit.values["paint"]), on_cutter(shown, visit.values)
+
+    def grid(self, visit: Visit) -> tuple[int, int]:
+        """(rows, columns) of the structure photograph.
+
+        Raises:
+            UserError: there is none.
+        """
+        data = parts.read(visit.paths.get("structure"), "Structure")
+        studio = self.models.studio(visit.model)
+        return grid_of(studio.taken_in(data, visit.session).encoded.codes.structure)
+
     def painted(self, event: gr.EventData, *arguments: Any) -> tuple:
-        """Values of what was painted, the painter, its note and `shown`, after a stroke or a click on a place."""
-        visit, note = visit_of(arguments), ""
-        paint = getattr(event, "paint", None)
+        """Values of the painter, its note and `shown`, after a stroke or a click on a place."""
+        visit, note = self.visits.of(arguments), ""
+        paint, did = getattr(event, "paint", None), str(getattr(event, "did", "Select similar"))[:20]
         try:
             if paint is None:
                 paint = self.selected(event, visit)
             paint = {name: one.to_dict() for name, one in SETTINGS["paint"].check("Painted regions", paint).items()}
         except UserError as error:
             paint, note = visit.values["paint"], parts.problem(error)
-        visit = visit._replace(values=visit.values | {"paint": paint})
+        visit = visit.setting({"paint": paint})
         painter, _ = self.canvases(visit)
-        return paint, painter, note, *self.shown(visit, "painting")
+        return painter, note, *self.shown(visit, did)
 
     def cut(self, event: gr.EventData, *arguments: Any) -> tuple:
         """Values of the box's sliders, a note and `shown`, after another box was drawn."""
-        visit, note = visit_of(arguments), ""
+        visit, note = self.visits.of(arguments), ""
         try:
-            visit = visit._replace(values=visit.values | box_of(event))
+            visit = visit.setting(box_of(event))
         except UserError as error:
             note = parts.problem(error)
-        return *(visit.values[edge] for edge in EDGES), note, *self.shown(visit, "box")
+        return *(visit.values[edge] for edge in EDGES), note, *self.shown(visit, "The box", slides=True)
 
     def selected(self, event: gr.EventData, visit: Visit) -> dict[str, Any]:
         """What was painted, with all that is like the place clicked on.
@@ -204,35 +259,30 @@ class Handlers:
         mask = studio.similar(data, across, along, likeness, visit.session)
         return with_region(visit.values["paint"], layer, mask, (mask.height, mask.width))
 
-    def replayed(self, recipe: str | None, images: list[str] | None, *arguments: Any) -> tuple:
-        """Values of result, status, words and downloads for a recipe from elsewhere."""
-        visit = visit_of(arguments)
-        try:
-            text, files = parts.read(recipe, "Recipe"), [parts.read(path) for path in images or []]
-            mine = list(visit.files().values())
-            return self.pictured(self.models.studio(visit.model).replay(text, [*files, *mine]))
-        except UserError as error:
-            return None, parts.problem(error), "", gr.HTML(parts.DOWNLOADS, recipe="")
+    # ------------------------------------------------------------ the model
 
     def chose_model(self, *arguments: Any) -> tuple:
         """Values of what depends on the model, the canvases and `shown` after another one was chosen."""
-        visit = visit_of(arguments)
+        visit = self.visits.of(arguments)
+        visit = visit.setting({"gains": [], "axes": [], "paint": {}})._replace(history=History())
+        about, gains, axes = self.about_model(visit)
+        return *about, *gains, *axes, *[""] * len(AXES), *self.canvases(visit), *self.shown(visit, "Model")
+
+    def about_model(self, visit: Visit) -> tuple[tuple, list, list]:
+        """Values of what tells of the model, of the sliders of its directions, and of its axes."""
         try:
             studio, card = self.models.studio(visit.model), self.models.card(visit.model)
         except UserError as error:
             studio, card = self.models.first, parts.sentence(error)
-        visit = visit._replace(values=visit.values | {"gains": [], "axes": [], "paint": {}}, history=History())
-        gains = [gr.Slider(value=0, **options) for options in tabs.gain_sliders(studio)]
+        gains = padded(visit.values["gains"], MAX_DIRECTIONS)
+        axes = padded(visit.values["axes"], len(AXES))
+        sliders = [gr.Slider(value=gain, **one) for gain, one in zip(gains, tabs.gain_sliders(studio), strict=True)]
+        numbered = [gr.Slider(value=gain, **one) for gain, one in zip(axes, tabs.axis_sliders(studio), strict=True)]
         explore = gr.Accordion(visible=studio.directions is not None)
-        axes = [gr.Slider(value=0, **options) for options in tabs.axis_sliders(studio)]
         names = studio.direction_names
         direction = gr.Dropdown(names, value=names[0] if names else "")
         about = (describe_model(studio), card, tabs.about_directions(studio), explore, direction)
-        return *about, *gains, *axes, *[""] * len(AXES), {}, *self.canvases(visit), *self.shown(visit, "model")
-
-    def left(self, request: gr.Request) -> None:
-        """A visitor closed the page."""
-        self.models.leave(request.session_hash or "")
+        return about, sliders, numbered
 
 
 def padded(values: Sequence[float], length: int) -> list[float]:
@@ -253,5 +303,6 @@ def describe_model(studio: Studio) -> str:
     weight = studio.model.encoder.to_texture.weight
     config = studio.model.config
     device = "a GPU that is lent for each picture (ZeroGPU)" if zerogpu.ACTIVE else weight.device.type
+    device = {"cpu": "the processor", "cuda": "the GPU", "mps": "the GPU"}.get(device, device)
     text = f"{studio.model.parameter_count / 1e6:.1f} million parameters, {config.image_size} pixels, on {device}."
     return parts.quiet(text)

@@ -1,39 +1,60 @@
-"""Undo, redo and the strip of earlier results: a visitor's settings over time, without the pictures' data."""
+"""Undo, redo and the strip of earlier results: a visitor's settings and photographs over time, without their data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 MOST = 24
-# Changes of one control within this many seconds are one step: sliders act while they move.
+# Changes of one slider within this many seconds are one step: sliders act while they move.
 ONE_STEP = 1.5
 
 
 @dataclass(frozen=True)
 class HistoryStep:
-    """Settings that were shown, which control led there, when, and how it looked (the address of a small JPEG)."""
+    """What was shown.
+
+    Attributes:
+        values: all settings.
+        control: what led there, in words.
+        time: when, in seconds of any clock.
+        thumbnail: how it looked, as the address of a small JPEG.
+        paths: of the photographs, by role.
+        slides: it was a slider, whose way is one step.
+    """
 
     values: dict[str, Any]
     control: str
     time: float
     thumbnail: str
+    paths: dict[str, str] = field(default_factory=dict)
+    slides: bool = True
+
+    def same(self, other: HistoryStep) -> bool:
+        """Whether both show the same."""
+        return (self.values, self.paths) == (other.values, other.paths)
 
 
 @dataclass(frozen=True)
 class History:
-    """Steps, oldest first, and which of them is shown."""
+    """Steps, oldest first.
+
+    Attributes:
+        position: of the step that is shown.
+        away: something else is shown, or set, than at that step: a recipe from elsewhere, or what was refused.
+    """
 
     steps: tuple[HistoryStep, ...] = field(default=())
     position: int = -1
+    away: bool = False
 
     def added(self, step: HistoryStep) -> History:
         """After a step; what was undone is forgotten, and a slider's way to its position is one step."""
-        if self.values == step.values:
-            return self
+        if self.steps and self.steps[self.position].same(step):
+            return replace(self, away=False)
         steps = self.steps[: self.position + 1]
         last = steps[-1] if len(steps) > 1 else None
-        if last and last.control == step.control and step.time - last.time < ONE_STEP:
+        if last and step.slides and last.control == step.control and step.time - last.time < ONE_STEP:
             steps = steps[:-1]
         steps = (*steps, step)[-MOST:]
         return History(steps, len(steps) - 1)
@@ -42,7 +63,29 @@ class History:
         """At another step, the nearest there is."""
         return History(self.steps, min(max(position, 0), len(self.steps) - 1))
 
+    def undone(self) -> History:
+        """One step back; to the step itself from what is no step."""
+        return self.moved(self.position if self.away else self.position - 1)
+
+    def redone(self) -> History:
+        """One step on."""
+        return self.moved(self.position + 1)
+
+    def elsewhere(self) -> History:
+        """With something shown or set that is no step."""
+        return replace(self, away=True)
+
     @property
-    def values(self) -> dict[str, Any] | None:
-        """The settings shown; None before the first step."""
-        return self.steps[self.position].values if self.steps else None
+    def undoes(self) -> bool:
+        """Whether there is something to undo."""
+        return bool(self.steps) and (self.away or self.position > 0)
+
+    @property
+    def redoes(self) -> bool:
+        """Whether there is something to redo."""
+        return self.position < len(self.steps) - 1
+
+    @property
+    def step(self) -> HistoryStep | None:
+        """The step that is shown; None before the first."""
+        return self.steps[self.position] if self.steps else None

@@ -54,7 +54,7 @@ class Models:
             if name not in self._loaded:
                 source = self.sources[name]
                 model = zerogpu.lend(load_model(source), source)
-                self._loaded[name] = Studio(model, directions_of(model, source))
+                self._loaded[name] = Studio(model, directions_of(model, source), turns=self.first.turns)
             self._loaded.move_to_end(name)
             while len(self._loaded) > MOST_LOADED:
                 self._loaded.popitem(last=False)

@@ -18,12 +18,14 @@ FINENESS = 2
 # What each brush is called, and the colour of its tint.
 BRUSHES = {
     **{
-        role: (f"{role.capitalize()} photograph's texture", tint)
-        for role, tint in zip(FURTHER, ("#f59e0b", "#3b82f6", "#14b8a6", "#84cc16", "#f43f5e", "#8b5cf6"), strict=True)
+        role: (f"Look of {number}", tint)
+        for number, (role, tint) in enumerate(
+            zip(FURTHER, ("#f59e0b", "#3b82f6", "#14b8a6", "#84cc16", "#f43f5e", "#8b5cf6"), strict=True), 3
+        )
     },
-    "texture": ("Texture photograph's", "#ec4899"),
-    "own": ("The photograph's own texture", "#ffffff"),
-    "protect": ("Keep the photograph itself", "#22c55e"),
+    "texture": ("Look of 2", "#ec4899"),
+    "own": ("Its own look", "#ffffff"),
+    "protect": ("Keep the photograph", "#22c55e"),
     "directions": ("Directions only here", "#a855f7"),
 }
 TEMPLATE = (
@@ -38,8 +40,9 @@ TEMPLATE = (
     '<label><input type="checkbox" name="erase"> Erase</label></div>'
     '<div class="row"><label><input type="checkbox" name="pick"> Select similar by a click</label>'
     '<label>Likeness <input type="range" name="likeness" min="0" max="1" step="0.01" value="0.9"></label></div>'
-    '<div class="row"><button data-do="invert">Invert</button><button data-do="clear">Clear</button>'
-    '<button data-do="clear all">Clear all</button></div>'
+    '<div class="row"><button type="button" data-do="invert">Invert</button>'
+    '<button type="button" data-do="clear">Clear</button>'
+    '<button type="button" data-do="clear all">Clear all</button></div>'
 )
 COLOURS = f"const colours = {json.dumps({layer: tint for layer, (_, tint) in BRUSHES.items()})};"
 SCRIPT = """
@@ -88,12 +91,12 @@ const runs = (levels) => {
   });
   return found;
 };
-const send = () => {
+const send = (did = 'Brush') => {
   const [height, width] = grid(), paint = {};
   for (const [name, levels] of Object.entries(masks))
     if (levels.some((level) => level)) paint[name] = {height, width, runs: runs(levels)};
   const text = JSON.stringify(paint);
-  if (text !== sent) trigger('click', {paint});
+  if (text !== sent) trigger('click', {paint, did});
   sent = text;
 };
 const cell = ([across, along]) => {
@@ -109,7 +112,7 @@ const act = (column, row) => {
 follow(
   (start) => { act(...cell(start)); return !field('pick').checked; },
   (there) => { cursor = cell(there); if (held) brush(...cursor); else draw(); },
-  send);
+  () => send());
 const at_cursor = () => cursor ??= [Math.floor(grid()[1] / 2), Math.floor(grid()[0] / 2)];
 arrows(([right, down]) => {
   const [rows, columns] = grid(), [column, row] = at_cursor();
@@ -129,7 +132,7 @@ element.addEventListener('click', (event) => {
   if (what === 'clear') delete masks[layer()];
   if (what === 'clear all') masks = {};
   draw();
-  send();
+  send(event.target.closest('button').textContent);
 });
 const show = () => {
   if (!props.value) return;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from abc import ABCMeta
+from bisect import bisect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,76 +25,16 @@ MAX_FILE_SIZE = 20 * 1024**2
 # What a dialogue of files shows: browsers do not count all of these among the images.
 IMAGE_TYPES = ["image", ".heic", ".heif", ".hif", ".avif", ".jxl"]
 
+# From which mean change beyond what is painted, in 8-bit levels, one says which words of it.
+CHANGES = (0.5, 4.0)
+OUTSIDE = ("all stays as it was", "hardly anything changes", "the picture changes a little")
+
 PICK = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-number]');
   if (button) trigger('click', {number: Number(button.dataset.number)});
 });
 """
-
-# Gradio answers these files in the browser, in a corner and in its own words; here they never reach it.
-REFUSE_FILES = """
-const refuse = (event) => {
-  const file = (event.target.files ?? event.dataTransfer?.files)?.[0];
-  if (!file || !event.target.closest('#' + props.role)) return;
-  let problem = '';
-  // Of these, most browsers do not know the kind; the server reads them.
-  const known = /\\.(heic|heif|hif|avif|jxl)$/i.test(file.name);
-  if (known && !file.type.startsWith('image/')) {
-    event.stopPropagation();
-    event.preventDefault();
-    if (event.type === 'drop') event.target.dispatchEvent(new DragEvent('dragleave', {bubbles: true}));
-    const given = new DataTransfer(), input = event.target.closest('#' + props.role).querySelector('input[type=file]');
-    if (!input) return;
-    given.items.add(new File([file], file.name, {type: 'image/heif'}));
-    input.files = given.files;
-    input.dispatchEvent(new Event('change', {bubbles: true}));
-    return;
-  }
-  if (!file.type.startsWith('image/'))
-    problem = 'The file is not a picture of a kind that the browser knows: convert it to PNG or JPEG.';
-  else if (file.size > props.limit)
-    problem = `The picture has over ${Math.round(props.limit / 2 ** 20)} MB: make it smaller first.`;
-  if (!problem) return;
-  event.stopPropagation();
-  event.preventDefault();
-  if (event.type === 'drop') event.target.dispatchEvent(new DragEvent('dragleave', {bubbles: true}));
-  else event.target.value = '';  // so that the same file is noticed again
-  props.value = `<p class="problem" role="alert">${problem}</p>`;
-};
-document.addEventListener('change', refuse, true);
-document.addEventListener('drop', refuse, true);
-// A dialogue that shows what the browser calls an image would hide them.
-document.addEventListener('click', (event) => {
-  for (const input of event.target.closest?.('#' + props.role)?.querySelectorAll('input[type=file]') ?? [])
-    input.accept = 'image/*,.heic,.heif,.hif,.avif,.jxl';
-}, true);
-"""
-
-# The picture is fetched from where it is shown already; the recipe is in the page.
-DOWNLOAD = """
-const save = (address, name) => {
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = name;
-  link.click();
-};
-element.addEventListener('click', async (event) => {
-  const what = event.target.closest('button[data-save]')?.dataset.save;
-  const pictures = document.querySelectorAll('#result img');
-  if (what === 'picture' && pictures.length) {
-    const blob = await (await fetch(pictures[pictures.length - 1].src)).blob();
-    save(URL.createObjectURL(blob), 'swapae.png');
-  } else if (what === 'recipe' && props.recipe) {
-    save(URL.createObjectURL(new Blob([props.recipe], {type: 'application/json'})), 'recipe.json');
-  }
-});
-"""
-DOWNLOADS = (
-    '<div class="row"><button data-save="picture">Download PNG</button>'
-    '<button data-save="recipe">Download recipe</button></div>'
-)
-
 
 HEADER = (
     "<div><h1>swapae</h1><p>The structure of one photograph in the texture of another.</p></div>"
@@ -116,13 +57,21 @@ class WithoutStub(ComponentMeta):
 
 
 class NoAddresses:
-    """Brings files into Gradio's folder, but does not fetch an address for a visitor."""
+    """Brings files into Gradio's folder, but does not fetch an address for a visitor, nor gives one as an example."""
 
     async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
         """As Gradio's."""
         if "://" in str(url_or_file_path):
             raise gr.Error("Give a file, not an address.", print_exception=False)
         return await super().async_move_resource_to_block_cache(url_or_file_path)  # type: ignore[misc]
+
+    def example_payload(self) -> Any:
+        """None: Gradio's is a photograph of a bus, elsewhere."""
+        return None
+
+    def example_value(self) -> Any:
+        """None, likewise."""
+        return None
 
 
 class Photograph(NoAddresses, gr.Image, metaclass=WithoutStub):
@@ -186,33 +135,6 @@ def session() -> str:
     return (request.session_hash if request else None) or ""
 
 
-def slot(role: str, file: str | None, classes: list[str]) -> tuple[Photograph, gr.State, gr.HTML]:
-    """Where a photograph is dropped: what is seen of it, the path of its file, what is wrong with it."""
-    view = Photograph(
-        file,
-        label=f"{role.capitalize()} photograph",
-        format="png",
-        height=170,
-        sources=["upload", "clipboard"],
-        type="filepath",
-        interactive=True,
-        buttons=[],
-        elem_id=role,
-        elem_classes=classes,
-        alt_text=f"The {role} photograph",
-    )
-    note = gr.HTML(
-        "",
-        js_on_load=REFUSE_FILES,
-        apply_default_css=False,
-        elem_id=f"{role}-problem",
-        elem_classes=["note"],
-        role=role,
-        limit=MAX_FILE_SIZE,
-    )
-    return view, gr.State(file), note
-
-
 def read(path: str | None, role: str = "") -> bytes:
     """The bytes of an upload.
 
@@ -247,16 +169,22 @@ def quiet(text: str) -> str:
 def describe(result: Result) -> str:
     """Size and time as HTML, and what a painted edit changed beyond its regions."""
     width, height = result.image.size
-    text = f"{width} x {height} pixels, made in {1000 * result.seconds:.0f} ms"
+    text = f"{width} x {height} pixels, made in {max(result.seconds, 0.01):.2g} s"
     if result.outside is not None:
-        text += f"; outside what is painted, pixels changed by {result.outside:.1f} of 255 levels on average"
+        text += f"; outside what is painted {OUTSIDE[bisect(CHANGES, result.outside)]}"
     return quiet(text)
+
+
+def progress(words: str, done: int, total: int) -> str:
+    """How far something is, as HTML: a bar, and words for it."""
+    bar = f'<progress max="{total}" value="{done}"></progress>' if total else "<progress></progress>"
+    return f'<div class="making" role="status">{bar}<span>{html.escape(words)}</span></div>'
 
 
 def words_html(result: Result) -> str:
     """The recipe in words."""
     steps = "".join(f"<li>{html.escape(step)}</li>" for step in in_words(result.recipe))
-    nothing = quiet("Nothing is changed: this is what the model makes of the photograph itself.")
+    nothing = quiet("No edits: this is the photograph as the model sees it.")
     return f'<ol class="words">{steps}</ol>' if steps else nothing
 
 
@@ -266,14 +194,14 @@ def presets_html(words: Sequence[str], pictures: Sequence[Image.Image | None]) -
     for number, text in enumerate(words):
         picture = pictures[number] if number < len(pictures) else None
         image = f'<img alt="" src="{miniature(picture)}">' if picture else ""
-        buttons.append(f'<button data-number="{number}">{image}<span>{html.escape(text)}</span></button>')
+        buttons.append(f'<button type="button" data-number="{number}">{image}<span>{html.escape(text)}</span></button>')
     return f'<p class="quiet">Try</p><div class="presets">{"".join(buttons)}</div>'
 
 
-def strip_html(pictures: Sequence[Image.Image | None], gain: float) -> str:
+def strip_html(pictures: Sequence[Image.Image | None], gain: float, axis: str) -> str:
     """What an axis does to the photograph: pictures at less, none and more of it."""
     images = [
-        f'<figure><img alt="" src="{thumbnail(picture)}"><figcaption>{words}</figcaption></figure>'
+        f'<figure><img alt="{axis} at {words}" src="{thumbnail(picture)}"><figcaption>{words}</figcaption></figure>'
         for picture, words in zip(pictures, (f"{-gain:g}", "0", f"+{gain:g}"), strict=False)
         if picture
     ]
@@ -300,7 +228,7 @@ def pairs_html(gallery: Sequence[Example]) -> str:
         name = html.escape(f"{structure.subject} in the texture of {texture.subject}")
         images = "".join(f'<img alt="" src="{pictures[index]}">' for index in pair)
         buttons.append(f'<button data-number="{number}" title="{name}" aria-label="{name}">{images}</button>')
-    return f'<p class="quiet">Examples: structure, texture</p><div class="pairs">{"".join(buttons)}</div>'
+    return f'<p class="quiet">Or try one of these: shape, look</p><div class="pairs">{"".join(buttons)}</div>'
 
 
 def credits_html(gallery: Sequence[Example]) -> str:

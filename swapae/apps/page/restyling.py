@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from swapae.apps.page.long_work import Progress
 from swapae.apps.page.settings import SETTINGS
 from swapae.apps.page.studio import Studio
 from swapae.apps.page.uploads import MAX_ASPECT
@@ -25,8 +26,6 @@ from swapae.pictures.video import Video, open_video
 
 MAX_VIDEO_FRAMES = 300
 MAX_FRAME_PIXELS = 4096 * 2304
-
-Progress = Callable[[Iterator[np.ndarray], int], Iterator[np.ndarray]]
 
 
 class Restyled(NamedTuple):
@@ -58,7 +57,8 @@ def restyle_video(
         UserError: a sentence about what is wrong, without paths.
     """
     strength = SETTINGS["amount"].check(SETTINGS["amount"].label, amount)
-    other = studio.uploads.get(texture).encoded.codes.texture
+    with studio.turns.one_of_many():
+        other = studio.uploads.get(texture).encoded.codes.texture
     try:
         with (
             open_video(video, max_pixels=MAX_FRAME_PIXELS) as opened,
@@ -103,7 +103,7 @@ def write_frames(
 
     def written() -> Iterator[Tensor]:
         nonlocal count
-        for image, frame in zip(restyled, sizes, strict=True):
+        for image, frame in zip(in_turns(studio, restyled), sizes, strict=True):
             write(to_pil(image, frame.size))
             count += 1
             yield image
@@ -111,6 +111,16 @@ def write_frames(
     with torch.inference_mode():
         figure = flicker((frame.tensor for frame in shown), written())
     return Restyled(count, figure)
+
+
+def in_turns(studio: Studio, images: Iterator[Tensor]) -> Iterator[Tensor]:
+    """Images, each computed in a turn of its own."""
+    while True:
+        with studio.turns.one_of_many():
+            image = next(images, None)
+        if image is None:
+            return
+        yield image
 
 
 def few(video: Video) -> Iterator[np.ndarray]:

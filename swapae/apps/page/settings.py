@@ -51,24 +51,24 @@ def painted(name: str, value: Any) -> dict[str, Mask]:
 SHARE, PERCENT = number(0, 1), number(0, 100)
 SETTINGS: dict[str, Setting] = {
     # Swap
-    "amount": Setting("Texture strength", SHARE, 1.0),
-    "path": Setting("Way between the textures", choice("linear", "spherical"), "linear"),
+    "amount": Setting("Strength", SHARE, 1.0),
+    "path": Setting("Blending", choice("linear", "spherical"), "linear"),
     "coarse": Setting("Coarse shapes", SHARE, 1.0),
     "middle": Setting("Middle detail", SHARE, 1.0),
     "fine": Setting("Fine detail and colours", SHARE, 1.0),
-    "keep": Setting("Keep of the photograph", choice("nothing", "luminance", "colour"), "nothing"),
+    "keep": Setting("Preserve from original", choice("nothing", "luminance", "colour"), "nothing"),
     # Mix
-    **{role: Setting(f"{role.capitalize()} photograph", SHARE, 0.0) for role in FURTHER},
+    **{role: Setting(f"Photograph {number}", SHARE, 0.0) for number, role in enumerate(FURTHER, 3)},
     # Regions
     "paint": Setting("Painted regions", painted, {}),
-    "feather": Setting("Soft edge", whole(0, 8), 1),
+    "feather": Setting("Softness of the edge", whole(0, 8), 1),
     # Directions
     "gains": Setting("Directions", several(number(-3, 3), MAX_DIRECTIONS, 0), []),
     "axes": Setting("Numbered axes", several(number(-3, 3), len(AXES), 0), []),
-    "orthogonal": Setting("Keep the directions apart", switch, False),
-    "translation": Setting("From the one kind to the other", number(-3, 3), 0.0),
+    "orthogonal": Setting("Keep directions from affecting each other", switch, False),
+    "translation": Setting("From one kind to the other", number(-3, 3), 0.0),
     # Structure
-    "shape": Setting("Blend into the texture photograph's shapes", SHARE, 0.0),
+    "shape": Setting("Towards the shapes of photograph 2", SHARE, 0.0),
     "left": Setting("Left edge of the piece", PERCENT, 30.0),
     "top": Setting("Top edge of the piece", PERCENT, 30.0),
     "width": Setting("Width of the piece", PERCENT, 40.0),
@@ -76,13 +76,13 @@ SETTINGS: dict[str, Setting] = {
     "right": Setting("Shift right", number(-100, 100), 0.0),
     "down": Setting("Shift down", number(-100, 100), 0.0),
     "scale": Setting("Scale", number(25, 400), 100.0),
-    "flip": Setting("Mirror", switch, False),
-    "leave": Setting("Fill where it was", switch, False),
+    "flip": Setting("Mirror it", switch, False),
+    "leave": Setting("Move it, and fill where it was", switch, False),
     "wider": Setting("Wider", PERCENT, 0.0),
     "taller": Setting("Taller", PERCENT, 0.0),
     "join": Setting("Beside it", several(choice(*ROLES[1:]), len(ROLES) - 1, 0), []),
-    "seam": Setting("Soft seam", number(0, 50), 20.0),
-    "shared": Setting("One texture for all", SHARE, 1.0),
+    "seam": Setting("Softness of the seam", number(0, 50), 20.0),
+    "shared": Setting("One look for all", SHARE, 1.0),
 }
 DEFAULTS: dict[str, Any] = {name: setting.default for name, setting in SETTINGS.items()}
 
@@ -159,7 +159,7 @@ def directed(values: Values, situation: Situation) -> list[Edit]:
     edits: list[Edit] = []
     if any(values["gains"]) or any(values["axes"]):
         if situation.directions is None:
-            raise UserError("this model has no directions yet; `swapae direction make` makes them")
+            raise UserError("this model has no directions")
         names = list(situation.directions.named)
         if any(values["gains"][len(names) :]):
             raise UserError(f"this model has {len(names)} directions: {', '.join(names)}")

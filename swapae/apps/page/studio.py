@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from swapae import editing
 from swapae.apps.page.settings import AXES, Situation, Values, checked, edits_of
+from swapae.apps.page.turns import Turns
 from swapae.apps.page.uploads import CACHE_BYTES, Upload, UploadCache
 from swapae.editing.directions import Directions
 from swapae.editing.masks import grid_of
@@ -47,8 +49,8 @@ class Result(NamedTuple):
 class RecipePhotographs:
     """The photographs of a recipe, taken in as edits ask for them; the structure photograph is the first."""
 
-    def __init__(self, uploads: UploadCache, files: Mapping[str, bytes | None], visit: str) -> None:
-        self.uploads, self.files, self.visit = uploads, files, visit
+    def __init__(self, files: Mapping[str, bytes | None], take: Callable[[bytes], Upload]) -> None:
+        self.files, self.take = files, take
         self.taken: dict[str, Upload] = {}
 
     def number(self, role: str) -> int:
@@ -62,7 +64,7 @@ class RecipePhotographs:
             if data is None:
                 raise UserError(f"{name}: give a photograph")
             try:
-                self.taken[role] = self.uploads.get(data, self.visit)
+                self.taken[role] = self.take(data)
             except PictureError as error:
                 raise PictureError(f"{name}: {error}") from error
         return list(self.taken).index(role)
@@ -86,15 +88,27 @@ class Studio:
     Args:
         model: in evaluation mode.
         directions: the model's, if it has any.
+        turns: shared by all studios of a page.
         cache_bytes: of its `UploadCache`.
     """
 
     def __init__(
-        self, model: Autoencoder, directions: Directions | None = None, *, cache_bytes: int = CACHE_BYTES
+        self,
+        model: Autoencoder,
+        directions: Directions | None = None,
+        *,
+        turns: Turns | None = None,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.model, self.directions = model, directions
+        self.turns = turns or Turns()
         self.id = ModelId.of(model)
         self.uploads = UploadCache(model, cache_bytes)
+
+    @property
+    def gain_names(self) -> list[str]:
+        """The model's named directions, in the order of their sliders."""
+        return [] if self.directions is None else list(self.directions.named)
 
     @property
     def direction_names(self) -> list[str]:
@@ -115,32 +129,52 @@ class Studio:
         Raises:
             UserError: a sentence that begins with the input or the setting it is about.
         """
-        recipe, context = self.plan(files, values, visit)
-        start = time.perf_counter()
-        with torch.inference_mode():
-            picture = recipe.render(context)
-        seconds = time.perf_counter() - start
+        with self.turns.edit():
+            recipe, context = self.plan(files, values, visit)
+            start = time.perf_counter()
+            with torch.inference_mode():
+                picture = recipe.render(context)
+            seconds = time.perf_counter() - start
+            outside = change_outside(recipe, context, picture)
         image = to_pil(picture)
         image.info.update(recipe.metadata().items())
         before = before_edits(context.photographs[0], image, recipe)
-        return Result(image, before, recipe, seconds, change_outside(recipe, context, picture))
+        return Result(image, before, recipe, seconds, outside)
 
     def glimpse(self, files: Mapping[str, bytes | None], values: Values, visit: str = "") -> Image.Image | None:
         """As `edit`, the picture alone; None where it cannot be."""
         try:
-            recipe, context = self.plan(files, values, visit)
-            with torch.inference_mode():
+            with self.turns.one_of_many(), torch.inference_mode():
+                recipe, context = self.plan(files, values, visit)
                 return to_pil(recipe.render(context))
         except UserError:
             return None
 
-    def plan(self, files: Mapping[str, bytes | None], values: Values, visit: str = "") -> tuple[Recipe, EditContext]:
+    def taken_in(self, data: bytes, visit: str = "") -> Upload:
+        """An upload, as `UploadCache.get`, but encoded in turn."""
+        with self.turns.edit():
+            return self.uploads.get(data, visit)
+
+    def plan(
+        self,
+        files: Mapping[str, bytes | None],
+        values: Values,
+        visit: str = "",
+        take: Callable[[bytes], Upload] | None = None,
+    ) -> tuple[Recipe, EditContext]:
         """The recipe of photographs and settings, and what it needs to be rendered.
+
+        Args:
+            files, values, visit: as in `edit`.
+            take: how photographs are taken in; at the model's size if not given.
 
         Raises:
             UserError: as of `edit`.
         """
-        settings, photographs = checked(values), RecipePhotographs(self.uploads, files, visit)
+        settings, photographs = (
+            checked(values),
+            RecipePhotographs(files, take or partial(self.uploads.get, visit=visit)),
+        )
         photographs.number("structure")
         grid = grid_of(photographs.taken["structure"].encoded.codes.structure)
         edits = edits_of(settings, Situation(photographs.number, grid, self.directions, photographs.domains))
@@ -164,7 +198,8 @@ class Studio:
         """
         recipe = Recipe.from_json(text)
         start = time.perf_counter()
-        picture = recipe.replay(self.model, files, directions=self.directions)
+        with self.turns.edit():
+            picture = recipe.replay(self.model, files, directions=self.directions)
         image = to_pil(picture)
         image.info.update(recipe.metadata().items())
         return Result(image, image, recipe, time.perf_counter() - start, None)
@@ -181,7 +216,7 @@ class Studio:
         Raises:
             UserError: a sentence about what is wrong.
         """
-        structure = self.uploads.get(data, visit).encoded.codes.structure
+        structure = self.taken_in(data, visit).encoded.codes.structure
         down, right = number(0, 1)("The point's height", along), number(0, 1)("The point's place across", across)
         rows, columns = grid_of(structure)
         cell = (min(int(down * rows), rows - 1), min(int(right * columns), columns - 1))

@@ -11,9 +11,9 @@ import torch
 
 from swapae.apps.page.cutter import EDGES, cutter
 from swapae.apps.page.examples import examples
-from swapae.apps.page.filming import FORMATS, MAX_FRAMES
+from swapae.apps.page.filming import BUTTONS, FORMATS, MAX_FRAMES
 from swapae.apps.page.painter import fine_grid, painter
-from swapae.apps.page.parts import IMAGE_TYPES, PICK, Choice, Files, Strength, quiet
+from swapae.apps.page.parts import IMAGE_TYPES, PICK, Choice, Files, Strength, presets_html, quiet
 from swapae.apps.page.restyling import MAX_VIDEO_FRAMES
 from swapae.apps.page.settings import AXES, FURTHER, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.apps.page.studio import Studio
@@ -21,40 +21,44 @@ from swapae.apps.page.style import on
 from swapae.editing.validation import Mask
 
 INTRODUCTIONS = {
-    "swap": ("Swap", "Move the strength, and drag the handle on the picture to compare."),
-    "mix": ("Mix", "Textures of several photographs at once; an empty slot appears as the last one is filled."),
-    "regions": ("Regions", "Paint where each photograph's texture goes, or what stays as it is."),
+    "swap": ("Swap", "Move the strength, and drag over the picture to compare."),
+    "mix": ("Mix", "Blend the looks of several photographs; there is always one more empty place."),
+    "regions": ("Regions", "Paint where each look goes, or what stays as it is."),
     "directions": ("Directions", "Warmer, brighter, more like a tulip: sliders along what the model knows."),
-    "structure": ("Structure", "Copy a piece, upcast the picture, or lay photographs side by side."),
-    "motion": ("Motion", "A film of the edit, along a direction, or through the textures of all photographs."),
+    "structure": ("Structure", "Copy a piece, widen the picture, or lay photographs side by side."),
+    "motion": ("Motion", "A film of the edit, along a direction, or through the looks of all photographs."),
     "model": ("Your model", "Which model makes the pictures."),
     "about": ("About", "What this is, its limits and its licence."),
 }
 # What the buttons "Try" set; a tab's other settings go back to their defaults.
 TAB_PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "swap": [
-        ("Half way", {"amount": 0.5}),
+        ("Halfway", {"amount": 0.5}),
         ("Colours only", {"keep": "luminance"}),
         ("Fine detail only", {"coarse": 0.0, "middle": 0.0}),
         ("All of it", {}),
     ],
     "mix": [
-        ("Half the third", {"third": 0.5}),
-        ("Three in one", {"third": 0.33, "fourth": 0.33}),
-        ("The fourth alone", {"fourth": 1.0}),
-        ("None", {}),
+        ("Half photo 3", {"third": 0.5}),
+        ("Three looks at once", {"third": 0.33, "fourth": 0.33}),
+        ("Photo 4 alone", {"fourth": 1.0}),
+        ("No mix", {}),
     ],
-    "regions": [("Left and right", {"paint": "halves"}), ("Keep the middle", {"paint": "middle"}), ("None", {})],
+    "regions": [
+        ("Left and right", {"paint": "halves"}),
+        ("Keep the middle", {"paint": "middle"}),
+        ("Nothing painted", {}),
+    ],
     "directions": [
-        ("Half way to the other kind", {"translation": 0.5}),
+        ("Halfway to the other kind", {"translation": 0.5}),
         ("All the way", {"translation": 1.0}),
-        ("None", {}),
+        ("Not at all", {}),
     ],
     "structure": [
         ("Wider", {"wider": 60.0}),
         ("Panorama", {"join": ["third", "fourth"]}),
         ("A smaller one beside it", {"right": 30.0, "scale": 70.0}),
-        ("None", {}),
+        ("As it was", {}),
     ],
 }
 # Which example photographs stand for the one kind and the other, until there are better ones: tulips, sunflowers.
@@ -70,19 +74,20 @@ OF_TAB: dict[str, tuple[str, ...]] = {
     ),
 }
 ABOUT = """
-**swapae** splits a photograph into *structure* (where things are) and *texture* (what they look like), and decodes any
-pair of them: Park, Zhu, Wang, Lu, Shechtman, Efros, Zhang, "Swapping Autoencoder for Deep Image Manipulation", NeurIPS
-2020, arXiv:2007.00653.
+**swapae** takes a photograph apart into its *structure* (where things are) and its *texture* (what they look like), and
+puts together the structure of one with the texture of another: Park, Zhu, Wang, Lu, Shechtman, Efros, Zhang, "Swapping
+Autoencoder for Deep Image Manipulation", NeurIPS 2020, arXiv:2007.00653.
 
-**Limits.** The small model that comes along knows flowers; other photographs come out looser. It works at the size it
-was trained at, so results are small. Results are made by a network: they are no evidence of anything. Every PNG says so
-in its metadata, with the model and the recipe.
+**Limits.** The small model that comes with it knows flowers; anything else comes out rough. It works at the size it
+was trained at; larger downloads are made from your photograph when you ask for them. A network makes the results: they
+are evidence of nothing. Every PNG says so in its metadata, with the model and the recipe.
 
-**Your photographs** stay on the machine that serves this page: what is kept of them in memory goes when you close the
-page, their files within about two hours.
+**Your photographs** stay on the machine that serves this page. What it holds of them in memory goes when you close the
+page, their files within about two hours. Your own browser keeps them for as long, so that you can go on after an
+interruption.
 
-**Programs** may use all of it: see "API" at the foot of the page. `swapae replay recipe.json` makes a picture anew from
-its recipe and its photographs.
+**Programs** can do all of this as well: see "API" at the foot of the page. A recipe makes the same picture again, here
+or on the command line.
 
 **Licence.** Code and model: Apache-2.0. The example photographs are by the people named below, CC BY 2.0.
 """
@@ -127,7 +132,7 @@ class Controls:
 
     def tries(self, tab: str) -> None:
         """Add a tab's presets."""
-        text = self.thumbnails[list(TAB_PRESETS).index(tab)]
+        text = self.thumbnails[list(TAB_PRESETS).index(tab)] or presets_html(words_of(tab), ())
         self.presets[tab] = gr.HTML(text, js_on_load=PICK, apply_default_css=False, elem_id=f"try-{tab}")
 
 
@@ -158,28 +163,28 @@ def all_controls(studio: Studio, models: list[str], thumbnails: Sequence[str]) -
 
 def swap(controls: Controls, studio: Studio) -> None:
     """Of the tab Swap."""
-    controls.slider("amount", 0, 1, 0.01, "0: the photograph's own, 1: the other's")
+    controls.slider("amount", 0, 1, 0.01, "0: its own look, 1: that of photograph 2")
     controls.tries("swap")
     controls.choice("keep", [("Nothing", "nothing"), ("Light and dark", "luminance"), ("Colours", "colour")])
     with gr.Accordion("More", open=False):
-        controls.slider("coarse", 0, 1, 0.01, "parts of the strength, by layers")
+        controls.slider("coarse", 0, 1, 0.01, "how much of the strength goes to each")
         controls.slider("middle", 0, 1, 0.01)
         controls.slider("fine", 0, 1, 0.01)
-        controls.choice("path", [("Straight", "linear"), ("Along the sphere", "spherical")])
+        controls.choice("path", [("Straight", "linear"), ("Along an arc", "spherical")])
 
 
 def mix(controls: Controls, studio: Studio) -> None:
     """Of the tab Mix."""
     controls.tries("mix")
     for role in FURTHER:
-        controls.slider(role, 0, 1, 0.01, "0: not at all; the rest stays as on Swap" if role == FURTHER[0] else "")
+        controls.slider(role, 0, 1, 0.01, "0: not at all; what is left stays as on Swap" if role == FURTHER[0] else "")
 
 
 def regions(controls: Controls, studio: Studio) -> None:
     """Of the tab Regions."""
     controls.others["painter"] = painter()
     controls.others["note"] = gr.HTML("", apply_default_css=False, elem_classes=["note"], elem_id="painter-problem")
-    controls.slider("feather", 0, 8, 1, "cells over which an edge fades")
+    controls.slider("feather", 0, 8, 1, "how gently an edge fades; 0: sharp")
     controls.tries("regions")
 
 
@@ -188,17 +193,20 @@ def directions(controls: Controls, studio: Studio) -> None:
     controls.others["directions"] = gr.HTML(about_directions(studio), apply_default_css=False, elem_id="no-directions")
     for number, options in enumerate(gain_sliders(studio)):
         controls.gains.append(Strength(-2, 2, 0, step=0.05, elem_id=f"gain-{number}", **options))
-    with gr.Accordion("Explore: numbered axes", open=False, visible=studio.directions is not None) as explore:
+    with gr.Accordion(
+        "Explore: numbered axes", open=False, visible=studio.directions is not None, elem_id="explore"
+    ) as explore:
         gr.HTML(
-            quiet("What varies most among photographs, largest first; 1 is a usual amount."), apply_default_css=False
+            quiet("What differs most among photographs, largest first; 1 is a clear change."), apply_default_css=False
         )
+        controls.others["exploring"] = gr.HTML("", apply_default_css=False, elem_id="exploring")
         for name, options in zip(AXES, axis_sliders(studio), strict=True):
             controls.strips.append(gr.HTML("", apply_default_css=False, elem_id=f"strip-{name}"))
             controls.axes.append(Strength(-3, 3, 0, step=0.05, elem_id=f"axis-{name}", **options))
         controls.tick("orthogonal")
     controls.others["explore"] = explore
     with gr.Accordion("From one kind of photographs to another", open=studio.directions is None):
-        controls.slider("translation", -3, 3, 0.05, "0: as it was; 1: by the difference of the two kinds")
+        controls.slider("translation", -3, 3, 0.05, "0: as it was; 1: as much as the two kinds differ")
         controls.tries("directions")
         for name, label in (("from", "Photographs of the one kind"), ("to", "Photographs of the other kind")):
             files = [str(examples()[index].path) for index in KINDS[name]]
@@ -210,17 +218,17 @@ def directions(controls: Controls, studio: Studio) -> None:
 def structure(controls: Controls, studio: Studio) -> None:
     """Of the tab Structure."""
     controls.tries("structure")
-    controls.slider("wider", 0, 100, 5, "% more, mirrored at the border")
+    controls.slider("wider", 0, 100, 5, "% more, carried on beyond the border")
     controls.slider("taller", 0, 100, 5, "% more")
     controls.named["join"] = gr.CheckboxGroup(
-        [(f"{role.capitalize()} photograph", role) for role in ROLES[1:]],
+        [(f"Photograph {number}", role) for number, role in enumerate(ROLES[1:], 2)],
         value=SETTINGS["join"].default,
         label=SETTINGS["join"].label,
         elem_id="join",
     )
     with gr.Accordion("Where they meet", open=False):
         controls.slider("seam", 0, 50, 1, "% of the photograph's width")
-        controls.slider("shared", 0, 1, 0.01, "0: each its own, 1: all as the first")
+        controls.slider("shared", 0, 1, 0.01, "0: each keeps its own look, 1: all have that of the first")
     with gr.Accordion("Copy or move a piece", open=False):
         gr.HTML(quiet("Drag a box around it, then shift it:"), apply_default_css=False)
         controls.others["cutter"] = cutter()
@@ -242,7 +250,7 @@ def motion(controls: Controls, studio: Studio) -> None:
     others = controls.others
     options = [
         ("From the photograph to the result", "edit"),
-        ("Through the textures of all photographs", "textures"),
+        ("Through the looks of all photographs", "textures"),
         ("Along a direction, both ways", "direction"),
     ]
     others["kind"] = Choice(options, value="edit", label="Film", elem_id="film-kind")
@@ -251,35 +259,37 @@ def motion(controls: Controls, studio: Studio) -> None:
         others["direction"] = gr.Dropdown(
             names, value=names[0] if names else "", label="Direction", allow_custom_value=True, elem_id="film-direction"
         )
-        others["reach"] = Strength(0, 3, 1, step=0.05, label="As far as", info="1 is a clear edit")
-    others["frames"] = Strength(2, MAX_FRAMES, 16, step=1, label="Frames", info="from one stop to the next")
+        others["reach"] = Strength(0, 3, 1, step=0.05, label="How far", info="1 is a clear edit")
+    others["frames"] = Strength(8, MAX_FRAMES, 32, step=1, label="Frames", info="in the whole film", elem_id="frames")
     others["rate"] = Strength(1, 30, 12, step=1, label="Frames per second")
     others["back"] = gr.Checkbox(True, label="There and back")
     others["format"] = Choice([(name.upper(), name) for name in FORMATS], value="webp", label="Format")
-    others["make"] = gr.Button("Make the film", variant="primary", elem_id="make-film")
+    others["make"] = gr.Button(BUTTONS["make"][0], variant="primary", elem_id="make-film")
+    others["film-note"] = gr.HTML("", apply_default_css=False, elem_classes=["note"], elem_id="film-problem")
+    others["cancel"] = gr.Button("Cancel", visible=False, elem_id="cancel-film")
+    others["made"] = gr.Textbox("", visible="hidden", label="The film's name")
     with gr.Accordion("Restyle a video", open=False):
         gr.HTML(
             quiet(
-                f"Its frames take the texture photograph's texture, as strongly as on Swap; up to {MAX_VIDEO_FRAMES} "
+                f"Every frame takes the look of photograph 2, as strongly as on Swap; up to {MAX_VIDEO_FRAMES} "
                 "frames, with its sound."
             ),
             apply_default_css=False,
         )
         others["video"] = Files(None, label="Video", file_types=["video", ".gif"], height=110, elem_id="video-in")
-        others["restyle"] = gr.Button("Restyle the video", elem_id="restyle")
-    others["film-note"] = gr.HTML("", apply_default_css=False, elem_classes=["note"], elem_id="film-problem")
+        others["restyle"] = gr.Button(BUTTONS["restyle"][0], elem_id="restyle")
 
 
 def model(controls: Controls, models: list[str]) -> None:
     """Of the tab Your model."""
     controls.others["model"] = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
     gr.HTML(
-        quiet("Whoever runs this page chooses what is offered: SWAPAE_MODELS, or --allow-model folder-or-owner/name."),
+        quiet("Whoever runs this page chooses which models it offers."),
         apply_default_css=False,
     )
     controls.others["device"] = gr.HTML("", apply_default_css=False, elem_id="device")
     controls.others["card"] = gr.Textbox(
-        "", label="Its card", lines=16, max_lines=24, interactive=False, elem_id="card"
+        "", label="About the model", lines=16, max_lines=24, interactive=False, elem_id="card"
     )
 
 
@@ -307,10 +317,12 @@ def about_directions(studio: Studio) -> str:
     """What to say above the sliders of directions."""
     if studio.directions is None:
         return quiet(
-            'This model has no named directions yet; the command "swapae direction make" makes them from photographs. '
-            "The difference between two kinds of photographs is one already:"
+            "This model has no named directions yet. The difference between two kinds of photographs works with every "
+            "model:"
         )
-    return quiet('0: as it was, 1: a clear edit. Painted in Regions with "Directions only here", they stay inside.')
+    return quiet(
+        '0: as it was, 1: a clear edit. They stay inside what you paint on Regions with "Directions only here".'
+    )
 
 
 def preset(tab: str, number: int, grid: tuple[int, int]) -> dict[str, Any]:

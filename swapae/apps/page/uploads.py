@@ -33,11 +33,13 @@ class Upload(NamedTuple):
         encoded: codes and pixels as the model sees them, of a batch of one, on the model's device.
         preview: the picture as the visitor sees it, no side over PREVIEW_SIDE.
         sha256: of the file.
+        size: (width, height) of the photograph, upright.
     """
 
     encoded: EncodedPhotograph
     preview: Image.Image
     sha256: str
+    size: tuple[int, int]
 
     @property
     def nbytes(self) -> int:
@@ -95,7 +97,8 @@ class UploadCache:
             now = time.monotonic()
             self._drop(lambda entry: now - entry.asked > KEEP_SECONDS)
             if key not in self._entries:
-                upload = Upload(*encode_upload(self.model, data), key)
+                encoded, preview, size = encode_upload(self.model, data)
+                upload = Upload(encoded, preview, key, size)
                 if upload.nbytes > self.most_bytes:
                     return upload
                 self._entries[key] = CacheEntry(upload, set(), now)
@@ -123,14 +126,14 @@ class UploadCache:
         self._held -= self._entries.pop(key).upload.nbytes
 
 
-def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, Image.Image]:
-    """An uploaded file as the model sees it, and its preview.
+def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, Image.Image, tuple[int, int]]:
+    """An uploaded file as the model sees it, its preview, and its size.
 
     Raises:
         PictureError: no picture that can be read, or one of an extreme shape.
     """
-    width, height = header(data).size
-    if max(width, height) > MAX_ASPECT * min(width, height):
+    size = width, height = header(data).size
+    if max(size) > MAX_ASPECT * min(size):
         raise PictureError(
             f"the picture is {width}x{height}, over {MAX_ASPECT} times as long as wide: crop it to a less extreme shape"
         )
@@ -138,4 +141,4 @@ def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, I
     encoded = encode_loaded(model, image)
     # In place, and only ever smaller; nobody else needs the large one.
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-    return encoded, image
+    return encoded, image, size

@@ -1,14 +1,26 @@
-"""What the page's handlers are given of a visitor: photographs, settings and history, from the components' values."""
+"""What the page keeps of its visitors: photographs, settings and history, by a name that only the visitor's tab has.
+
+The browser makes the name, after that of this start of the server, and keeps it while the tab is open: so a reload
+finds the visit again, and a server that was started anew knows a visit of before as one that it lost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from swapae.apps.page import parts
 from swapae.apps.page.history import History
-from swapae.apps.page.settings import MAX_DIRECTIONS, ROLES, SETTINGS
+from swapae.apps.page.settings import MAX_DIRECTIONS, SETTINGS
 from swapae.apps.page.studio import MAX_DOMAIN
+
+# Visits that are remembered; of more, those unused for longest are forgotten.
+MOST = 200
+# The settings that are one component each.
+NAMED = tuple(name for name in SETTINGS if name not in ("paint", "gains", "axes"))
 
 
 class Visit(NamedTuple):
@@ -20,7 +32,9 @@ class Visit(NamedTuple):
         model: the chosen one's name.
         values: all settings, as they came.
         history: of the visitor.
-        session: by which the visitor is known to the server.
+        name: by which the visit is found again.
+        session: by which the server knows whose request it is answering.
+        lost: the page does not know the visit, since it was started anew.
     """
 
     paths: dict[str, str]
@@ -28,7 +42,9 @@ class Visit(NamedTuple):
     model: str
     values: dict[str, Any]
     history: History
+    name: str = ""
     session: str = ""
+    lost: bool = False
 
     def files(self) -> dict[str, bytes]:
         """The photographs by role.
@@ -44,17 +60,71 @@ class Visit(NamedTuple):
                 files |= {f"{name} {number}": parts.read(path) for number, path in enumerate(some, 1)}
         return files
 
+    def setting(self, values: Mapping[str, Any]) -> Visit:
+        """With other settings."""
+        return self._replace(values=self.values | dict(values))
 
-# The settings that are one component each.
-NAMED = tuple(name for name in SETTINGS if name not in ("paint", "gains", "axes"))
 
+class Visits:
+    """All visits; `opening` is what a new one begins with. Threads may share it."""
 
-def visit_of(arguments: Sequence[Any]) -> Visit:
-    """What the inputs hold, in the order of `Page.visit`."""
-    paths, rest = arguments[: len(ROLES)], list(arguments[len(ROLES) :])
-    source, target, model, paint, history = (rest.pop(0) for _ in range(5))
-    values = dict(zip(NAMED, rest, strict=False))
-    rest = rest[len(NAMED) :]
-    values |= {"paint": paint or {}, "gains": rest[:MAX_DIRECTIONS], "axes": rest[MAX_DIRECTIONS:]}
-    given = {role: path for role, path in zip(ROLES, paths, strict=True) if path}
-    return Visit(given, (source or [], target or []), model, values, history or History(), parts.session())
+    def __init__(self, opening: Visit) -> None:
+        self.opening = opening
+        self.start = secrets.token_hex(8)
+        self._kept: OrderedDict[str, Visit] = OrderedDict()
+        self._tabs: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def named(self, name: object) -> Visit:
+        """The visit of a name, as it was kept or as every visit begins; of before this start of the server, `lost`.
+
+        Args:
+            name: comes from a browser, and so may be anything; "" of one that has not yet made a name.
+        """
+        name = str(name)[:64]
+        found = self.known(name)
+        if found is not None:
+            return found
+        visit = self.opening._replace(name=name, session=parts.session())
+        if not name or name.startswith(f"{self.start}."):
+            return visit
+        return visit._replace(paths={}, history=History(), lost=True)
+
+    def known(self, name: object) -> Visit | None:
+        """The visit of a name as it was kept."""
+        with self._lock:
+            found = self._kept.get(name) if isinstance(name, str) else None
+            if found is not None:
+                self._kept.move_to_end(found.name)
+        return found and found._replace(session=parts.session())
+
+    def keep(self, visit: Visit) -> None:
+        """Remember a visit as it is now."""
+        if not visit.name:
+            return
+        with self._lock:
+            self._kept[visit.name] = visit
+            self._kept.move_to_end(visit.name)
+            while len(self._kept) > MOST:
+                forgotten, _ = self._kept.popitem(last=False)
+                self._tabs.pop(forgotten, None)
+
+    def opens(self, visit: Visit, tab: str) -> None:
+        """Remember the tab that is open; apart from the rest, for it is opened while an edit is under way."""
+        with self._lock:
+            if visit.name in self._kept:
+                self._tabs[visit.name] = tab
+
+    def tab(self, visit: Visit) -> str | None:
+        """The tab that is open, if it was opened."""
+        return self._tabs.get(visit.name)
+
+    def of(self, arguments: Sequence[Any]) -> Visit:
+        """The visit of a request: what was kept of it, with what the inputs hold, in the order of `Page.visit`."""
+        name, source, target, model, *rest = arguments
+        values = dict(zip(NAMED, rest, strict=False))
+        rest = rest[len(NAMED) :]
+        values |= {"gains": rest[:MAX_DIRECTIONS], "axes": rest[MAX_DIRECTIONS:]}
+        visit = self.named(name)
+        values["paint"] = visit.values["paint"]
+        return visit._replace(kinds=(source or [], target or []), model=model, values=values)
