@@ -194,6 +194,7 @@ def test_loaded_codes_are_what_was_saved(run):
     assert isinstance(codes, Codes) and size == (64, 64)
 
 
+@pytest.mark.slow
 def test_every_command_on_pictures_works_in_half_precision(run, photographs, monkeypatch):
     monkeypatch.setattr("swapae.editing.fitting.CALIBRATED_ON", 2)
     white = np.full((9, 9), 255, np.uint8)

@@ -153,6 +153,7 @@ WITH_RECIPE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_recipe_replays_to_the_same_bytes(ready, dtype):
     for command in WITH_RECIPE:

@@ -99,6 +99,7 @@ def test_help_and_mistakes_wait_for_no_torch():
     assert "did you mean swap?" in program("swop").stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
 def test_no_color_on_a_terminal(no_color, coloured):
     reader, terminal = os.openpty()
@@ -114,6 +115,7 @@ def test_no_color_on_a_terminal(no_color, coloured):
     assert b"STRUCTURE" in shown and (b"\x1b[" in shown) == coloured
 
 
+@pytest.mark.slow
 def test_names_of_the_package_come_when_they_are_used():
     code = "import sys, swapae; assert 'torch' not in sys.modules; print(swapae.SwapAE, swapae.metrics.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -418,6 +418,7 @@ def test_api_edits_and_every_edit_has_a_recipe(
     assert Path(plain).read_bytes() != Path(result).read_bytes()
 
 
+@pytest.mark.slow
 def test_api_takes_up_to_eight_photographs(client: Client, upload: object) -> None:
     eight = [upload(f"{seed}.png", encoded(painted(64, 64, seed))) for seed in range(8)]
     first, more = eight[:4], eight[4:]

@@ -156,6 +156,7 @@ def test_all_pictures_unreadable(tmp_path, run):
     assert status == 0 and "1 pictures, 0 of them readable" in out
 
 
+@pytest.mark.slow
 def test_the_installed_command(folder):
     done = subprocess.run(
         [sys.executable, "-m", "swapae", "data", "check", folder, "--workers", "1"],

@@ -253,6 +253,7 @@ def test_names_of_a_million_files_take_no_more_than_their_bytes():
     assert [PackedNames(odd)[i] for i in range(3)] == odd == list(PackedNames(odd))
 
 
+@pytest.mark.slow
 def test_file_names_that_are_no_text(tmp_path):
     for index in range(12):
         (tmp_path / os.fsdecode(b"\xff\xe4 %d\n.png" % index)).write_bytes(photograph(index))

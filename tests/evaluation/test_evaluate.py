@@ -124,6 +124,7 @@ def test_a_repeated_evaluation_measures_only_what_is_missing(evaluate, monkeypat
     assert measured.count("photograph") == measured.count("reconstruction") == 1 and 0 < measured.count("hybrid") < 30
 
 
+@pytest.mark.slow
 def test_an_interrupted_evaluation_goes_on(run, evaluate, monkeypatch):
     measure, left = Measuring.measure, [40]
 
@@ -160,6 +161,7 @@ def test_a_list_of_pairs_decides_what_is_compared(run, evaluate, photographs):
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_the_reference_leaves_out_what_is_evaluated(evaluate):
     Path("names.txt").write_text("\n".join(sorted(os.listdir("many"))[:12]))
     results = evaluate("out", "--list", "names.txt", "--reference", "many")

@@ -126,6 +126,7 @@ def test_making_it_draws_no_random_numbers() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_importing_it_imports_neither_lpips_nor_torchvision() -> None:
     code = f"""
 import sys, swapae.evaluation.lpips

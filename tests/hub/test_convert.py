@@ -325,6 +325,7 @@ def is_stage(key: str) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_every_shape_is_checked(tiny_model_only: dict[str, Tensor]) -> None:
     for key, value in tiny_model_only.items():
         if key == "G.ToRGB.upsample.kernel":

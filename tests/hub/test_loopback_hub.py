@@ -76,6 +76,7 @@ result = dict(
     assert sum(request.startswith("PUT /lfs/") for request in hub.requests) == 1  # unchanged, so sent once
 
 
+@pytest.mark.slow
 def test_a_second_download_is_served_from_the_cache(hub: LoopbackHub, client: Client) -> None:
     repo = hub.repos["tester/model"] = Repo()
     repo.commit({"model.safetensors": b"weights"})

@@ -61,6 +61,7 @@ def test_it_changes_neither_its_inputs_nor_the_model(model, fast):
     assert not any(made.requires_grad for made in (first, *codes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [500, 3000])
 def test_tiles_make_no_seam(model, fast, values, monkeypatch):
     images = torch.rand(2, 3, 112, 128, generator=torch.Generator().manual_seed(3)) * 2 - 1

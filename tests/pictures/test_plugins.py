@@ -84,6 +84,7 @@ def test_a_heic_over_the_limit_is_refused_by_its_header(monkeypatch):
         load_image(data, max_pixels=59_999)
 
 
+@pytest.mark.slow
 def test_a_heic_that_is_larger_than_it_says_is_refused():
     data = bytearray(heic(Image.new("RGB", (2000, 1500))))
     place = data.find(b"ispe")

@@ -262,6 +262,7 @@ def test_bad_input_is_one_line(folder, monkeypatch, capsys, arguments, part):
     assert part in complaint(folder, monkeypatch, capsys, *arguments)
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_run_is_refused(folder, monkeypatch, capsys):
     (folder / "run").mkdir()
     saved = {"data": "photos", "preset": "small128", "resolution": None, "seed": 0}
@@ -305,6 +306,7 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(folder):
     assert not (folder / "run").exists()
 
 
+@pytest.mark.slow
 def test_it_is_a_command_too(folder):
     words = ["train", *PRESET, *USUAL, "--batch-size", "1"]
     done = subprocess.run([sys.executable, "-m", "swapae", *words], cwd=folder, capture_output=True, text=True)

@@ -73,6 +73,7 @@ def test_draws_do_not_depend_on_how_the_batch_is_shared_out():
     assert abs(noise.mean()) < 0.03 and abs(noise.std() - 1) < 0.03
 
 
+@pytest.mark.slow
 def test_gradients_of_shares_average_to_those_of_the_batch(steps):
     """In float64, so that only a real difference shows."""
     generator, discriminators = (step.double() for step in steps)
