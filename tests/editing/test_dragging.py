@@ -212,6 +212,17 @@ def test_a_recipe_replays_to_the_same_bits(random_model, tmp_path, edit):
     assert torch.equal(replayed, expected[..., :height, :width])
 
 
+@torch.no_grad()
+def test_dragging_the_code_is_the_code_of_a_picture_that_moved(random_model):
+    stride = random_model.config.stride
+    scene = torch.rand(1, 3, 26 * stride, 26 * stride, generator=GENERATOR) * 2 - 1
+    side = 24 * stride
+    here, there = scene[..., :side, :side], scene[..., stride:, 2 * stride :][..., :side, :side]
+    dragged = drag(random_model.encode(here).structure, [(3 * stride, stride)], [(stride, 0)], stride=stride)
+    difference = (dragged - random_model.encode(there).structure)[..., 8:-8, 8:-8].abs()
+    assert difference.max() < 1e-4  # where no border is in sight
+
+
 def test_points_beyond_the_picture_are_refused_in_recipes(tiny_model, tmp_path):
     _, context = context_of(tiny_model, tmp_path)
     width, height = context.photograph(0).size
