@@ -34,7 +34,7 @@ from swapae.pictures.saving import save_image
 
 DISTANCE = 24  # pixels that handles are dragged by
 PATCH, SEARCH = 12, 32  # pixels to each side: of the patch, and of where it is looked for
-STEPS, LEARNING_RATE, KEEP = 60, 0.05, 1.0  # of the optimisation; KEEP weighs what is not to move
+STEPS, KEEP = 60, 1.0  # of the optimisation; KEEP weighs what is not to move
 SUPERVISED, TRACKED = 3, 6  # cells of the features to each side of the handle: DragGAN's r1, and less than its r2
 SHOWN = 3
 
@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--names", type=Path, required=True, help="names of photographs, one a line")
     parser.add_argument("--model", default="flowers")
     parser.add_argument("--most", type=int, default=10)
+    parser.add_argument("--rate", type=float, default=0.01, help="learning rate of the optimisation")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
@@ -58,7 +59,7 @@ def main() -> None:
     ways: dict[str, Callable[[Codes, Point, Point], Tensor]] = {
         "nothing": lambda codes, handle, target: codes.structure,
         "warp": lambda codes, handle, target: warped(model, codes, handle, target),
-        "optimisation": lambda codes, handle, target: optimised(model, codes, handle, target),
+        "optimisation": lambda codes, handle, target: optimised(model, codes, handle, target, options.rate),
     }
     figures: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     cells = []
@@ -134,7 +135,7 @@ def warped(model: SwapAE, codes: Codes, handle: Point, target: Point) -> Tensor:
 
 
 @torch.enable_grad()
-def optimised(model: SwapAE, codes: Codes, handle: Point, target: Point) -> Tensor:
+def optimised(model: SwapAE, codes: Codes, handle: Point, target: Point, rate: float) -> Tensor:
     """The structure, optimised so that the generator's features move from the handle to the target step by step."""
     scale = 2  # pixels per cell of the features: all blocks but the last
     at, goal = (torch.tensor([(value + 0.5) / scale - 0.5 for value in point]) for point in (handle, target))
@@ -142,7 +143,7 @@ def optimised(model: SwapAE, codes: Codes, handle: Point, target: Point) -> Tens
     origin = at_places(first, at[None])
     beyond = (grid_places(first) - (at + goal) / 2).norm(dim=2) > (DISTANCE + 2 * PATCH) / scale
     structure = codes.structure.clone().requires_grad_()
-    optimizer = torch.optim.Adam([structure], LEARNING_RATE)
+    optimizer = torch.optim.Adam([structure], rate)
     for step_number in range(STEPS):
         now = features(model, structure, codes.texture)
         if step_number:  # where the handle is since the last step

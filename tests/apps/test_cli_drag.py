@@ -84,6 +84,7 @@ def test_transparency_goes_along_and_replays(run):
         (["--from", *(f"{n},1" for n in range(33)), "--to", *(f"{n},1" for n in range(33))], "at most 32 points"),
         (["--from", "1,1", "--to", "3,3", "--mask", "black.png"], "protects nothing"),
         (["--from", "1,1", "--to", "3,3", "--mask", "white.png"], "protects everything"),
+        (["--from", "1,1", "--to", "3,3", "--mask", "half.png"], "no point can go to 3,3, which --mask half.png"),
         (["--from", "1,1", "--to", "3,3", "--mask", "none.png"], "none.png"),
         (["--from", "1,1", "--to", "3,3", "--feather", "-1"], "--feather must be"),
     ],
@@ -91,6 +92,7 @@ def test_transparency_goes_along_and_replays(run):
 def test_bad_input_is_one_line_and_leaves_nothing(run, arguments, part):
     paint("black.png", (0, 0, 0, 0))
     paint("white.png", (0, 0, 90, 64))
+    paint("half.png", (0, 0, 45, 64))
     before = files()
     assert_one_line(run("drag", "a.png", *arguments, "-o", "x.png"), part)
     assert files() == before

@@ -10,7 +10,7 @@ import tyro
 
 from swapae.apps.cli.checks import check_feather
 from swapae.apps.cli.regions import point_of
-from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, Frame, OutputPath, PhotographPath, Session
+from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, Frame, OutputPath, PhotographPath, Session, Size
 from swapae.codes import Codes
 from swapae.editing import drag as drag_code
 from swapae.editing.dragging import check_points, check_within
@@ -55,7 +55,8 @@ def drag(
     session = Session(common)
     photograph = session.load(image)
     check_within([*starts, *ends], photograph.size)
-    kept = None if mask is None else load_mask(session, mask, photograph)
+    goals = [end for start, end in zip(starts, ends, strict=True) if start != end]
+    kept = None if mask is None else load_mask(session, mask, photograph, goals)
     # On cells and in levels, as a recipe has it, so that the recipe gives the same picture.
     painted = None if kept is None else kept.to_tensor()
     stride = session.model.config.stride
@@ -69,17 +70,20 @@ def drag(
     session.save(picture, output, recipe, image)
 
 
-def load_mask(session: Session, path: Path, photograph: Fitted) -> Mask:
-    """A grey picture as a mask on the photograph's cells.
+def load_mask(session: Session, path: Path, photograph: Fitted, goals: list[Size]) -> Mask:
+    """A grey picture as a mask on the photograph's cells; `goals` are where points move to.
 
     Raises:
-        UserError: it protects nothing, or everything.
+        UserError: it protects nothing, everything, or a place where a point is to go.
     """
     mask = session.mask(path, photograph)
     if not mask.any():
         raise UserError(f"--mask {path} is black and protects nothing: paint what is to stay white")
     if mask.min() == 1:
         raise UserError(f"--mask {path} is white and protects everything: leave black what may move")
+    for x, y in goals:
+        if mask[0, 0, y, x] == 1:
+            raise UserError(f"no point can go to {x},{y}, which --mask {path} protects: leave it black there")
     height, width = grid_of(photograph.tensor)
     stride = session.model.config.stride
     return Mask.from_tensor(fit_mask(mask, 1, (height // stride, width // stride), torch.device("cpu")))
