@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--names", type=Path, required=True, help="names of photographs, one a line")
     parser.add_argument("--model", default="flowers")
     parser.add_argument("--most", type=int, default=10)
-    parser.add_argument("--rate", type=float, default=0.01, help="learning rate of the optimisation")
+    parser.add_argument("--rate", type=float, default=0.05, help="learning rate of the optimisation")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
@@ -77,7 +77,7 @@ def main() -> None:
         cells.append([to_pil(picture) for picture in pictures])
     report(figures)
     if options.json:
-        results = {"names": names, "pixels and seconds": figures}
+        results = {"rate": options.rate, "names": names, "pixels and seconds": figures}
         options.json.write_text(json.dumps(results, indent=1) + "\n")
     if options.sheet:
         columns = ["before", "warp", "optimisation"]
