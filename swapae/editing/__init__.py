@@ -4,6 +4,7 @@ Nothing here holds a model: where a decode is needed it is an argument, and ever
 device and floating-point type. Start with `interpolate`, `mix_textures` and `texture_map`.
 """
 
+from swapae.editing.dragging import drag
 from swapae.editing.interpolation import interpolate, interpolate_spherical
 from swapae.editing.masks import feather, feather_outward
 from swapae.editing.motion import ease, eased_amounts, flicker, journey, restyle
@@ -18,6 +19,7 @@ __all__ = [
     "change",
     "combine_luminance_and_colour",
     "composite",
+    "drag",
     "ease",
     "eased_amounts",
     "feather",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from swapae.editing.dragging import Points, drag
 from swapae.editing.masks import grid_of
 from swapae.editing.structure import Box, join_columns, mirror, move, paste
 from swapae.model import Autoencoder
@@ -53,6 +54,14 @@ def paste_opacity(layers: tuple[Layer, Layer], model: Autoencoder, where: Placem
 def move_opacity(layer: Layer, model: Autoencoder, where: Placement) -> Tensor | None:
     """As `structure.move`."""
     return edit_opacity([layer], model, lambda own: move(own, **where.in_pixels(model.config.stride)))
+
+
+def drag_opacity(
+    layer: Layer, model: Autoencoder, points: tuple[Points, Points], mask: Tensor | None, radius: int
+) -> Tensor | None:
+    """As `dragging.drag` of handles and targets."""
+    wide = radius * model.config.stride
+    return edit_opacity([layer], model, lambda own: drag(own, *points, stride=1, mask=mask, radius=wide))
 
 
 def outpaint_opacity(layer: Layer, model: Autoencoder, rows: int, columns: int) -> Tensor | None:

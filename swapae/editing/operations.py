@@ -6,10 +6,9 @@ may be. The work itself is done by `swapae.editing`.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,9 +17,12 @@ from swapae import editing
 from swapae.codes import Codes
 from swapae.editing import Box
 from swapae.editing.directions import directions_digest
+from swapae.editing.dragging import Points, check_within
+from swapae.editing.edit import Edit
 from swapae.editing.masks import feather, fit_mask, grid_of
 from swapae.editing.opacity import (
     Placement,
+    drag_opacity,
     edit_opacity,
     join_opacity,
     move_opacity,
@@ -30,35 +32,7 @@ from swapae.editing.opacity import (
 from swapae.editing.state import EditContext, EditState
 from swapae.editing.structure import map_of
 from swapae.editing.validation import Mask
-from swapae.errors import UserError, first_line
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A step of a recipe; `name` is what the recipe calls it."""
-
-    name: ClassVar[str]
-
-    def apply(self, state: EditState, context: EditContext) -> EditState:
-        """The state after it.
-
-        Raises:
-            UserError: it does not fit the state or the photographs.
-        """
-        try:
-            return self._apply(state, context)
-        except UserError:
-            raise
-        except ValueError as error:  # from `swapae.editing`
-            raise UserError(f"{self.name}: {first_line(error)}") from error
-
-    def _apply(self, state: EditState, context: EditContext) -> EditState:
-        raise NotImplementedError
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        fields = {field.name: to_json_value(getattr(self, field.name)) for field in dataclasses.fields(self)}
-        return {"edit": self.name, **fields}
+from swapae.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -237,6 +211,32 @@ class Move(Edit):
 
 
 @dataclass(frozen=True)
+class Drag(Edit):
+    """Points moved elsewhere, and the shapes around them with them.
+
+    Attributes:
+        handles, targets: (x, y) in pixels, as `editing.drag` takes them.
+        mask: 1 where nothing moves; none lets everything move.
+        radius: cells outside the mask over which half of the fade goes.
+    """
+
+    name: ClassVar[str] = "drag"
+    handles: Points
+    targets: Points
+    mask: Mask | None
+    radius: int
+
+    def _apply(self, state: EditState, context: EditContext) -> EditState:
+        check_within([*self.handles, *self.targets], state.size)
+        points = self.handles, self.targets
+        mask = None if self.mask is None else self.mask.to_tensor()
+        stride = context.model.config.stride
+        dragged = editing.drag(state.structure, *points, stride=stride, mask=mask, radius=self.radius)
+        opacity = drag_opacity((state.structure, state.opacity), context.model, points, mask, self.radius)
+        return state._replace(structure=dragged, opacity=opacity)
+
+
+@dataclass(frozen=True)
 class Outpaint(Edit):
     """More picture beyond the border: cells above and below, and to both sides."""
 
@@ -330,18 +330,10 @@ EDITS: dict[str, type[Edit]] = {
         BlendStructure,
         Paste,
         Move,
+        Drag,
         Outpaint,
         Join,
         Keep,
         Protect,
     )
 }
-
-
-def to_json_value(value: Any) -> Any:
-    """A field's value for JSON."""
-    if isinstance(value, Mask):
-        return value.to_dict()
-    if isinstance(value, tuple):
-        return [to_json_value(one) for one in value]
-    return dict(value) if isinstance(value, Mapping) else value

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from swapae.editing.dragging import MAX_POINTS, check_points
 from swapae.editing.operations import EDITS, Edit
 from swapae.editing.validation import (
     MAX_CELLS,
@@ -21,6 +22,7 @@ from swapae.editing.validation import (
     members,
     number,
     optional,
+    point,
     radius,
     several,
     shown,
@@ -40,6 +42,7 @@ PARAMETERS: dict[str, Check] = {
     "flip": switch,
     "gain": amount,
     "gains": gains,
+    "handles": several(point, MAX_POINTS),
     "mask": optional(mask),
     "masks": several(mask, MAX_PHOTOGRAPHS),
     "middle": amount,
@@ -55,6 +58,7 @@ PARAMETERS: dict[str, Check] = {
     "shared": number(0, 1),
     "source": indices,
     "target": indices,
+    "targets": several(point, MAX_POINTS),
     "weights": several(number(0, 10), MAX_PHOTOGRAPHS),
     "what": choice("luminance", "colour"),
 }
@@ -84,4 +88,9 @@ def edit_from_dict(values: Any, where: str) -> Edit:
             raise UserError(f"{where} ({name}): {field} must be given")
     if len(checked.get("weights", checked.get("masks", ()))) != len(checked.get("photographs", ())) and name != "join":
         raise UserError(f"{where} ({name}) must have as many photographs as weights or masks")
+    if name == "drag":
+        try:
+            check_points(checked["handles"], checked["targets"])
+        except UserError as error:
+            raise UserError(f"{where} ({name}): {error}") from None
     return kind(**checked)

@@ -16,6 +16,7 @@ from swapae.errors import UserError
 MAX_PHOTOGRAPHS = 16
 MAX_MASK_SIDE = 256
 MAX_CELLS = 512  # of a box's side or offset
+MAX_PIXEL = 100_000  # of a point's x or y
 MAX_AMOUNT = 10.0
 MASK_LEVELS = 255
 
@@ -141,6 +142,14 @@ def box(name: str, value: Any) -> Box:
     corner = [whole(-MAX_CELLS, MAX_CELLS)(name, number) for number in value[:2]]
     sides = [whole(1, MAX_CELLS)(name, number) for number in value[2:]]
     return Box(*corner, *sides)
+
+
+def point(name: str, value: Any) -> tuple[float, float]:
+    """[x, y] in pixels."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise UserError(f"{name} must be points [x, y], got {shown(value)}")
+    x, y = (number(0, MAX_PIXEL)(name, one) for one in value)
+    return x, y
 
 
 def gains(name: str, value: Any) -> dict[str, float]:

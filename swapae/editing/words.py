@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swapae.editing import operations
+from swapae.editing.dragging import shown
 from swapae.editing.operations import Edit
 from swapae.editing.recipes import Recipe
 
@@ -40,6 +41,12 @@ def sentence_of(edit: Edit, names: list[str]) -> str:
             verb = "moved" if isinstance(edit, operations.Move) else "copied"
             shift = f"{place.left - box.left:+d} columns and {place.top - box.top:+d} rows"
             return f"A piece {verb} by {shift}{', mirrored' if flip else ''}."
+        case operations.Drag(handles, targets, mask, _):
+            pairs = [*zip(handles, targets, strict=True)]
+            moved = [f"{shown(start)} to {shown(end)}" for start, end in pairs if start != end]
+            pins = [shown(start) for start, end in pairs if start == end]
+            held = f"; {', '.join(pins)} held" if pins else ""
+            return f"Dragged: {', '.join(moved) or 'nothing'}{held}{'; nothing where painted' if mask else ''}."
         case operations.Outpaint(rows, columns):
             return f"More picture beyond the border: {rows} rows above and below, {columns} columns to each side."
         case operations.Join(photographs, seam, _):

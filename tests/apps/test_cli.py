@@ -212,6 +212,7 @@ def test_every_command_on_pictures_works_in_half_precision(run, photographs, mon
         ["select", "a.png", "3,3"],
         ["paste", "a.png", "b.jpg", "--box", "0,0,16,16", "--to", "8,8,32,32", "--texture", "--feather", 8],
         ["move", "a.png", "--box", "0,0,16,16", "--to", "8,8"],
+        ["drag", "a.png", "--from", "8,8", "40,40", "--to", "20,8", "40,40"],
         ["join", "a.png", "b.jpg", "--seam", 16],
         ["outpaint", "a.png", "--vertical", 8],
         ["translate", "a.png", "--from", "many", "--to", "roses", "--most", 3],

@@ -45,6 +45,7 @@ PICTURES = {
     "regions": ["regions", "a.png", "--textures", "b.jpg", "--masks", "mask.png"],
     "paste": ["paste", "a.png", "b.jpg", "--box", "0,0,16,16", "--to", "8,8"],
     "move": ["move", "a.png", "--box", "0,0,16,16", "--to", "8,8"],
+    "drag": ["drag", "a.png", "--from", "8,8", "40,40", "--to", "20,8", "40,40"],
     "join": ["join", "a.png", "b.jpg", "--seam", "8"],
     "outpaint": ["outpaint", "a.png", "--horizontal", "8"],
     "reconstruct": ["reconstruct", "a.png"],
@@ -150,6 +151,7 @@ WITH_RECIPE = [
     ],
     ["paste", "a.png", "b.jpg", "--box", "0,0,16,24", "--to", "8,8", "--flip", "--feather", 8],
     ["move", "a.png", "--box", "0,0,16,16", "--to", "40,8,24,24"],
+    ["drag", "a.png", "--from", "8,8", "40,40", "--to", "20,8", "40,40"],
 ]
 
 

@@ -21,6 +21,7 @@ from swapae.editing.directions import Direction, Directions
 from swapae.editing.operations import (
     BlendStructure,
     Directed,
+    Drag,
     Join,
     Keep,
     Layers,
@@ -90,6 +91,7 @@ def every_edit(directions):
         Keep("luminance"),
         Keep("colour"),
         Protect(MASK, 2),
+        Drag(((20.0, 20.0), (50.0, 8.0)), ((32.0, 24.5), (50.0, 8.0)), MASK, 1),
         Outpaint(1, 3),
         Join((1, 2), 2, 0.5),
     ]
@@ -104,7 +106,7 @@ def test_every_edit_is_tried(directions):
     assert {edit.name for edit in every_edit(directions)} == set(EDITS)
 
 
-@pytest.mark.parametrize("number", range(17))
+@pytest.mark.parametrize("number", range(18))
 def test_replays_to_the_same_bits_through_a_file(tiny_model, directions, tmp_path, number):
     recipe = recipe_of(tiny_model, [every_edit(directions)[number]])
     recipe.save(tmp_path / "recipe.json")
@@ -253,6 +255,12 @@ BAD_EDITS = [
     (Mix(1.0, (1,), (1.0,)), "weights", [[], [1, 1], [-1], 3, [float("nan")]]),
     (Paste(1, Box(0, 0, 1, 1), Box(0, 0, 1, 1), True, 0), "box", [[0, 0, 0, 1], [0, 0, 1], [0, 0, 1, 10**9], "abcd"]),
     (Paste(1, Box(0, 0, 1, 1), Box(0, 0, 1, 1), True, 0), "flip", [0, "yes"]),
+    (
+        Drag(((1.0, 1.0),), ((2.0, 2.0),), None, 0),
+        "handles",
+        [[], [[1]], [[1, 2, 3]], [[-1, 0]], [[0, 10**9]], [[0, float("nan")]], ["12"], 3, [[True, 1]], [[1, 1]] * 33],
+    ),
+    (Drag(((1.0, 1.0),), ((2.0, 2.0),), None, 0), "targets", [[], [[1, 1], [2, 2]], [None], {"a": 1}]),
     (Outpaint(1, 1), "rows", [-1, 10**6, 1.0]),
     (Directed({"warm": 1.0}, False, None, 0, ""), "gains", [[], {"a" * 50: 1}, {"<b>": 1}, {"warm": float("inf")}]),
     (Protect(MASK, 0), "radius", [-1, 1000]),

@@ -47,6 +47,7 @@ COMMANDS = {
     "select": Command("regions", "select_region"),
     "paste": Command("structure", "paste"),
     "move": Command("structure", "move"),
+    "drag": Command("drag", "drag"),
     "join": Command("structure", "join"),
     "outpaint": Command("structure", "outpaint"),
     "reconstruct": Command("pictures", "reconstruct"),
