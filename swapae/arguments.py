@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from swapae.errors import UserError
 
+UNCLEAR = "the arguments are not understood"
+
 Parsed = TypeVar("Parsed")
 
 
@@ -36,9 +38,6 @@ def parse_arguments(parse: Callable[[], Parsed]) -> Parsed:
             if not stop.code:
                 raise
     raise UserError(complaints[0] if complaints else UNCLEAR)
-
-
-UNCLEAR = "the arguments are not understood"
 
 
 def explain(event: Any) -> str:

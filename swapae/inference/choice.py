@@ -100,21 +100,22 @@ def remembered(config: SwapAEConfig) -> Choice | None:
 
 
 def remember(config: SwapAEConfig, choice: Choice) -> None:
-    """Keep a choice; where nothing can be written, the next process measures again."""
-    path = cache_file()
-    with suppress(OSError, UserError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {**entries(), key_of(config): dataclasses.asdict(choice)}
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    """Keep a choice."""
+    keep({**entries(), key_of(config): dataclasses.asdict(choice)})
 
 
 def forget(config: SwapAEConfig) -> None:
     """Have the next `fastest` measure again."""
+    forgotten = key_of(config)
+    keep({key: entry for key, entry in entries().items() if key != forgotten})
+
+
+def keep(kept: Mapping[str, Any]) -> None:
+    """Write the cache file; where nothing can be written, the next process measures again."""
     path = cache_file()
-    kept = entries()
-    if kept.pop(key_of(config), None) is not None:
-        with suppress(OSError, UserError), atomic_path(path) as temporary:
+    with suppress(OSError, UserError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 

@@ -34,16 +34,14 @@ def parse(words: Sequence[str]) -> Callable[[], None]:
     if words and words[0] in LEFT_OUT and (len(words) == 1 or words[1].startswith("-")):
         words.insert(1, LEFT_OUT[words[0]])
     name, command = choose(words)
-    function = None
-    if command is not None:
-        function = command.load()
-        words = name.split() + [*meant(words[len(name.split()) :], function)]
+    if command is None:
+        return parse_arguments(lambda: parse_list(words))
+    function = command.load()
+    rest = [*meant(words[len(name.split()) :], function)]
     try:
-        return parse_arguments(lambda: parse_with_tyro(words, name))
+        return parse_arguments(lambda: tyro.cli(deferred(function), args=rest, prog=f"swapae {name}"))
     except UserError as error:
-        if function is None:
-            raise
-        hint = slip(words, flags(function))
+        hint = slip(rest, flags(function))
         raise UserError(f"{error}{hint}; usage: swapae {name} {usage(function)}; see swapae {name} --help") from None
 
 
@@ -144,25 +142,24 @@ def is_positional(parameter: inspect.Parameter) -> bool:
     return mark in getattr(parameter.annotation, "__metadata__", ())
 
 
-def parse_with_tyro(words: list[str], chosen: str) -> Callable[[], None]:
-    """`parse` where the words are as tyro understands them. Only the chosen command is imported, the others are names.
+def deferred(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+    """What takes a command's arguments, and gives the command with them bound."""
 
-    A shell's completion needs the options of all.
-    """
-    everything = words[:1] != [] and words[0] in COMPLETION
+    @functools.wraps(function)
+    def bind(*args: object, **kwargs: object) -> Callable[[], None]:
+        return functools.partial(function, *args, **kwargs)
 
-    def deferred(name: str, command: Command) -> Callable[..., Callable[[], None]]:
-        if not everything and name != chosen:
-            return named_only(command)
-        function = command.load()
+    return bind
 
-        @functools.wraps(function)
-        def bind(*args: object, **kwargs: object) -> Callable[[], None]:
-            return functools.partial(function, *args, **kwargs)
 
-        return bind
+def parse_list(words: list[str]) -> Callable[[], None]:
+    """Help that lists commands, by their names alone; or a shell's completion, which takes the options of all."""
+    everything = bool(words) and words[0] in COMPLETION
 
-    def group(name: str, about: str, commands: Mapping[str, Command]) -> Callable[..., Callable[[], None]]:
+    def listed(command: Command) -> Callable[..., Callable[[], None]]:
+        return deferred(command.load()) if everything else named_only(command)
+
+    def group(about: str, commands: Mapping[str, Command]) -> Callable[..., Callable[[], None]]:
         def choose(command: Any) -> Callable[[], None]:
             return command
 
@@ -172,8 +169,8 @@ def parse_with_tyro(words: list[str], chosen: str) -> Callable[[], None]:
             functools.reduce(
                 operator.or_,
                 (
-                    Annotated[Any, tyro.conf.subcommand(own, constructor=deferred(f"{name} {own}", command))]
-                    for own, command in commands.items()
+                    Annotated[Any, tyro.conf.subcommand(name, constructor=listed(command))]
+                    for name, command in commands.items()
                 ),
                 # A union, of which the command is one choice, needs another.
                 Annotated[None, tyro.conf.Suppress],
@@ -182,8 +179,8 @@ def parse_with_tyro(words: list[str], chosen: str) -> Callable[[], None]:
         return choose
 
     return tyro.extras.subcommand_cli_from_dict(
-        {name: deferred(name, command) for name, command in COMMANDS.items()}
-        | {name: group(name, *described) for name, described in GROUPS.items()},
+        {name: listed(command) for name, command in COMMANDS.items()}
+        | {name: group(*described) for name, described in GROUPS.items()},
         args=words,
         prog="swapae",
         description=ABOUT,
@@ -194,7 +191,7 @@ def named_only(command: Command) -> Callable[..., Callable[[], None]]:
     """A command for a list of commands: what it does, without its options."""
 
     def bind() -> Callable[[], None]:
-        raise AssertionError("only the chosen command is called")
+        raise AssertionError("it is listed, not called")
 
     bind.__doc__ = command.summary()
     return bind
