@@ -367,7 +367,7 @@ def command(folders, monkeypatch, capsys):
     """Run a command beside the folders; (exit status, stdout, stderr). No page is ever served."""
     from swapae.apps.cli import main
 
-    monkeypatch.setattr(sys.modules["swapae.apps.cli.study"], "page_server", lambda: lambda *_: print("served"))
+    monkeypatch.setattr("swapae.apps.cli.study.page_server", lambda: lambda *_: print("served"))
     monkeypatch.setenv("PORT", "7861")
 
     def run(*arguments):
