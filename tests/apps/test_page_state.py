@@ -18,6 +18,7 @@ from swapae.apps.page.arrivals import ArrivalHandlers
 from swapae.apps.page.edits_on import edits_html, edits_on
 from swapae.apps.page.enlarging import enlarge
 from swapae.apps.page.filming import MAX_FRAMES, FilmSettings, make_film, steps_of
+from swapae.apps.page.handlers import Handlers
 from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.long_work import Stopped, Told, told
 from swapae.apps.page.models import Models
@@ -282,7 +283,7 @@ def inputs(visits: Visits, name: str, **settings: object) -> list:
     values = DEFAULTS | settings
     gains, axes = values.get("gains", []), values.get("axes", [])
     sliders = [*gains, *[0] * MAX_DIRECTIONS][:MAX_DIRECTIONS] + [*axes, *[0] * len(AXES)][: len(AXES)]
-    return [f"{visits.start}.{name}", None, None, "", *(values[one] for one in NAMED), *sliders]
+    return [f"{visits.start}.{name}", 0, None, None, "", *(values[one] for one in NAMED), *sliders]
 
 
 SHOWN = ["result", "status", "words", "downloads", "edits", "strip", "undo", "redo", "keeper"]
@@ -291,6 +292,13 @@ SHOWN = ["result", "status", "words", "downloads", "edits", "strip", "undo", "re
 def shown(values: tuple) -> dict:
     """The last values of a handler, by what they are of."""
     return dict(zip(SHOWN, values[-len(SHOWN) :], strict=True))
+
+
+def settled(handlers: Handlers, name: str, arrived: tuple) -> tuple:
+    """What is shown once the browser has taken the controls that an arrival set, and asks for the picture."""
+    controls = arrived[6 : 6 + len(NAMED) + MAX_DIRECTIONS + len(AXES)]
+    values = [one.value if isinstance(one, gr.Slider) else one for one in controls]
+    return handlers.rendered(name, 0, None, None, arrived[0], *values)
 
 
 def test_a_visit_is_found_again_and_one_of_before_the_start_is_lost(
@@ -304,7 +312,7 @@ def test_a_visit_is_found_again_and_one_of_before_the_start_is_lost(
     kept = handlers.visits.named(f"{handlers.visits.start}.a")
     assert kept.values["amount"] == 0.0 and len(kept.history.steps) in (1, 2) and not kept.lost
     arrivals = ArrivalHandlers(handlers, handlers.gallery)
-    again = shown(arrivals.restored(gr.EventData(None, {"name": kept.name})))
+    again = shown(settled(handlers, kept.name, arrivals.restored(gr.EventData(None, {"name": kept.name}))))
     assert again["result"] == second["result"] and again["strip"] == second["strip"]
 
     # A visit of before: nothing is shown in its place, and the browser is told.
@@ -312,7 +320,7 @@ def test_a_visit_is_found_again_and_one_of_before_the_start_is_lost(
     assert lost["result"] == gr.skip() and "started anew" in lost["status"]
     assert lost["keeper"] == {"state": "lost"} and handlers.visits.known("before.a") is None
     resumed = arrivals.resumed(gr.EventData(None, {"name": "x.y", "visit": json.dumps(second["keeper"]["visit"])}))
-    assert shown(resumed)["result"] == second["result"]
+    assert shown(settled(handlers, "x.y", resumed))["result"] == second["result"]
 
 
 @pytest.mark.parametrize(
@@ -359,13 +367,14 @@ def test_an_upload_is_a_step_and_undo_brings_the_old_photograph_back(
     assert shown(new)["result"] != opening and shown(new)["undo"].interactive
     assert new[0]["preview"] and new[0]["remark"].startswith("This model knows flowers") and new[1] == gr.skip()
     back = handlers.undo(*settings)
-    assert shown(back)["result"] == opening and shown(back)["redo"].interactive
+    pictured = shown(handlers.rendered(*settings))
+    assert pictured["result"] == opening and pictured["redo"].interactive
     assert back[0]["preview"] and not back[0]["remark"]
     # A bad one changes nothing but what is said beside it.
     (tmp_path / "bad.png").write_bytes(b"no picture")
     bad = slots.uploading("texture")(gr.EventData(None, {"path": str(tmp_path / "bad.png")}), *settings)
     assert shown(bad)["result"] == gr.skip() and "The photograph from before is kept" in bad[1]["problem"]
-    assert bad[0] == gr.skip() and shown(bad)["strip"] == shown(back)["strip"]
+    assert bad[0] == gr.skip() and shown(bad)["strip"] == pictured["strip"]
 
 
 def test_strokes_and_buttons_of_the_painter_are_steps_of_their_own(

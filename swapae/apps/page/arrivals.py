@@ -24,20 +24,23 @@ class ArrivalHandlers:
 
     def restored(self, event: gr.EventData) -> tuple:
         """Values of everything, for a visit that came back."""
-        return self.everything(self.visits.named(getattr(event, "name", "")), "Reload")
+        return self.everything(self.visits.named(getattr(event, "name", "")))
 
     def resumed(self, event: gr.EventData) -> tuple:
         """Values of everything, for a visit whose settings and photographs the browser had kept."""
         visit = self.visits.named(getattr(event, "name", ""))
-        return self.everything(self.kept_by_browser(getattr(event, "visit", None), visit), "Went on")
+        visit = self.kept_by_browser(getattr(event, "visit", None), visit)
+        visit = visit._replace(lost=False, touched=("Went on", False))
+        self.visits.keep(visit)
+        return self.everything(visit)
 
-    def everything(self, visit: Visit, control: str) -> tuple:
-        """Values of the model's choice, what tells of it, all controls, all slots, the canvases and `shown`."""
+    def everything(self, visit: Visit) -> tuple:
+        """Values of the model's choice, what tells of it, all controls, all slots and the canvases."""
         handlers = self.handlers
         about, gains, axes = handlers.about_model(visit)
         named = handlers.settings(visit)[: -len(gains) - len(axes)]
         slots = (handlers.slot(visit, role) for role in ROLES)
-        rest = *slots, *handlers.canvases(visit), *handlers.shown(visit, control)
+        rest = *slots, *handlers.canvases(visit)
         return visit.model or handlers.models.opening, *about, *named, *gains, *axes, *rest
 
     def kept_by_browser(self, text: Any, visit: Visit) -> Visit:

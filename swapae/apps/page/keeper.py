@@ -25,6 +25,14 @@ const visitOfTab = () => window.swapaeVisit ??= (() => {
   return {name, state: here ? 'again' : stored ? 'lost' : 'new'};
 })();
 """
+# Every change of a visit has a number, larger than those of before, also of another tab with the same visit. The server
+# is told of it at once, so that what is under way for an earlier one is not shown any more.
+NUMBERED = """
+(name, turn, ...rest) => {
+  const asked = window.swapaeAsks?.();
+  return asked ? [asked.name, asked.turn, ...rest] : [name, turn, ...rest];
+}
+"""
 # Before all else: a small store of the photographs that were sent, by what the server calls them.
 STORE = """
 () => {
@@ -60,6 +68,12 @@ KEEPER = """
 const banner = element.querySelector('.lost');
 const saved = () => { try { return JSON.parse(sessionStorage.getItem('swapae saved')); } catch { return null; } };
 const {name, state: found} = visitOfTab();
+let last = 0;
+window.swapaeAsks = () => {
+  const asked = {name, turn: last = Math.max(Date.now(), last + 1)};
+  trigger('ask', asked);
+  return asked;
+};
 if (found === 'again') trigger('restore', {name});
 banner.hidden = found !== 'lost' || !saved();
 const show = () => {
