@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from swapae.apps.page.examples import Example
-from swapae.apps.page.handlers import Handlers
+from swapae.apps.page.handlers import KEEP, Handlers
 from swapae.apps.page.settings import ROLES, SETTINGS, checked
 from swapae.apps.page.slots import uploaded
 from swapae.apps.page.visits import Visit
@@ -35,13 +36,20 @@ class ArrivalHandlers:
         return self.everything(visit)
 
     def everything(self, visit: Visit) -> tuple:
-        """Values of the model's choice, what tells of it, all controls, all slots and the canvases."""
+        """Values of the model's choice, what tells of it, all controls, all slots, the canvases and both kinds."""
         handlers = self.handlers
         about, gains, axes = handlers.about_model(visit)
         named = handlers.settings(visit)[: -len(gains) - len(axes)]
         slots = (handlers.slot(visit, role) for role in ROLES)
-        rest = *slots, *handlers.canvases(visit)
+        rest = *slots, *handlers.canvases(visit), *self.kinds(visit)
         return visit.model or handlers.models.opening, *about, *named, *gains, *axes, *rest
+
+    @staticmethod
+    def kinds(visit: Visit) -> tuple:
+        """Values of the photographs of both kinds, as far as their files are still here; where none were, none."""
+        if visit.kinds == ([], []):
+            return KEEP, KEEP
+        return tuple([path for path in paths if Path(path).is_file()] or None for paths in visit.kinds)
 
     def kept_by_browser(self, text: Any, visit: Visit) -> Visit:
         """A visit with what the browser had kept of another (JSON), as far as that is sound."""

@@ -221,7 +221,8 @@ class Page:
     def connect_visits(self, demo: gr.Blocks, opening: Visit) -> None:
         """What happens when a visitor comes and goes."""
         others, handlers = self.controls.others, ArrivalHandlers(self.handlers, self.gallery)
-        outputs = [*self.of_model, *self.settings, *self.slots.values(), *self.drawn]
+        kinds = [others["from"], others["to"]]
+        outputs = [*self.of_model, *self.settings, *self.slots.values(), *self.drawn, *kinds]
         setting = SET | {"js": None}
 
         def describe() -> tuple[str, str]:

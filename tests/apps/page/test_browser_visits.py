@@ -14,7 +14,7 @@ from browsing import TIMEOUT, open_tab, source, upload, visited, wait_for_anothe
 from gradio import route_utils
 from nasty import NASTY
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from studio_page import free_port, launched, served, tiny_directions, tiny_model
 
 from app import build_demo
@@ -168,6 +168,48 @@ def test_a_reload_and_a_restart_of_the_server_keep_the_visit(
         wait_for_source(page, before[0])
         assert everything() == before
         expect(page.locator("#keeper .lost")).to_be_hidden()
+    page.close()
+
+
+def test_a_reload_keeps_the_photographs_of_both_kinds_and_after_a_restart_it_is_said_that_they_are_gone(
+    browser: Browser, photographs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(TIMEOUT)
+    model = tiny_model()
+
+    def opened() -> None:
+        page.goto(f"http://127.0.0.1:{port}/")
+        expect(page.locator("#result img").last).to_be_visible()
+        page.wait_for_function("window.swapae")
+
+    def files(kind: str) -> Locator:
+        return page.locator(f"#{kind} td[aria-label]")
+
+    with launched(build_demo(model), port):
+        opened()
+        open_tab(page, "Directions")
+        expect(files("from")).to_have_count(2)
+        page.locator("#from").get_by_label("Clear").click()
+        page.locator("#from input[type=file]").set_input_files([photographs["structure"], photographs["texture"]])
+        expect(page.locator("#from td[aria-label='structure.png']")).to_be_visible()
+        seen = source(page)
+        page.locator("#translation input[type=range]").press("End")
+        moved = wait_for_another(page, seen)
+        opened()
+        wait_for_source(page, moved)
+        for name in ("structure.png", "texture.png"):
+            expect(page.locator(f"#from td[aria-label='{name}']")).to_be_visible()
+        expect(files("to")).to_have_count(2)  # those that were there from the first
+        page.locator("#translation input[type=range]").press("Home")
+        page.locator("#translation input[type=range]").press("End")
+        wait_for_source(page, moved)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "second"))
+    with launched(build_demo(model), port):
+        opened()
+        expect(page.locator("#keeper .kinds")).to_contain_text("give those again")
     page.close()
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
+from importlib.metadata import files
 from pathlib import Path
 
 import pytest
+from gradio.utils import get_hash_seed
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from nasty import NASTY, UNREADABLE
@@ -109,6 +112,15 @@ def test_api_reads_no_file_but_uploads(client: Client, path: str) -> None:
     ):
         answer = raw(client, endpoint, arguments)
         assert "event: error" in answer and "root:" not in answer and "def " not in answer
+
+
+def test_an_upload_has_an_address_that_nobody_else_can_tell(client: Client) -> None:
+    """Gradio hashes what is in the file after a secret of its installation: who has the photograph cannot tell it."""
+    path, picture = Path(raw_upload(client)), encoded(painted(64, 64, 1))
+    assert path.read_bytes() == picture and len(path.parent.name) == 64
+    assert path.parent.name != hashlib.sha256(picture).hexdigest()
+    assert path.parent.name == hashlib.sha256(get_hash_seed().encode() + picture).hexdigest()
+    assert len(get_hash_seed()) >= 32 and not [one for one in files("gradio") or [] if one.name == "hash_seed.txt"]
 
 
 @pytest.mark.parametrize("photograph", ["a.png", 3, ["a"], {"path": 3}, {"nothing": 1}])
