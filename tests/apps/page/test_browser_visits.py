@@ -192,7 +192,7 @@ def test_a_reload_keeps_the_photographs_of_both_kinds_and_after_a_restart_it_is_
         opened()
         open_tab(page, "Directions")
         expect(files("from")).to_have_count(2)
-        page.locator("#from").get_by_label("Clear").click()
+        page.locator("#from").get_by_label("Remove all: Photographs of the one kind").click()
         page.locator("#from input[type=file]").set_input_files([photographs["structure"], photographs["texture"]])
         expect(page.locator("#from td[aria-label='structure.png']")).to_be_visible()
         seen = source(page)
