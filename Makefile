@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 RUNTIME := $(VENV)/onnxruntime-web
+AXE := $(VENV)/axe-core
 
 # Threads that wait asleep: those that spin make tests several times slower beside any other busy process.
 # Two tests at a time, for many wait for processes of one thread: half the time. Those of a file share their set-up.
@@ -35,12 +36,17 @@ $(RUNTIME): $(INSTALLED) swapae/apps/browser/runtime.py
 	-! command -v npm >/dev/null || { rm -rf $@ && $(BIN)/python -c \
 		"from pathlib import Path; from swapae.apps.browser.runtime import fetch_runtime; fetch_runtime(Path('$@'))"; }
 
+# What looks through the page for what keeps people out of it is on npm alone as well.
+$(AXE): $(INSTALLED) tests/support/axe.py
+	-! command -v npm >/dev/null || { rm -rf $@ && PYTHONPATH=tests/support $(BIN)/python -c \
+		"from pathlib import Path; from axe import fetch; fetch(Path('$@'))"; }
+
 # The browser tests drive Debian's Chromium.
 chromium:
 	@command -v chromium >/dev/null || { echo "The browser tests need Chromium, and there is no command chromium." >&2; \
 		echo "On Debian: sudo apt-get install chromium. Without it: make test-fast" >&2; exit 1; }
 
-test: chromium install $(RUNTIME) lint
+test: chromium install $(RUNTIME) $(AXE) lint
 	$(PYTEST)
 
 test-fast: install

@@ -61,10 +61,12 @@ class DirectionSamples:
 
     @classmethod
     def of(cls, model: Autoencoder, photographs: Iterable[Tensor]) -> DirectionSamples:
-        """Encode and measure photographs, each [1, 3, H, W]."""
+        """Encode and measure photographs, each [1, 3, H, W], or with opacity as a fourth channel."""
         measured = cls([], [], [], [])
-        for image in photographs:
-            codes = model.encode(image)
+        for photograph in photographs:
+            image = photograph[:, :3]
+            opacity = (photograph[:, 3:].float() + 1) / 2 if photograph.shape[1] == 4 else None
+            codes = model.encode(image, opacity)
             flat = codes.structure[0].flatten(1).T  # [h w, K]
             measured.codes.append(Codes(codes.structure.half(), codes.texture))
             measured.places.append(flat[:: max(1, len(flat) // PLACES)])
@@ -127,7 +129,8 @@ def make_directions(
 
     Args:
         model: encodes all of them and decodes some.
-        photographs: each [1, 3, H, W] in [-1, 1], 20 or more; read once.
+        photographs: each [1, 3, H, W] in [-1, 1], or with opacity as a fourth channel (`Fitted.with_opacity`): what is
+            transparent does not count in textures. 20 or more; read once.
         classes: of each photograph; each class of more than one gives a direction of its name.
         track: is given the names of the directions and gives them back, to show progress.
 
@@ -173,7 +176,7 @@ def add_direction(
         model: encodes all of them and decodes some.
         directions: to add to; if None, means and axes are those of these photographs.
         name: of the direction; one of that name is replaced.
-        having, lacking: photographs, each [1, 3, H, W] in [-1, 1], 5 or more of each; read once.
+        having, lacking: photographs as of `make_directions`, 5 or more of each; read once.
         less, more: the words for a negative and a positive gain.
 
     Raises:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from swapae.codes import Codes
+from swapae.errors import PictureError
 from swapae.evaluation.feature_networks import Features
 from swapae.evaluation.metrics import (
     grain_patches,
@@ -25,9 +26,9 @@ from swapae.evaluation.metrics import (
 )
 from swapae.evaluation.networks import Networks
 from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, SwapAE
-from swapae.pictures.images import MAX_PIXELS, fit, load_image
+from swapae.pictures.images import MAX_PIXELS, Fitted, fit, load_image
 
-MEASURING_VERSION = 3  # of what is measured: earlier results are of no use to a newer one
+MEASURING_VERSION = 4  # of what is measured: earlier results are of no use to a newer one
 # By what places of images are compared: patches of luminance, their grain, and the main network's first layers.
 LOCAL = ("pixels", "grain", "layer1", "layer2")
 PIXELS_HELD = 16_000_000  # of photographs kept with their layers, of some 50 bytes a pixel
@@ -146,12 +147,18 @@ class Measuring:
         return Measured(figures, features.whole[0].cpu(), moments)
 
     def _subject(self, path: Path) -> Subject:
-        image = self.load(path)
+        square = self.square(path)
+        image = square.tensor
         layers = self.networks.layers(image)
-        return Subject(image, self.model.encode(image.to(self.dtype)), layers, self.networks.features(image, layers))
+        codes = self.model.encode(image.to(self.dtype), square.opacity)
+        return Subject(image, codes, layers, self.networks.features(image, layers))
 
     def load(self, path: Path) -> Tensor:
         """A photograph's centre square, [1, 3, S, S] in [-1, 1], float32."""
+        return self.square(path).tensor
+
+    def square(self, path: Path) -> Fitted:
+        """As `load`, with its opacity."""
         return centre_square(path, self.model, self.size, self.max_pixels).to(self.device)
 
     def decode(self, codes: Codes) -> Tensor:
@@ -172,19 +179,24 @@ class Measuring:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def centre_square(path: Path, model: Autoencoder, size: int, max_pixels: int = MAX_PIXELS) -> Tensor:
+def centre_square(path: Path, model: Autoencoder, size: int, max_pixels: int = MAX_PIXELS) -> Fitted:
     """A photograph's centre square: the short side brought to `size`, the long one cut, [1, 3, size, size] in [-1, 1].
 
-    All are then of one size, as distances in structure between two photographs need.
+    All are then of one size, as distances in structure between two photographs need. What is transparent has the
+    colours around it, as everywhere, and does not count in the texture if the opacity is given to `encode`.
 
     Raises:
         PictureError: it cannot be read or is too large.
     """
     config = model.config
-    picture = load_image(path, max_pixels=max_pixels)
-    image, (width, height), _ = fit(picture, size, config.stride, config.minimum_side, max_pixels=max_pixels)
-    top, left = (height - size) // 2, (width - size) // 2
-    return image[:, :, top : top + size, left : left + size].contiguous()
+    picture = load_image(path, background=None, max_pixels=max_pixels)
+    fitted = fit(picture, size, config.stride, config.minimum_side, max_pixels=max_pixels)
+    width, height = fitted.size
+    rows, columns = (slice((side - size) // 2, (side - size) // 2 + size) for side in (height, width))
+    opacity = None if fitted.opacity is None else fitted.opacity[:, :, rows, columns].contiguous()
+    if opacity is not None and not opacity.any():
+        raise PictureError(f"of {path.name!r} nothing is visible in the centre square: give a picture that shows more")
+    return Fitted(fitted.tensor[:, :, rows, columns].contiguous(), (size, size), opacity)
 
 
 def numbers(figures: Mapping[str, Tensor | float]) -> dict[str, float]:

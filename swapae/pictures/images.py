@@ -40,6 +40,13 @@ class Fitted(NamedTuple):
         """With the tensor there."""
         return self._replace(tensor=self.tensor.to(device))
 
+    @property
+    def with_opacity(self) -> torch.Tensor:
+        """[1, 3, H, W]; with the opacity as a fourth channel in [-1, 1] where the picture has one."""
+        if self.opacity is None:
+            return self.tensor
+        return torch.cat([self.tensor, 2 * self.opacity.to(self.tensor) - 1], 1)
+
 
 def load_image(
     source: Picture,

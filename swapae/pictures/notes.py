@@ -1,15 +1,17 @@
-"""What a photograph's file says beside its pixels, and a picture made of it may say too: its resolution, its EXIF."""
+"""What a photograph's file says beside its pixels, and a picture of it may say too: resolution, EXIF and XMP."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import ExifTags, Image
 
+from swapae.errors import PictureError
 from swapae.pictures.decoding import unread
 from swapae.pictures.images import MAX_PIXELS, Picture, name_of
+from swapae.pictures.xmp import kept_xmp
 
 # Of the main directory, what is about the photograph: all else is about how its file is laid out, or no longer true.
 ABOUT = (
@@ -46,10 +48,14 @@ class Notes:
     Attributes:
         dpi: dots per inch across and down; None if the file does not say.
         exif: without orientation, thumbnail and maker's notes; None if there is nothing to keep.
+        xmp: as of `kept_xmp`; None if there is nothing to keep.
+        left_out: a sentence on what could not be kept; empty if nothing was.
     """
 
     dpi: tuple[float, float] | None = None
     exif: Image.Exif | None = None
+    xmp: bytes | None = None
+    left_out: str = ""
 
 
 def notes_of(source: Picture, *, exif: bool = False, gps: bool = False, max_pixels: int = MAX_PIXELS) -> Notes:
@@ -57,7 +63,7 @@ def notes_of(source: Picture, *, exif: bool = False, gps: bool = False, max_pixe
 
     Args:
         source: as of `load_image`.
-        exif: keep what EXIF says of how it was taken.
+        exif: keep what EXIF and XMP say of how it was taken.
         gps: and where.
         max_pixels: as of `load_image`.
 
@@ -67,9 +73,16 @@ def notes_of(source: Picture, *, exif: bool = False, gps: bool = False, max_pixe
     try:
         with unread(source, name_of(source), max_pixels) as image:
             own = image.getexif()
-            return Notes(_dpi(image, own), _kept(own, gps) if exif else None)
+            notes = Notes(_dpi(image, own), _kept(own, gps) if exif else None)
+            packet = image.info.get("xmp") if exif else None
     except Exception:
         return Notes()
+    if not packet:
+        return notes
+    try:
+        return replace(notes, xmp=kept_xmp(packet.encode() if isinstance(packet, str) else bytes(packet), gps))
+    except PictureError as error:
+        return replace(notes, left_out=str(error))
 
 
 def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:

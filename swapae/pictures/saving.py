@@ -14,6 +14,8 @@ from swapae.files import atomic_path
 from swapae.pictures.transparency import over_white
 
 OPAQUE_SUFFIXES = (".jpg", ".jpeg", ".bmp")  # formats without transparency, or whose readers pass over it
+MAX_JPEG_XMP = 65_504  # bytes, beside its name in a segment of a JPEG
+XMP_TAG = 700  # of a TIFF
 MAX_ONE_TEXT = 64_000  # characters: a segment of a JPEG has 65,533 bytes
 
 # How `save_image` writes each suffix: without loss where the format can, always with full colour resolution.
@@ -57,19 +59,20 @@ def save_image(
     *,
     dpi: tuple[float, float] | None = None,
     exif: Image.Exif | None = None,
+    xmp: bytes | None = None,
 ) -> Path:
     """Write an RGB or RGBA image in the format its suffix names, replacing an older file only once complete.
 
     PNG, WebP, TIFF and BMP are written without loss, JPEG at quality 95 with full colour resolution. JPEG and BMP have
     no transparency: there it is laid over white. What becomes of `metadata` is said at `metadata_options`. Every format
-    has `dpi`, dots per inch across and down, and all but BMP have `exif`.
+    has `dpi`, dots per inch across and down, and all but BMP have `exif` and `xmp`, a JPEG one of up to `MAX_JPEG_XMP`.
 
     Raises:
         UserError: As of `check_output_file`, or the format cannot hold the picture.
     """
     path = check_output_file(path)
     format, options = _WRITERS[path.suffix.lower()]
-    options = options | metadata_options(format, metadata or {}, dpi=dpi, exif=exif)
+    options = options | metadata_options(format, metadata or {}, dpi=dpi, exif=exif, xmp=xmp)
     if format == "TIFF" and exif is not None:
         del options["compression"]  # libtiff, which compresses, does not take EXIF's own directories from Pillow
     if path.suffix.lower() in OPAQUE_SUFFIXES:
@@ -96,8 +99,9 @@ def metadata_options(
     *,
     dpi: tuple[float, float] | None = None,
     exif: Image.Exif | None = None,
+    xmp: bytes | None = None,
 ) -> dict[str, Any]:
-    """Options for `PIL.Image.Image.save` that put texts, a resolution and an EXIF into a file.
+    """Options for `PIL.Image.Image.save` that put texts, a resolution, an EXIF and an XMP into a file.
 
     A PNG has them as texts of their names (tEXt). JPEG, WebP and TIFF have EXIF: "Software" of the texts, and as image
     description `one_text` of all, which is a JPEG's and a GIF's comment too. BMP has no place for any. An `exif` is
@@ -110,7 +114,10 @@ def metadata_options(
     if metadata and (description := written.get(ExifTags.Base.ImageDescription)):
         metadata = {**metadata, "Description": str(description)}
     if format == "PNG":
-        return options | ({"pnginfo": png_texts(metadata)} if metadata else {}) | ({"exif": written} if exif else {})
+        texts = png_texts(metadata)
+        if xmp:
+            texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        return options | ({"pnginfo": texts} if texts.chunks else {}) | ({"exif": written} if exif else {})
     text = one_text(metadata)
     if format == "GIF":
         return {"comment": text} if metadata else {}
@@ -121,6 +128,10 @@ def metadata_options(
     if format == "WEBP" and dpi is not None:  # it has no other place
         written[ExifTags.Base.XResolution], written[ExifTags.Base.YResolution] = dpi
         written[ExifTags.Base.ResolutionUnit] = 2
+    if xmp and format == "TIFF":
+        written[XMP_TAG] = xmp
+    elif xmp and (format == "WEBP" or len(xmp) <= MAX_JPEG_XMP):
+        options["xmp"] = xmp
     options |= {"exif": written} if len(written) else {}
     return options | ({"comment": text} if format == "JPEG" and metadata else {})
 

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from swapae import SwapAE
-from swapae.editing.fitting import make_directions
+from swapae.editing.fitting import DirectionSamples, make_directions
+from swapae.evaluation.measuring import Measuring
+from swapae.evaluation.networks import Networks
 from swapae.images import fit, load_image
 from swapae.inference.tiling import encode
 
@@ -107,6 +110,77 @@ def test_a_texture_is_that_of_what_is_seen(cut):
     assert (seen - own).norm() < 0.5 * (all_of_it - own).norm()
     for tile in (8, 64, 1000):
         assert torch.allclose(encode(model, fitted.tensor, tile, opacity=fitted.opacity).texture, seen, atol=1e-6)
+
+
+def beside_nothing(name: str, colours: tuple[int, int, int]) -> Path:
+    """A photograph's file with hidden colours beside what is seen, all within its centre square."""
+    picture = Image.new("RGBA", (128, 128), (*colours, 0))
+    picture.paste(Image.open("a.png").convert("RGB").resize((48, 128)), (0, 0))
+    path = Path(name)
+    path.parent.mkdir(exist_ok=True)
+    picture.save(path)
+    return path
+
+
+WILD, MEEK = (255, 0, 255), (90, 90, 90)
+
+
+def test_embedded_textures_are_those_of_what_is_seen(cut):
+    for number, colours in enumerate((WILD, MEEK)):
+        beside_nothing(f"many/{number}.png", colours)
+    shutil.copy("b.jpg", "many/2.jpg")
+    assert cut("embed", "many", "-o", "codes", "--size", 128)[0] == 0
+    model = SwapAE.from_pretrained("model")
+    codes, _ = model.load_codes("codes/000000.safetensors")
+    assert torch.equal(codes.texture[0], codes.texture[1]) and torch.equal(codes.structure[0], codes.structure[1])
+    fitted = fit(load_image("many/0.png", background=None), 128, 8, 56)
+    # As `swap` has it, in the order of the names, and beside pictures without transparency.
+    assert torch.allclose(codes.texture[0], model.encode(fitted.tensor, fitted.opacity).texture[0], atol=1e-5)
+    assert (codes.texture[0] - model.encode(fitted.tensor).texture[0]).norm() > 1e-3
+    opaque = fit(load_image("b.jpg"), 128, 8, 56)
+    assert torch.allclose(codes.texture[2], model.encode(opaque.tensor).texture[0], atol=1e-5)
+    Image.new("RGBA", (80, 80), (200, 100, 50, 0)).save("many/3.png")
+    assert cut("embed", "many", "-o", "more", "--size", 128)[0] == 0
+    assert "3.png" in json.loads(Path("more/000000.json").read_text())["failed"]
+
+
+def test_directions_are_of_what_is_seen(cut):
+    """`direction make` and `add`: the same, whatever colours the transparent parts hide."""
+    made = {}
+    for name, colours in (("wild", WILD), ("meek", MEEK)):
+        generator = np.random.default_rng(0)
+        for number in range(20):
+            pixels = np.empty((64, 64, 4), np.uint8)
+            pixels[..., :3], pixels[..., 3] = colours, 0
+            blots = generator.integers(0, 128, (8, 4, 3), np.uint8) + np.uint8(100 * (number % 2))
+            pixels[:, :32, :3], pixels[:, :32, 3] = np.kron(blots, np.ones((8, 8, 1), np.uint8)), 255
+            path = Path(f"{name}-{'ab'[number % 2]}/{number:02}.png")
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(path)
+        Path(name).mkdir()
+        for folder in (f"{name}-a", f"{name}-b"):
+            shutil.copytree(folder, f"{name}/{folder[-1]}")
+        assert cut("direction", "make", name, "-o", f"{name}.safetensors", "--size", 128)[0] == 0
+        kinds = ["--having", f"{name}-b", "--lacking", f"{name}-a"]
+        assert cut("direction", "add", "light", *kinds, "-o", f"{name}.safetensors", "--size", 128)[0] == 0
+        made[name] = load_file(f"{name}.safetensors")
+    assert made["wild"].keys() == made["meek"].keys()
+    assert all(torch.equal(tensor, made["meek"][name]) for name, tensor in made["wild"].items())
+    model = SwapAE.from_pretrained("model")
+    fitted = fit(load_image("wild-a/00.png", background=None), 128, 8, 56)
+    found = DirectionSamples.of(model, [fitted.with_opacity])
+    seen = model.encode(fitted.tensor, fitted.opacity).texture
+    assert torch.allclose(found.texture, seen, atol=1e-5)
+    assert (seen - model.encode(fitted.tensor).texture).norm() > 1e-3
+
+
+def test_evaluation_is_of_what_is_seen(cut):
+    model = SwapAE.from_pretrained("model")
+    measuring = Measuring(model, Networks.load("cpu"), 128)
+    wild, meek = (measuring.subject(beside_nothing(f"many/{name}.png", name)) for name in (WILD, MEEK))
+    assert torch.equal(wild.image, meek.image) and torch.equal(wild.codes.texture, meek.codes.texture)
+    fitted = fit(load_image("many/(255, 0, 255).png", background=None), 128, 8, 56)
+    assert torch.allclose(wild.codes.texture, model.encode(fitted.tensor, fitted.opacity).texture, atol=1e-5)
 
 
 def test_an_opacity_of_ones_is_none(cut):

@@ -147,7 +147,7 @@ def test_codes_of_a_folder_are_those_of_its_pictures(run, here):
         assert list(described["failed"]) == (["aa.jpg"] if number == 0 else [])
     assert list(found) == ["a.png", "b.jpg", "below/c.png"]
     with torch.inference_mode():
-        codes = model.encode(centre_square(here / "shapes/below/c.png", model, 64))
+        codes = model.encode(centre_square(here / "shapes/below/c.png", model, 64).tensor)
     for own, alone in zip(found["below/c.png"], codes, strict=True):
         torch.testing.assert_close(own, alone[0], atol=1e-5, rtol=0)
     assert_one_line(run("embed", "shapes", "-o", "codes", "--shard", "2"), "another shard")

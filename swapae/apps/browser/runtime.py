@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,25 +60,38 @@ def fetch_runtime(folder: Path) -> None:
         UserError: npm is not installed, or fails.
     """
     remedy = f"unpack the npm package {PACKAGE} {RUNTIME_VERSION} yourself and give its folder as --runtime"
+    fetch_package(PACKAGE, RUNTIME_VERSION, (DESCRIPTION, *(f"dist/{file}" for file in FILES)), folder, remedy)
+
+
+def fetch_package(package: str, version: str, names: Sequence[str], folder: Path, remedy: str) -> None:
+    """Download a package by npm, and unpack files of it into a new folder.
+
+    Args:
+        package, version: on npm.
+        names: of the files, within the package.
+        folder: to make.
+        remedy: what to do where there is no npm, in words.
+
+    Raises:
+        UserError: npm is not installed, or fails.
+    """
     npm = shutil.which("npm")
     if npm is None:
         raise UserError(
-            f"the page needs {PACKAGE}, which npm downloads, and npm is not installed: install it, or {remedy}"
+            f"the page needs {package}, which npm downloads, and npm is not installed: install it, or {remedy}"
         )
     with TemporaryDirectory() as temporary:
-        command = [npm, "pack", "--silent", "--pack-destination", temporary, f"{PACKAGE}@{RUNTIME_VERSION}"]
+        command = [npm, "pack", "--silent", "--pack-destination", temporary, f"{package}@{version}"]
         try:
             done = subprocess.run(command, cwd=temporary, capture_output=True, text=True, timeout=LIMIT_S)
             reason = "" if done.returncode == 0 else done.stderr.strip() or f"exit status {done.returncode}"
         except (OSError, subprocess.TimeoutExpired) as error:
             reason = first_line(error)
         if reason:
-            raise UserError(
-                f"npm cannot download {PACKAGE} {RUNTIME_VERSION} ({reason.splitlines()[-1]:.200}): {remedy}"
-            )
+            raise UserError(f"npm cannot download {package} {version} ({reason.splitlines()[-1]:.200}): {remedy}")
         (archive,) = Path(temporary).glob("*.tgz")
         with tarfile.open(archive) as files:
-            for name in (DESCRIPTION, *(f"dist/{file}" for file in FILES)):
+            for name in names:
                 member = files.extractfile(f"package/{name}")
                 assert member is not None  # they are plain files
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)

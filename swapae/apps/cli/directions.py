@@ -55,7 +55,9 @@ def make_direction(
     named = {"name": lambda path: re.split(r"[_\W]", path.stem)[0].lower(), "folder": lambda path: path.parent.name}
     kinds = [named[classes](path) for path in paths] if classes != "none" else None
     session = Session(common)
-    photographs = (session.load(path).tensor.to(session.dtype) for path in tqdm(paths, desc="encode", unit="picture"))
+    photographs = (
+        session.load(path).with_opacity.to(session.dtype) for path in tqdm(paths, desc="encode", unit="picture")
+    )
     track = partial(tqdm, desc="scale", unit="direction")
     make_directions(session.model, photographs, kinds, track).save(output, session.model)
 
@@ -92,7 +94,7 @@ def add_to_directions(
 
     def photographs(paths: list[Path]) -> Iterator[Tensor]:
         for path in tqdm(paths, desc="encode", unit="picture"):
-            yield session.load(path).tensor.to(session.dtype)
+            yield session.load(path).with_opacity.to(session.dtype)
 
     kinds = [photographs(paths) for paths in folders]
     add_direction(session.model, known, name, *kinds, less=less, more=more).save(output, session.model)

@@ -60,7 +60,7 @@ def embed(
         number = int(job.output.stem)
         return range(number * shard, min((number + 1) * shard, len(source)))
 
-    def load(name: str) -> Tensor:
+    def load(name: str) -> Fitted:
         return centre_square(Path(data, name), session.model, size, common.limit)
 
     def encoded(images: list[Tensor]) -> Codes:
@@ -71,18 +71,28 @@ def embed(
         failed: dict[str, str] = {}
         made: list[Codes] = []
         waiting: list[Tensor] = []
+
+        def encode_waiting() -> None:
+            if waiting:
+                made.append(encoded(waiting))
+                waiting.clear()
+
         with ThreadPoolExecutor(READERS) as readers:
             for name, future in ahead(readers, load, map(source.name, places)):
                 try:
-                    waiting.append(future.result())
-                    names.append(name)
+                    picture = future.result()
                 except PictureError as error:
                     failed[name] = str(error)
+                    continue
+                names.append(name)
+                if picture.opacity is not None:  # alone, since the others' places all count alike
+                    encode_waiting()
+                    made.append(session.codes(picture.to(session.device)))
+                    continue
+                waiting.append(picture.tensor)
                 if len(waiting) == AT_ONCE:
-                    made.append(encoded(waiting))
-                    waiting = []
-        if waiting:
-            made.append(encoded(waiting))
+                    encode_waiting()
+        encode_waiting()
         if not made:
             raise UserError(f"not one of the pictures of {job.output.name} can be read, such as {next(iter(failed))!r}")
         return names, failed, Codes(*(torch.cat(part).cpu() for part in zip(*made, strict=True)))

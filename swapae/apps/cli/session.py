@@ -34,7 +34,7 @@ from swapae.pictures.animation import OPAQUE_FILMS, save_animation
 from swapae.pictures.images import MAX_PIXELS, Fitted, check_fitted, fit, load_image, to_pil
 from swapae.pictures.listing import list_images
 from swapae.pictures.notes import Notes, notes_of
-from swapae.pictures.saving import OPAQUE_SUFFIXES, save_image
+from swapae.pictures.saving import MAX_JPEG_XMP, OPAQUE_SUFFIXES, save_image
 from swapae.pictures.transparency import resize
 from swapae.rounding import ceil_div
 
@@ -65,8 +65,8 @@ class Options:
             not given, and 16.8 million for a picture that --size enlarges to over twice its pixels.
         tile: compute in tiles with sides of this many pixels, which gives the same result in less memory; auto where a
             whole picture would take more than 2 GiB, no for never.
-        keep_metadata: write what the photograph's EXIF says of how it was taken, such as camera, time, author and
-            rights; without its orientation, its thumbnail and its place.
+        keep_metadata: write what the photograph's EXIF and XMP say of it, such as camera, time, author and rights;
+            without its orientation, its thumbnail and its place.
         keep_gps: the same, and the place.
     """
 
@@ -214,13 +214,19 @@ class Session:
     def save(self, picture: Image.Image, output: Path, recipe: Recipe | None = None, of: Path | None = None) -> None:
         """Write a generated picture, which says that it is one, and how it was made if that is known.
 
-        Of the photograph that it shows, `of`, it has the resolution, and the EXIF if that is to be kept.
+        Of the photograph that it shows, `of`, it has the resolution, and EXIF and XMP if those are to be kept.
         """
         own, notes = self.options, Notes()
         if of is not None:
             exif = own.keep_metadata or own.keep_gps
             notes = notes_of(of, exif=exif, gps=own.keep_gps, max_pixels=own.limit)
-        save_image(picture, output, (recipe or ModelId.of(self.model)).metadata(), dpi=notes.dpi, exif=notes.exif)
+        texts = (recipe or ModelId.of(self.model)).metadata()
+        save_image(picture, output, texts, dpi=notes.dpi, exif=notes.exif, xmp=notes.xmp)
+        left_out, jpeg = notes.left_out, output.suffix.lower() in (".jpg", ".jpeg")
+        if jpeg and notes.xmp and len(notes.xmp) > MAX_JPEG_XMP:
+            left_out = "a JPEG has no room for so much"
+        if left_out:
+            print(f"{output} is without the photograph's XMP: {left_out}")
         if picture.mode == "RGBA" and output.suffix.lower() in OPAQUE_SUFFIXES:
             print(f"{output} is laid over white: its format has no transparency; .png, .webp and .tif keep it")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from swapae.apps.page.examples import Example
-from swapae.apps.page.handlers import Handlers
+from swapae.apps.page.handlers import KEEP, Handlers
 from swapae.apps.page.settings import ROLES, SETTINGS, checked
 from swapae.apps.page.slots import uploaded
 from swapae.apps.page.visits import Visit
@@ -24,21 +25,31 @@ class ArrivalHandlers:
 
     def restored(self, event: gr.EventData) -> tuple:
         """Values of everything, for a visit that came back."""
-        return self.everything(self.visits.named(getattr(event, "name", "")), "Reload")
+        return self.everything(self.visits.named(getattr(event, "name", "")))
 
     def resumed(self, event: gr.EventData) -> tuple:
         """Values of everything, for a visit whose settings and photographs the browser had kept."""
         visit = self.visits.named(getattr(event, "name", ""))
-        return self.everything(self.kept_by_browser(getattr(event, "visit", None), visit), "Went on")
+        visit = self.kept_by_browser(getattr(event, "visit", None), visit)
+        visit = visit._replace(lost=False, touched=("Went on", False))
+        self.visits.keep(visit)
+        return self.everything(visit)
 
-    def everything(self, visit: Visit, control: str) -> tuple:
-        """Values of the model's choice, what tells of it, all controls, all slots, the canvases and `shown`."""
+    def everything(self, visit: Visit) -> tuple:
+        """Values of the model's choice, what tells of it, all controls, all slots, the canvases and both kinds."""
         handlers = self.handlers
         about, gains, axes = handlers.about_model(visit)
         named = handlers.settings(visit)[: -len(gains) - len(axes)]
         slots = (handlers.slot(visit, role) for role in ROLES)
-        rest = *slots, *handlers.canvases(visit), *handlers.shown(visit, control)
+        rest = *slots, *handlers.canvases(visit), *self.kinds(visit)
         return visit.model or handlers.models.opening, *about, *named, *gains, *axes, *rest
+
+    @staticmethod
+    def kinds(visit: Visit) -> tuple:
+        """Values of the photographs of both kinds, as far as their files are still here; where none were, none."""
+        if visit.kinds == ([], []):
+            return KEEP, KEEP
+        return tuple([path for path in paths if Path(path).is_file()] or None for paths in visit.kinds)
 
     def kept_by_browser(self, text: Any, visit: Visit) -> Visit:
         """A visit with what the browser had kept of another (JSON), as far as that is sound."""

@@ -44,5 +44,10 @@ def example_number(path: str) -> int | None:
     return numbers().get(path)
 
 
+def copy_of_example(path: str) -> bool:
+    """Whether a file has an example's name, as the copies have that Gradio makes."""
+    return Path(path).name in {Path(one).name for one in numbers()}
+
+
 # Structure and texture as indices into `examples()`; the page opens with the first. All were chosen for their results.
 PAIRS = ((0, 1), (7, 3), (6, 2), (5, 6), (0, 4), (3, 7))

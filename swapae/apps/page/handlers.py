@@ -34,6 +34,7 @@ from swapae.errors import UserError
 from swapae.pictures.images import to_pil
 
 KEEP = gr.skip()
+NOTHING_NEW = (KEEP,) * 9  # of `Handlers.shown`
 STARTED_ANEW = "This page was started anew since you came, and what it kept of your visit is gone."
 
 
@@ -52,7 +53,11 @@ class Handlers:
             visit: as it is to be.
             control: what was touched, in words.
             slides: it moves, and its way is one step of the history.
+
+        Nothing is shown, nor put into the history, once the visitor has asked for a newer change.
         """
+        if not self.visits.newest(visit):
+            return NOTHING_NEW
         if not {"structure", "texture"} <= visit.paths.keys():
             return self.refused(visit, STARTED_ANEW if visit.lost else "Two photographs are needed: add the other one.")
         studio = self.models.studio(visit.model)
@@ -63,17 +68,19 @@ class Handlers:
         except UserError as error:
             return self.refused(visit, error)
         step = HistoryStep(visit.values, control, time.monotonic(), thumbnail(result.image), visit.paths, slides)
-        visit = visit._replace(history=visit.history.added(step), lost=False)
-        self.visits.keep(visit)
+        kept = self.visits.stepped(visit, step)
+        if kept is None:
+            return NOTHING_NEW
         full = min(width, height) / studio.model.config.image_size
         picture = compared(result), parts.describe(result), parts.words_html(result), downloadable(result, full)
-        return *picture, *self.around(visit)
+        return *picture, *self.around(kept)
 
     def refused(self, visit: Visit, error: UserError | str) -> tuple:
         """Values as of `shown` where there is no new picture: the old one stays, with a sentence beneath it."""
+        if not self.visits.newest(visit):
+            return NOTHING_NEW
         if not visit.lost:
-            visit = visit._replace(history=visit.history.elsewhere())
-            self.visits.keep(visit)
+            visit = self.visits.change(visit, lambda one: one._replace(history=one.history.elsewhere()))
         return KEEP, parts.problem(error), KEEP, KEEP, *self.around(visit)
 
     def around(self, visit: Visit) -> tuple:
@@ -87,34 +94,53 @@ class Handlers:
         keeper = kept_here(visit, LOST if visit.lost else HERE)
         return edits_html(edits), parts.history_html(history), *buttons, keeper
 
+    def asked(self, event: gr.EventData) -> None:
+        """Take note of a change before it is its turn."""
+        self.visits.asked(getattr(event, "name", ""), getattr(event, "turn", 0))
+
+    def rendered(self, *arguments: Any) -> tuple:
+        """Values of `shown` as the controls are now, after what was touched set some of them."""
+        visit = self.visits.of(arguments)
+        return self.shown(visit, *visit.touched)
+
     def moved(self, name: str, *arguments: Any) -> tuple:
         """Values of `shown` after a control moved."""
         return self.shown(self.visits.of(arguments), name, slides=True)
 
-    def replayed(self, recipe: str | None, images: list[str] | None, *arguments: Any) -> tuple:
+    def replayed(self, *arguments: Any) -> tuple:
         """Values as of `shown`, and a note, for a recipe from elsewhere; what is wrong with it is said beside it."""
-        visit = self.visits.of(arguments)
+        *inputs, recipe, images = arguments
+        visit = self.visits.of(inputs)
         try:
             text, files = parts.read(recipe, "Recipe"), [parts.read(path) for path in images or []]
             mine = list(visit.files().values())
             result = self.models.studio(visit.model).replay(text, [*files, *mine])
         except UserError as error:
             return KEEP, KEEP, KEEP, KEEP, *self.around(visit), parts.problem(error)
-        visit = visit._replace(history=visit.history.elsewhere())
-        self.visits.keep(visit)
+        if not self.visits.newest(visit):
+            return *NOTHING_NEW, ""
+        visit = self.visits.change(visit, lambda one: one._replace(history=one.history.elsewhere()))
         picture = compared(result), parts.describe(result), parts.words_html(result), replayable(result)
         return *picture, *self.around(visit), parts.quiet("This is the recipe's picture; Undo brings yours back.")
 
     # ------------------------------------------------------------ all controls at once
 
-    def set_to(self, visit: Visit, control: str, before: Visit) -> tuple:
-        """Values of all controls, the canvases and `shown`, for a visit with other settings.
+    # These set controls, and are answered at once. Only then the browser asks for the picture of what it shows by then
+    # (`rendered`): nothing that was moved meanwhile is lost, and no picture is of other settings than those shown.
+
+    def set_to(self, visit: Visit, before: Visit) -> tuple:
+        """Values of all controls and the canvases, for a visit with other settings.
 
         Controls that are as they were `before` are left alone: meanwhile somebody may have moved them.
         """
         pairs = zip(self.settings(visit), self.settings(before), strict=True)
         settings = (KEEP if new == old else new for new, old in pairs)
-        return *settings, *self.canvases(visit), *self.shown(visit, control)
+        return *settings, *self.canvases(visit)
+
+    def change(self, visit: Visit, values: Mapping[str, Any], control: str) -> tuple:
+        """Values of `set_to`, for a visit with some other settings; `control`: what was touched, in words."""
+        changed = self.visits.change(visit, lambda one: one.setting(values)._replace(touched=(control, False)))
+        return self.set_to(changed, visit)
 
     @staticmethod
     def settings(visit: Visit) -> tuple:
@@ -141,9 +167,10 @@ class Handlers:
         """Values of the slots and `set_to`, at a step of the history: with its settings and its photographs."""
         step = history.step
         if step is None:
-            return *self.slots(visit, visit.paths), *self.set_to(visit, "step", visit)
-        before, visit = visit, visit.setting(step.values)._replace(paths=dict(step.paths), history=history)
-        return *self.slots(visit, before.paths), *self.set_to(visit, step.control, before)
+            return *self.slots(visit, visit.paths), *self.set_to(visit, visit)
+        at_step: dict[str, Any] = {"paths": dict(step.paths), "history": history, "touched": (step.control, False)}
+        before, visit = visit, self.visits.change(visit, lambda one: one.setting(step.values)._replace(**at_step))
+        return *self.slots(visit, before.paths), *self.set_to(visit, before)
 
     def slots(self, visit: Visit, before: Mapping[str, str]) -> tuple:
         """Values of all slots; of those where nothing changed since `before`, none."""
@@ -170,8 +197,7 @@ class Handlers:
 
     def reset(self, *arguments: Any) -> tuple:
         """All settings to their defaults."""
-        visit = self.visits.of(arguments)
-        return self.set_to(visit.setting({**DEFAULTS, "gains": [], "axes": []}), "Reset", visit)
+        return self.change(self.visits.of(arguments), {**DEFAULTS, "gains": [], "axes": []}, "Reset")
 
     def took_away(self, event: gr.EventData, *arguments: Any) -> tuple:
         """Without the edit whose cross was clicked."""
@@ -179,8 +205,8 @@ class Handlers:
         edits = edits_on(visit.values, self.models.studio(visit.model).gain_names)
         found = next((one for one in edits if one.name == name), None)
         if found is None:
-            return self.set_to(visit, "", visit)
-        return self.set_to(visit.setting(found.without), f"Without: {found.words}", visit)
+            return self.set_to(visit, visit)
+        return self.change(visit, found.without, f"Without: {found.words}")
 
     def tried(self, tab: str) -> Callable[..., tuple]:
         """The handler of a tab's presets."""
@@ -193,7 +219,7 @@ class Handlers:
                 values = tabs.preset(tab, number, self.grid(visit))
             except UserError:
                 values = {}
-            return self.set_to(visit.setting(values), tabs.TAB_PRESETS[tab][number][0], visit)
+            return self.change(visit, values, tabs.TAB_PRESETS[tab][number][0])
 
         return handle
 
@@ -231,18 +257,21 @@ class Handlers:
             paint = {name: one.to_dict() for name, one in SETTINGS["paint"].check("Painted regions", paint).items()}
         except UserError as error:
             paint, note = visit.values["paint"], parts.problem(error)
-        visit = visit.setting({"paint": paint})
-        painter, _ = self.canvases(visit)
-        return painter, note, *self.shown(visit, did)
+        visit = self.visits.change(visit, lambda one: one.setting({"paint": paint}))
+        shown = self.shown(visit, did)
+        # After a newer stroke the canvas shows that one already.
+        painter = self.canvases(visit)[0] if self.visits.newest(visit) else KEEP
+        return painter, note, *shown
 
     def cut(self, event: gr.EventData, *arguments: Any) -> tuple:
-        """Values of the box's sliders, a note and `shown`, after another box was drawn."""
+        """Values of the box's sliders and of a note, after another box was drawn."""
         visit, note = self.visits.of(arguments), ""
         try:
-            visit = visit.setting(box_of(event))
+            box = box_of(event)
+            visit = self.visits.change(visit, lambda one: one.setting(box)._replace(touched=("The box", True)))
         except UserError as error:
             note = parts.problem(error)
-        return *(visit.values[edge] for edge in EDGES), note, *self.shown(visit, "The box", slides=True)
+        return *(visit.values[edge] for edge in EDGES), note
 
     def selected(self, event: gr.EventData, visit: Visit) -> dict[str, Any]:
         """What was painted, with all that is like the place clicked on.
@@ -262,11 +291,13 @@ class Handlers:
     # ------------------------------------------------------------ the model
 
     def chose_model(self, *arguments: Any) -> tuple:
-        """Values of what depends on the model, the canvases and `shown` after another one was chosen."""
+        """Values of what depends on the model, and the canvases, after another one was chosen."""
         visit = self.visits.of(arguments)
-        visit = visit.setting({"gains": [], "axes": [], "paint": {}})._replace(history=History())
+        anew: dict[str, Any] = {"model": visit.model, "history": History(), "touched": ("Model", False)}
+        nothing: dict[str, Any] = {"gains": [], "axes": [], "paint": {}}
+        visit = self.visits.change(visit, lambda one: one.setting(nothing)._replace(**anew))
         about, gains, axes = self.about_model(visit)
-        return *about, *gains, *axes, *[""] * len(AXES), *self.canvases(visit), *self.shown(visit, "Model")
+        return *about, *gains, *axes, *[""] * len(AXES), *self.canvases(visit)
 
     def about_model(self, visit: Visit) -> tuple[tuple, list, list]:
         """Values of what tells of the model, of the sliders of its directions, and of its axes."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from swapae.apps.page.examples import example_number
+from swapae.apps.page.examples import copy_of_example, example_number
 from swapae.apps.page.visits import Visit
 
 # What the keeper is told: that the visit is kept here, or that the server does not know it.
@@ -24,6 +24,14 @@ const visitOfTab = () => window.swapaeVisit ??= (() => {
   sessionStorage.setItem('swapae visit', name);
   return {name, state: here ? 'again' : stored ? 'lost' : 'new'};
 })();
+"""
+# Every change of a visit has a number, larger than those of before, also of another tab with the same visit. The server
+# is told of it at once, so that what is under way for an earlier one is not shown any more.
+NUMBERED = """
+(name, turn, ...rest) => {
+  const asked = window.swapaeAsks?.();
+  return asked ? [asked.name, asked.turn, ...rest] : [name, turn, ...rest];
+}
 """
 # Before all else: a small store of the photographs that were sent, by what the server calls them.
 STORE = """
@@ -52,7 +60,8 @@ STORE = """
 """
 TEMPLATE = """
 <div class="lost" role="alert" hidden><p>This page was started anew since you came, and what it kept of your visit is
-gone. Your browser still has your photographs and your edits.</p><div class="row">
+gone. Your browser still has your photographs and your edits<span class="kinds" hidden>, but not the photographs of the
+two kinds on Directions: give those again</span>.</p><div class="row">
 <button type="button" class="main" data-do="resume">Go on where I was</button>
 <button type="button" data-do="dismiss">Begin anew</button></div></div>
 """
@@ -60,12 +69,22 @@ KEEPER = """
 const banner = element.querySelector('.lost');
 const saved = () => { try { return JSON.parse(sessionStorage.getItem('swapae saved')); } catch { return null; } };
 const {name, state: found} = visitOfTab();
+let last = 0;
+window.swapaeAsks = () => {
+  const asked = {name, turn: last = Math.max(Date.now(), last + 1)};
+  trigger('ask', asked);
+  return asked;
+};
 if (found === 'again') trigger('restore', {name});
-banner.hidden = found !== 'lost' || !saved();
+const offer = (lost) => {
+  banner.hidden = !lost || !saved();
+  banner.querySelector('.kinds').hidden = !saved()?.kinds;
+};
+offer(found === 'lost');
 const show = () => {
   const {state, visit} = props.value || {};
   if (!state) return;
-  banner.hidden = state !== 'lost' || !saved();
+  offer(state === 'lost');
   if (visit) sessionStorage.setItem('swapae saved', JSON.stringify(visit));
 };
 element.addEventListener('click', async (event) => {
@@ -111,4 +130,7 @@ def kept_here(visit: Visit, state: str) -> dict[str, Any]:
     photographs = {
         role: path if (number := numbers[role]) is None else {"example": number} for role, path in visit.paths.items()
     }
-    return told | {"visit": {"values": visit.values, "photographs": photographs, "model": visit.model}}
+    # Gradio sends the photographs of the kinds, so that the browser has none to keep: only that there were own ones.
+    kinds = any(not copy_of_example(path) for paths in visit.kinds for path in paths)
+    visit_here = {"values": visit.values, "photographs": photographs, "model": visit.model, "kinds": kinds}
+    return told | {"visit": visit_here}

@@ -14,7 +14,7 @@ from swapae.apps.page.endpoints import InSentences, add_endpoints
 from swapae.apps.page.examples import PAIRS, examples
 from swapae.apps.page.handlers import Handlers, describe_model
 from swapae.apps.page.history import History
-from swapae.apps.page.keeper import STORE, keeper, name_of_tab
+from swapae.apps.page.keeper import NUMBERED, STORE, keeper, name_of_tab
 from swapae.apps.page.keyboard import NAMES, SHORTCUTS
 from swapae.apps.page.layout import (
     SAVE_LARGE,
@@ -30,7 +30,7 @@ from swapae.apps.page.motion import MotionHandlers
 from swapae.apps.page.numbers import CHECK_NUMBERS
 from swapae.apps.page.previews import PreviewHandlers
 from swapae.apps.page.results import Results
-from swapae.apps.page.settings import DEFAULTS, ROLES, SETTINGS
+from swapae.apps.page.settings import AXES, DEFAULTS, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.apps.page.slot_handlers import SlotHandlers
 from swapae.apps.page.slots import slot
 from swapae.apps.page.style import TABS
@@ -46,6 +46,8 @@ FLOWERS = "This model knows flowers; others come out rough."
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Edits wait for each other here, films and previews in queues of their own: who computes is settled by `turns`.
 EDIT: dict[str, Any] = PRIVATE | {"concurrency_id": "model", "concurrency_limit": 1}
+# What sets controls does not wait for pictures.
+SET: dict[str, Any] = PRIVATE | {"concurrency_id": "controls", "concurrency_limit": 8, "js": NUMBERED}
 PREVIEW: dict[str, Any] = PRIVATE | {"concurrency_id": "previews", "concurrency_limit": 4}
 FILM: dict[str, Any] = PRIVATE | {"concurrency_id": "films", "concurrency_limit": 2}
 AT_ONCE: dict[str, Any] = PRIVATE | {"queue": False}
@@ -64,7 +66,7 @@ class Page:
         self.opening: dict[str, str] = dict(
             zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=False)
         )
-        values = {**DEFAULTS, "gains": [], "axes": []}
+        values = {**DEFAULTS, "gains": [0] * MAX_DIRECTIONS, "axes": [0] * len(AXES)}  # as the controls have them
         self.visits = Visits(Visit(self.opening, ([], []), "", values, History()))
         domain = FLOWERS if models.opening == EMBEDDED_NAME else ""
         self.handlers = Handlers(models, self.visits, domain)
@@ -80,6 +82,7 @@ class Page:
             gr.HTML(parts.HEADER, js_on_load=parts.SWITCH_THEME, apply_default_css=False, elem_id="title")
             self.keeper = keeper(self.visits.start)
             self.name = gr.Textbox("", visible=False, label="The visit's name")
+            self.turn = gr.Number(0, precision=0, visible=False, label="The number of the change")
             self.tabs = tab_row()
             with gr.Row(elem_id="page"):
                 with gr.Column(scale=3, min_width=240, elem_id="inputs"):
@@ -103,14 +106,13 @@ class Page:
         self.named = [controls.named[name] for name in NAMED]
         others = [controls.others[name] for name in ("from", "to", "model")]
         # The inputs of every handler, in the order of `Visits.of`.
-        self.visit = [self.name, *others, *self.named, *controls.gains, *controls.axes]
+        self.visit = [self.name, self.turn, *others, *self.named, *controls.gains, *controls.axes]
         self.drawn = [controls.others[name] for name in ("painter", "cutter")]
         picture = [results.result, results.status, panels.words, results.downloads]
         self.shown = [*picture, results.edits, results.strip, results.undo, results.redo, self.keeper]
         self.settings = [*self.named, *controls.gains, *controls.axes]
-        self.everything = [*self.settings, *self.drawn, *self.shown]
         # While a result is made, a thin line moves beneath the last one.
-        self.shows = EDIT | {"show_progress": "minimal", "show_progress_on": results.result}
+        self.shows = EDIT | {"show_progress": "minimal", "show_progress_on": results.result, "js": NUMBERED}
         self.connect_settings()
         self.connect_steps()
         self.connect_drawing()
@@ -118,7 +120,7 @@ class Page:
         self.connect_tabs()
         self.connect_motion()
         self.connect_downloads()
-        replay = [panels.recipe, panels.images, *self.visit]
+        replay = [*self.visit, panels.recipe, panels.images]
         panels.replay.click(self.handlers.replayed, replay, [*self.shown, panels.note], **self.shows)
 
     def connect_settings(self) -> None:
@@ -137,33 +139,49 @@ class Page:
     def connect_steps(self) -> None:
         """What sets all controls at once: undo, redo, reset, the history, the edits' crosses and the presets."""
         controls, results, handlers = self.controls, self.results, self.handlers
-        all_slots = [*self.slots.values(), *self.everything]
-        self.then_previews(results.undo.click(handlers.undo, self.visit, all_slots, **self.shows))
-        self.then_previews(results.redo.click(handlers.redo, self.visit, all_slots, **self.shows))
-        self.then_previews(results.strip.click(handlers.picked_step, self.visit, all_slots, **self.shows))
-        results.reset.click(handlers.reset, self.visit, self.everything, **self.shows)
-        results.edits.click(handlers.took_away, self.visit, self.everything, **self.shows)
+        set_here = [*self.settings, *self.drawn]
+        all_slots = [*self.slots.values(), *set_here]
+        for event, handle in (
+            (results.undo.click, handlers.undo),
+            (results.redo.click, handlers.redo),
+            (results.strip.click, handlers.picked_step),
+        ):
+            self.then_previews(self.then_picture(event(handle, self.visit, all_slots, **SET)))
+        self.then_picture(results.reset.click(handlers.reset, self.visit, set_here, **SET))
+        self.then_picture(results.edits.click(handlers.took_away, self.visit, set_here, **SET))
         for tab, presets in controls.presets.items():
-            presets.click(handlers.tried(tab), self.visit, self.everything, **self.shows)
+            self.then_picture(presets.click(handlers.tried(tab), self.visit, set_here, **SET))
 
     def connect_drawing(self) -> None:
         """The painter and the cutter."""
         controls, handlers, (painter, cutter) = self.controls, self.handlers, self.drawn
         # What is drawn comes with the event, and of waiting ones Gradio keeps the first one's: let none be dropped.
-        each = self.shows | {"trigger_mode": "multiple"}
-        painter.click(handlers.painted, self.visit, [painter, controls.others["note"], *self.shown], **each)
+        each = {"trigger_mode": "multiple"}
+        painted = [painter, controls.others["note"], *self.shown]
+        painter.click(handlers.painted, self.visit, painted, **self.shows, **each)
         edges = [controls.named[edge] for edge in EDGES]
-        cutter.click(handlers.cut, self.visit, [*edges, controls.others["cutter-note"], *self.shown], **each)
+        cut = [*edges, controls.others["cutter-note"]]
+        self.then_picture(cutter.click(handlers.cut, self.visit, cut, **SET, **each))
 
     def connect_slots(self, pairs: gr.HTML) -> None:
         """The photographs' slots and the examples; after another photograph the presets show that one."""
         handlers = SlotHandlers(self.handlers, self.gallery)
-        outputs = [*self.slots.values(), *self.everything]
+        slots = list(self.slots.values())
+        outputs = [*slots, *self.drawn, *self.shown]
         for role, view in self.slots.items():
             each = self.shows | {"trigger_mode": "multiple"}
             self.then_previews(view.upload(handlers.uploading(role), self.visit, outputs, **each))
-            self.then_previews(view.clear(handlers.removing(role), self.visit, outputs, **each))
+            if role in ROLES[:2]:
+                cleared = view.clear(handlers.removing(role), self.visit, outputs, **each)
+            else:
+                set_here = [*slots, *self.settings, *self.drawn]
+                cleared = self.then_picture(view.clear(handlers.removing(role), self.visit, set_here, **SET))
+            self.then_previews(cleared)
         self.then_previews(pairs.click(handlers.picked_pair, self.visit, outputs, **self.shows))
+
+    def then_picture(self, event: Any) -> Any:
+        """After an event that sets controls: the picture of what they are by then."""
+        return event.then(self.handlers.rendered, self.visit, self.shown, trigger_mode="multiple", **self.shows)
 
     def then_previews(self, event: Any) -> None:
         """After an event that may bring other photographs: previews of those."""
@@ -178,8 +196,8 @@ class Page:
         others["explore"].expand(self.previews.explored, self.visit, strips, **PREVIEW)
         told = [others[name] for name in ("device", "card", "directions", "explore", "direction")]
         self.of_model = [others["model"], *told]
-        changed = [*told, *controls.gains, *controls.axes, *controls.strips, *self.drawn, *self.shown]
-        others["model"].input(handlers.chose_model, self.visit, changed, **self.shows)
+        changed = [*told, *controls.gains, *controls.axes, *controls.strips, *self.drawn]
+        self.then_picture(others["model"].input(handlers.chose_model, self.visit, changed, **SET))
 
     def connect_motion(self) -> None:
         """Films and restyled videos."""
@@ -203,7 +221,9 @@ class Page:
     def connect_visits(self, demo: gr.Blocks, opening: Visit) -> None:
         """What happens when a visitor comes and goes."""
         others, handlers = self.controls.others, ArrivalHandlers(self.handlers, self.gallery)
-        outputs = [*self.of_model, *self.settings, *self.slots.values(), *self.drawn, *self.shown]
+        kinds = [others["from"], others["to"]]
+        outputs = [*self.of_model, *self.settings, *self.slots.values(), *self.drawn, *kinds]
+        setting = SET | {"js": None}
 
         def describe() -> tuple[str, str]:
             return describe_model(self.models.first), self.models.card("")
@@ -213,8 +233,9 @@ class Page:
         demo.load(None, None, self.name, js=name_of_tab(self.visits.start), api_visibility="private")
         demo.load(describe, None, [others["device"], others["card"]], **AT_ONCE)
         demo.load(lambda: self.handlers.canvases(opening), None, self.drawn, **EDIT)
-        self.then_previews(self.keeper.restore(handlers.restored, None, outputs, **self.shows))
-        self.then_previews(self.keeper.resume(handlers.resumed, None, outputs, **self.shows))
+        self.then_previews(self.then_picture(self.keeper.restore(handlers.restored, None, outputs, **setting)))
+        self.then_previews(self.then_picture(self.keeper.resume(handlers.resumed, None, outputs, **setting)))
+        self.keeper.ask(self.handlers.asked, None, None, trigger_mode="multiple", **AT_ONCE)
         demo.unload(self.left)
 
     def left(self, request: gr.Request) -> None:

@@ -1,7 +1,8 @@
 """Where results are written that are files: under names that nobody guesses, until their visit ends.
 
-They are in Gradio's folder, which serves what is in it to whoever knows the name. Gradio's own names are digests of
-what is in the files, so that somebody with the same photographs could tell them.
+They are in Gradio's folder, which serves what is in it to whoever knows the name. Gradio's own names are digests of a
+secret of its installation and of what is in the files: somebody with the same photographs could have the same file
+made, and so be told its name.
 """
 
 from __future__ import annotations

@@ -24,33 +24,48 @@ class SlotHandlers:
         self.handlers, self.gallery = handlers, gallery
 
     def chose(self, role: str, path: object, visit: Visit) -> tuple:
-        """Values of all slots, all controls, the canvases and `shown` after an upload; a bad one changes nothing."""
+        """Values of all slots, the canvases and `shown` after an upload; a bad one changes nothing."""
         try:
             path = uploaded(path)
             self.handlers.models.studio(visit.model).taken_in(parts.read(path), visit.session)
         except UserError as error:
             kept = " The photograph from before is kept." if role in visit.paths else ""
             return self.unchanged(visit, role, parts.sentence(error) + kept)
-        before, visit = visit, visit._replace(paths=visit.paths | {role: path})
-        shown = self.handlers.set_to(visit, f"The {ORDINALS[role]} photograph", before)
-        return *self.handlers.slots(visit, before.paths), *shown
+        return self.placed(visit, {role: path}, f"The {ORDINALS[role]} photograph")
+
+    def placed(self, visit: Visit, photographs: dict[str, str], control: str) -> tuple:
+        """Values of all slots, the canvases and `shown`, with other photographs by role; the controls stay."""
+        before = visit
+        visit = self.handlers.visits.change(visit, lambda one: one._replace(paths=one.paths | photographs))
+        slots = self.handlers.slots(visit, before.paths)
+        # Also where the photograph is the same: what was said beside it is over.
+        pairs = zip(ROLES, slots, strict=True)
+        told = (self.handlers.slot(visit, role) if role in photographs else slot for role, slot in pairs)
+        return *told, *self.handlers.canvases(visit), *self.handlers.shown(visit, control)
 
     def unchanged(self, visit: Visit, role: str, problem: str) -> tuple:
         """Values as of `chose` where nothing changes but that a slot says why."""
         slots = (self.handlers.slot(visit, role, problem) if one == role else KEEP for one in ROLES)
-        settings = [KEEP] * len(self.handlers.settings(visit))
-        return *slots, *settings, KEEP, KEEP, KEEP, KEEP, KEEP, KEEP, *self.handlers.around(visit)
+        return *slots, KEEP, KEEP, KEEP, KEEP, KEEP, KEEP, *self.handlers.around(visit)
+
+    def missing(self, role: str, visit: Visit) -> tuple:
+        """Values as of `chose` after a photograph that is needed was taken away: the picture stays."""
+
+        def without(one: Visit) -> Visit:
+            return one._replace(paths=without_role(one.paths, role), history=one.history.elsewhere())
+
+        visit = self.handlers.visits.change(visit, without)
+        return self.unchanged(visit, role, "Add a photograph here, or pick an example; Undo brings this one back.")
 
     def removed(self, role: str, visit: Visit) -> tuple:
-        """Values as of `chose` after a photograph was taken away: what used it does so no longer, the picture stays."""
-        paths = {other: path for other, path in visit.paths.items() if other != role}
-        if role in ROLES[:2]:
-            visit = visit._replace(paths=paths, history=visit.history.elsewhere())
-            self.handlers.visits.keep(visit)
-            return self.unchanged(visit, role, "Add a photograph here, or pick an example; Undo brings this one back.")
-        before, visit = visit, visit.setting(without_photograph(visit.values, role))._replace(paths=paths)
-        shown = self.handlers.set_to(visit, f"Without photograph {ROLES.index(role) + 1}", before)
-        return *self.handlers.slots(visit, before.paths), *shown
+        """Values of all slots and of `set_to` after a further photograph was taken away: nothing uses it any longer."""
+        values, touched = without_photograph(visit.values, role), f"Without photograph {ROLES.index(role) + 1}"
+
+        def without(one: Visit) -> Visit:
+            return one.setting(values)._replace(paths=without_role(one.paths, role), touched=(touched, False))
+
+        before, visit = visit, self.handlers.visits.change(visit, without)
+        return *self.handlers.slots(visit, before.paths), *self.handlers.set_to(visit, before)
 
     def uploading(self, role: str) -> Any:
         """The handler of an upload to a slot."""
@@ -63,15 +78,16 @@ class SlotHandlers:
 
     def removing(self, role: str) -> Any:
         """The handler of a slot's cross."""
-        return lambda *arguments: self.removed(role, self.handlers.visits.of(arguments))
+        remove = self.missing if role in ROLES[:2] else self.removed
+        return lambda *arguments: remove(role, self.handlers.visits.of(arguments))
 
     def picked_pair(self, event: gr.EventData, *arguments: Any) -> tuple:
         """Values as of `chose` after an example was clicked."""
         visit, pair = self.handlers.visits.of(arguments), PAIRS[number_of(event, len(PAIRS))]
         structure, texture = (str(self.gallery[index].path) for index in pair)
-        before = visit
-        visit = visit._replace(paths=visit.paths | {"structure": structure, "texture": texture})
-        slots = self.handlers.slots(visit, before.paths)
-        # Also where the photograph is the same: what was said beside it is over.
-        slots = (*(self.handlers.slot(visit, role) for role in ROLES[:2]), *slots[2:])
-        return *slots, *self.handlers.set_to(visit, "Example", before)
+        return self.placed(visit, {"structure": structure, "texture": texture}, "Example")
+
+
+def without_role(paths: dict[str, str], role: str) -> dict[str, str]:
+    """Photographs without one of them."""
+    return {other: path for other, path in paths.items() if other != role}

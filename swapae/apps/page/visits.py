@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from swapae.apps.page import parts
-from swapae.apps.page.history import History
+from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.settings import MAX_DIRECTIONS, SETTINGS
 from swapae.apps.page.studio import MAX_DOMAIN
 
@@ -35,6 +35,8 @@ class Visit(NamedTuple):
         name: by which the visit is found again.
         session: by which the server knows whose request it is answering.
         lost: the page does not know the visit, since it was started anew.
+        turn: the number of the change that is asked for, larger than those of all before it; 0 of what changes nothing.
+        touched: what was touched last, in words, and whether it slides (as of `HistoryStep`).
     """
 
     paths: dict[str, str]
@@ -45,6 +47,8 @@ class Visit(NamedTuple):
     name: str = ""
     session: str = ""
     lost: bool = False
+    turn: int = 0
+    touched: tuple[str, bool] = ("", False)
 
     def files(self) -> dict[str, bytes]:
         """The photographs by role.
@@ -73,6 +77,7 @@ class Visits:
         self.start = secrets.token_hex(8)
         self._kept: OrderedDict[str, Visit] = OrderedDict()
         self._tabs: dict[str, str] = {}
+        self._turns: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
 
     def named(self, name: object) -> Visit:
@@ -103,11 +108,52 @@ class Visits:
         if not visit.name:
             return
         with self._lock:
-            self._kept[visit.name] = visit
-            self._kept.move_to_end(visit.name)
-            while len(self._kept) > MOST:
-                forgotten, _ = self._kept.popitem(last=False)
-                self._tabs.pop(forgotten, None)
+            self._remember(visit)
+
+    def _remember(self, visit: Visit) -> None:
+        self._kept[visit.name] = visit
+        self._kept.move_to_end(visit.name)
+        while len(self._kept) > MOST:
+            forgotten, _ = self._kept.popitem(last=False)
+            self._tabs.pop(forgotten, None)
+
+    def change(self, visit: Visit, how: Callable[[Visit], Visit]) -> Visit:
+        """Change a visit as it is given and as it is kept: what others changed of it meanwhile stays."""
+        if visit.name and not visit.lost:
+            with self._lock:
+                self._remember(how(self._kept.get(visit.name, visit)))
+        return how(visit)
+
+    def asked(self, name: object, turn: object) -> None:
+        """Take note that a visit asked for a change of this number; both come from a browser, and may be anything."""
+        name, turn = str(name)[:64], turn_of(turn)
+        if not name or not turn:
+            return
+        with self._lock:
+            self._turns[name] = max(turn, self._turns.get(name, 0))
+            self._turns.move_to_end(name)
+            while len(self._turns) > MOST:
+                self._turns.popitem(last=False)
+
+    def newest(self, visit: Visit) -> bool:
+        """Whether a visit has asked for no newer change than this one."""
+        return not visit.turn or visit.turn >= self._turns.get(visit.name, 0)
+
+    def stepped(self, visit: Visit, step: HistoryStep) -> Visit | None:
+        """Remember what a visit is shown, as a step of its history.
+
+        Returns:
+            The visit as it is kept now; None if it asked for a newer change meanwhile, and so is not shown this one.
+        """
+        with self._lock:
+            if not self.newest(visit):
+                return None
+            kept = self._kept.get(visit.name, visit)
+            shown = visit._replace(paths=kept.paths, touched=kept.touched, lost=False)
+            shown = shown._replace(history=kept.history.added(step))
+            if visit.name:
+                self._remember(shown)
+            return shown
 
     def opens(self, visit: Visit, tab: str) -> None:
         """Remember the tab that is open; apart from the rest, for it is opened while an edit is under way."""
@@ -121,10 +167,17 @@ class Visits:
 
     def of(self, arguments: Sequence[Any]) -> Visit:
         """The visit of a request: what was kept of it, with what the inputs hold, in the order of `Page.visit`."""
-        name, source, target, model, *rest = arguments
+        name, turn, source, target, model, *rest = arguments
+        self.asked(name, turn)
         values = dict(zip(NAMED, rest, strict=False))
         rest = rest[len(NAMED) :]
         values |= {"gains": rest[:MAX_DIRECTIONS], "axes": rest[MAX_DIRECTIONS:]}
         visit = self.named(name)
         values["paint"] = visit.values["paint"]
-        return visit._replace(kinds=(source or [], target or []), model=model, values=values)
+        kinds = source or [], target or []
+        return visit._replace(kinds=kinds, model=model, values=values, turn=turn_of(turn))
+
+
+def turn_of(number: object) -> int:
+    """A number of a change, which comes from the browser and so may be anything; 0 if it is none."""
+    return number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else 0

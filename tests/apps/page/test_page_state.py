@@ -10,32 +10,29 @@ from pathlib import Path
 import gradio as gr
 import pytest
 from PIL import Image
-from studio_page import encoded, painted, tiny_directions, tiny_model
+from studio_page import encoded, painted, tiny_model
+from visiting import everything, inputs, settled, shown
 
 from swapae import UserError
-from swapae.apps.page import page
 from swapae.apps.page.arrivals import ArrivalHandlers
 from swapae.apps.page.edits_on import edits_html, edits_on
 from swapae.apps.page.enlarging import enlarge
 from swapae.apps.page.filming import MAX_FRAMES, FilmSettings, make_film, steps_of
 from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.long_work import Stopped, Told, told
-from swapae.apps.page.models import Models
 from swapae.apps.page.motion import MotionHandlers, progress_words, steadiness
 from swapae.apps.page.results import MOST, Results
-from swapae.apps.page.settings import AXES, DEFAULTS, MAX_DIRECTIONS, ROLES, checked
+from swapae.apps.page.settings import DEFAULTS, ROLES, checked
 from swapae.apps.page.slot_handlers import SlotHandlers
 from swapae.apps.page.slots import uploaded
 from swapae.apps.page.studio import Studio
 from swapae.apps.page.turns import Turns
 from swapae.apps.page.uploads import UploadCache
-from swapae.apps.page.visits import NAMED, Visits
 
 WAIT = 20
+
+
 HALF = {"height": 32, "width": 32, "runs": [255, 16, 0, 16] * 32}
-
-
-# Turns and long work
 
 
 def wait_until(turns: Turns, waiting: int) -> None:
@@ -188,9 +185,6 @@ def test_a_film_is_told_and_its_name_shows_it(monkeypatch: pytest.MonkeyPatch, t
     assert "Frames must be a whole number" in refused[-1][1] and refused[-1][2].interactive
 
 
-# Results
-
-
 def test_results_have_names_that_nobody_guesses_and_end_with_their_visit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -210,9 +204,6 @@ def test_results_have_names_that_nobody_guesses_and_end_with_their_visit(
     assert stop.is_set() and not paths[-1].parent.exists() and other.is_file()
 
 
-# History
-
-
 def test_history_brings_photographs_back_and_knows_what_is_no_step() -> None:
     def step(control: str, path: str, slides: bool = False) -> HistoryStep:
         return HistoryStep({}, control, 0.0, "", {"structure": path}, slides)
@@ -225,9 +216,6 @@ def test_history_brings_photographs_back_and_knows_what_is_no_step() -> None:
     away = history.elsewhere()
     assert away.undoes and away.undone().step.paths == {"structure": "c"} and not away.undone().away
     assert not history.moved(0).undoes and history.moved(0).elsewhere().undoes
-
-
-# The edits that are on
 
 
 def test_edits_that_are_on_are_listed_and_each_can_be_taken_away() -> None:
@@ -263,36 +251,6 @@ def test_edits_that_are_on_are_listed_and_each_can_be_taken_away() -> None:
     assert "No edits" in edits_html(edits_on(checked({"amount": 0}), []))
 
 
-# Visits
-
-
-def everything(monkeypatch: pytest.MonkeyPatch, folder: Path, sessions: str = "me"):
-    """The page's handlers, with a visit "name" that has the example photographs, for a session."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
-    monkeypatch.setattr("swapae.apps.page.parts.session", lambda: sessions)
-    model = tiny_model()
-    whole = page.Page(Models(Studio(model, tiny_directions(model))))
-    whole.handlers.results = whole.results_files
-    whole.handlers.gallery = whole.gallery
-    return whole.handlers
-
-
-def inputs(visits: Visits, name: str, **settings: object) -> list:
-    """The inputs of a handler."""
-    values = DEFAULTS | settings
-    gains, axes = values.get("gains", []), values.get("axes", [])
-    sliders = [*gains, *[0] * MAX_DIRECTIONS][:MAX_DIRECTIONS] + [*axes, *[0] * len(AXES)][: len(AXES)]
-    return [f"{visits.start}.{name}", None, None, "", *(values[one] for one in NAMED), *sliders]
-
-
-SHOWN = ["result", "status", "words", "downloads", "edits", "strip", "undo", "redo", "keeper"]
-
-
-def shown(values: tuple) -> dict:
-    """The last values of a handler, by what they are of."""
-    return dict(zip(SHOWN, values[-len(SHOWN) :], strict=True))
-
-
 def test_a_visit_is_found_again_and_one_of_before_the_start_is_lost(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -304,7 +262,7 @@ def test_a_visit_is_found_again_and_one_of_before_the_start_is_lost(
     kept = handlers.visits.named(f"{handlers.visits.start}.a")
     assert kept.values["amount"] == 0.0 and len(kept.history.steps) in (1, 2) and not kept.lost
     arrivals = ArrivalHandlers(handlers, handlers.gallery)
-    again = shown(arrivals.restored(gr.EventData(None, {"name": kept.name})))
+    again = shown(settled(handlers, kept.name, arrivals.restored(gr.EventData(None, {"name": kept.name}))))
     assert again["result"] == second["result"] and again["strip"] == second["strip"]
 
     # A visit of before: nothing is shown in its place, and the browser is told.
@@ -312,7 +270,7 @@ def test_a_visit_is_found_again_and_one_of_before_the_start_is_lost(
     assert lost["result"] == gr.skip() and "started anew" in lost["status"]
     assert lost["keeper"] == {"state": "lost"} and handlers.visits.known("before.a") is None
     resumed = arrivals.resumed(gr.EventData(None, {"name": "x.y", "visit": json.dumps(second["keeper"]["visit"])}))
-    assert shown(resumed)["result"] == second["result"]
+    assert shown(settled(handlers, "x.y", resumed))["result"] == second["result"]
 
 
 @pytest.mark.parametrize(
@@ -359,13 +317,14 @@ def test_an_upload_is_a_step_and_undo_brings_the_old_photograph_back(
     assert shown(new)["result"] != opening and shown(new)["undo"].interactive
     assert new[0]["preview"] and new[0]["remark"].startswith("This model knows flowers") and new[1] == gr.skip()
     back = handlers.undo(*settings)
-    assert shown(back)["result"] == opening and shown(back)["redo"].interactive
+    pictured = shown(handlers.rendered(*settings))
+    assert pictured["result"] == opening and pictured["redo"].interactive
     assert back[0]["preview"] and not back[0]["remark"]
     # A bad one changes nothing but what is said beside it.
     (tmp_path / "bad.png").write_bytes(b"no picture")
     bad = slots.uploading("texture")(gr.EventData(None, {"path": str(tmp_path / "bad.png")}), *settings)
     assert shown(bad)["result"] == gr.skip() and "The photograph from before is kept" in bad[1]["problem"]
-    assert bad[0] == gr.skip() and shown(bad)["strip"] == shown(back)["strip"]
+    assert bad[0] == gr.skip() and shown(bad)["strip"] == pictured["strip"]
 
 
 def test_strokes_and_buttons_of_the_painter_are_steps_of_their_own(
@@ -380,9 +339,6 @@ def test_strokes_and_buttons_of_the_painter_are_steps_of_their_own(
     steps = handlers.visits.named(settings[0]).history.steps
     assert [step.control for step in steps][-3:] == ["Invert", "Clear", "Clear all"]
     assert shown(last)["strip"].count("<button") == len(steps)
-
-
-# Larger pictures and refusals
 
 
 def test_a_larger_picture_is_made_in_turns_at_its_size() -> None:

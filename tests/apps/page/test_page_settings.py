@@ -1,0 +1,95 @@
+"""The page's settings, presets, examples and history."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from studio_page import encoded, painted
+
+from swapae import SwapAE, UserError
+from swapae.apps.page.examples import FOLDER, PAIRS, examples
+from swapae.apps.page.history import MOST, History, HistoryStep
+from swapae.apps.page.settings import ROLES
+from swapae.apps.page.studio import Studio
+from swapae.apps.page.tabs import TAB_PRESETS, preset
+from swapae.data.dataset import is_validation
+from swapae.editing.directions import Directions
+from swapae.editing.words import in_words
+
+
+def test_history_keeps_a_slider_s_way_as_one_step_and_forgets_what_was_undone() -> None:
+    def step(amount: float, control: str, time: float) -> HistoryStep:
+        return HistoryStep({"amount": amount}, control, time, "")
+
+    def at(history: History) -> dict:
+        return history.step.values
+
+    history = History().added(step(1, "opening", 0))
+    for tenth in range(1, 6):
+        history = history.added(step(tenth / 10, "amount", 10 + tenth / 10))
+    history = history.added(step(0.2, "amount", 20)).added(step(0.2, "fine", 30))
+    assert [one.values["amount"] for one in history.steps] == [1, 0.5, 0.2]
+    assert at(history.moved(-5)) == {"amount": 1} and history.moved(9) == history
+    assert history.moved(1).added(step(0.5, "step", 35)) == history.moved(1)  # what is shown already is no step
+    branched = history.moved(1).added(step(0.9, "fine", 40))
+    assert [one.values["amount"] for one in branched.steps] == [1, 0.5, 0.9]
+    for number in range(100):
+        branched = branched.added(step(number, "fine", 100 + 10 * number))
+    assert len(branched.steps) == MOST and branched.position == MOST - 1
+
+
+def test_settings_at_their_defaults_make_no_edit_but_the_swap(model: SwapAE, structure: bytes, texture: bytes) -> None:
+    result = Studio(model).edit({"structure": structure, "texture": texture}, {})
+    assert [edit.name for edit in result.recipe.edits] == ["texture"]
+    assert [photograph.name for photograph in result.recipe.inputs] == ["structure", "texture"]
+    nothing = Studio(model).edit({"structure": structure}, {"amount": 0})
+    assert nothing.recipe.edits == () and nothing.outside is None
+    with pytest.raises(UserError, match="^Texture: give a photograph"):
+        Studio(model).edit({"structure": structure}, {})
+    with pytest.raises(UserError, match="^there is no setting 'colour'"):
+        Studio(model).edit({"structure": structure}, {"colour": 1})
+
+
+def test_settings_of_all_tabs_act_together(model: SwapAE, directions: Directions) -> None:
+    files = {role: encoded(painted(64, 64, seed)) for seed, role in enumerate(ROLES)}
+    files |= {"from 1": files["third"], "to 1": files["fourth"]}
+    mask = {"height": 4, "width": 4, "runs": [0, 8, 255, 8]}
+    values = {
+        **{"amount": 0.5, "fine": 0.5, "third": 0.5, "paint": {"own": mask, "directions": mask}, "gains": [1.0]},
+        **{"axes": [0.5], "translation": 1.0, "shape": 0.2, "right": 20.0, "keep": "colour"},
+    }
+    result = Studio(model, directions).edit(files, values)
+    names = "layers mix regions directions translate shape paste keep"
+    assert " ".join(edit.name for edit in result.recipe.edits) == names
+    assert len(in_words(result.recipe)) == len(result.recipe.edits)
+    assert result.outside is not None and result.outside > 0
+    wide = Studio(model, directions).edit(files, {"wider": 50, "join": ["third"], "leave": True, "right": 10})
+    assert [edit.name for edit in wide.recipe.edits] == ["texture", "move", "outpaint", "join"]
+    assert in_words(wide.recipe)[-1].startswith("Beside it third")
+    with pytest.raises(UserError, match="no directions"):
+        Studio(model).edit(files, values)
+
+
+NOTHING = ("No mix", "Nothing painted", "Not at all", "As it was")
+
+
+def test_every_preset_makes_another_picture_or_none_on_purpose(model: SwapAE) -> None:
+    files = {role: encoded(painted(64, 64, seed)) for seed, role in enumerate((*ROLES, "from 1", "to 1"))}
+    studio = Studio(model)
+    plain = np.asarray(studio.edit(files, {}).image)
+    for tab, presets in TAB_PRESETS.items():
+        for number, (words, _) in enumerate(presets):
+            image = np.asarray(studio.edit(files, preset(tab, number, (16, 16))).image)
+            same = image.shape == plain.shape and np.array_equal(image, plain)
+            assert same == (words in ("All of it", *NOTHING)), words
+
+
+def test_examples_are_small_credited_and_never_trained_on() -> None:
+    gallery = examples()
+    assert {example.path for example in gallery} == set(FOLDER.glob("*.jpg"))
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 400_000
+    for example in gallery:
+        assert is_validation(example.path)
+        assert example.author and example.licence == "CC BY 2.0"
+        assert example.url.startswith("https://www.flickr.com/photos/")
+    assert {index for pair in PAIRS for index in pair} == set(range(len(gallery)))
