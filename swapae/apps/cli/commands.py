@@ -61,6 +61,7 @@ COMMANDS = {
     "restyle": Command("video", "restyle_video"),
     "replay": Command("replay", "replay"),
     "recipe": Command("replay", "show_recipe"),
+    "train": Command("own_model", "train"),
     "convert": Command("checkpoints", "convert"),
     "evaluate": Command("evaluate", "evaluate"),
     "export": Command("export", "export"),
