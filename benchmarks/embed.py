@@ -1,11 +1,11 @@
 """Make the embedded model of a training run: weights in half precision, directions, and a card with what was measured.
 
-python benchmarks/embed.py runs/flowers256/4_full_size/latest --data shared/data/flowers256/images
+python benchmarks/embed.py runs/flowers/2_swap/latest --name flowers --data shared/data/flowers256/images --classes
 
-Directions are made of the photographs that were trained on, classes from the first words of the files' names. The
-card's text is docs/flowers256/about.md, its table what `swapae evaluate` measures of the model as it is written here,
-on the photographs kept out of training, with those trained on as the reference. `--evaluation` keeps the figures.
-LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS.
+Directions are made of the photographs that were trained on, with `--classes` those of the first words of the files'
+names too. The card's text is docs/NAME256/about.md, its table what `swapae evaluate` measures of the model as it is
+written here, on the photographs kept out of training, with those trained on as the reference. `--evaluation` keeps the
+figures. LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from swapae.evaluation.evaluate import evaluate
 from swapae.evaluation.measuring import Measuring
 from swapae.evaluation.networks import Networks
 from swapae.evaluation.pairs import Pairs, listed_photographs
-from swapae.hub.folders import EMBEDDED
+from swapae.hub.folders import WEIGHTS
 from swapae.pictures.images import fit, load_image
 from swapae.pictures.listing import list_images
 
-ABOUT = Path("docs/flowers256/about.md")
 PAIRS = 500
 
 
@@ -38,10 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="folder of the model")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--output", type=Path, default=EMBEDDED)
+    parser.add_argument("--name", required=True, help="as in `SwapAE.embedded(NAME)`")
+    parser.add_argument("--classes", action="store_true", help="directions of the first words of the files' names")
     parser.add_argument("--evaluation", type=Path, help="folder to keep the figures in, and to go on from")
     arguments = parser.parse_args()
-    arguments.output.mkdir(parents=True, exist_ok=True)  # before the long work
+    target = WEIGHTS / arguments.name
+    about = Path(f"docs/{arguments.name}256/about.md").read_text().strip()  # before the long work
     # What is measured, and what directions are made of, are the rounded weights.
     model = SwapAE.from_pretrained(arguments.model, dtype=torch.float16).float()
     config = model.config
@@ -55,9 +56,10 @@ def main() -> None:
         )  # fmt: skip
         results.save(output)
     card = {
-        "title": f"flowers, {config.image_size} pixels",
-        "about": ABOUT.read_text().strip(),
-        "metrics": results.table(),
+        "title": f"{arguments.name}, {config.image_size} pixels",
+        "about": about,
+        # Times are of the machine that measured, not of the model.
+        "metrics": {text: value for text, value in results.table().items() if not text.endswith("median ms")},
         "license": "apache-2.0",
     }
     trained_on = [path for path in list_images(arguments.data) if not is_validation(path)]
@@ -65,9 +67,11 @@ def main() -> None:
         fit(load_image(path), config.image_size, config.stride, config.minimum_side).tensor
         for path in tqdm(trained_on, desc="directions")
     )
-    directions = make_directions(model, fitted, [path.name.split("_")[0] for path in trained_on])
-    directions.save(arguments.output / FILE, model)
-    model.half().save_pretrained(arguments.output, model_card_kwargs=card)
+    classes = [path.name.split("_")[0] for path in trained_on] if arguments.classes else None
+    directions = make_directions(model, fitted, classes)
+    target.mkdir(exist_ok=True)
+    directions.save(target / FILE, model)
+    model.half().save_pretrained(target, model_card_kwargs=card)
 
 
 if __name__ == "__main__":
