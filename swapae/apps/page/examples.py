@@ -44,5 +44,5 @@ def example_number(path: str) -> int | None:
     return numbers().get(path)
 
 
-# Structure and texture as indices into `examples()`; the page opens with the first pair, the clearest.
-PAIRS = ((0, 1), (7, 3), (6, 1), (5, 6), (0, 4), (3, 7))
+# Structure and texture as indices into `examples()`; the page opens with the first. All were chosen for their results.
+PAIRS = ((0, 1), (7, 3), (6, 2), (5, 6), (0, 4), (3, 7))
