@@ -32,7 +32,8 @@ MOST_PROCESSES = 4  # on a CPU: each needs two images of a batch
 # In half precision a step has to be this much faster before it is worth its rounding.
 WORTH_HALF = 1.2
 SAMPLE_SECONDS, LOG_SECONDS = 30, 10
-SAVE_SECONDS, EVALUATE_SECONDS = 120, 90
+SAVE_SECONDS = 120
+EVALUATIONS = 10  # in a run; each takes some seconds
 EMA_SHARE = 1 / 20  # of all images, after which an old weight counts half
 
 
@@ -54,6 +55,7 @@ class Machine:
     images_per_second: float
 
 
+@torch.inference_mode(False)  # commands run without gradients, and steps are measured with them
 def look_at_machine() -> Machine:
     """Measure for some two seconds what this machine is good for."""
     if torch.cuda.is_available():
@@ -154,7 +156,7 @@ def settings(photographs: Path, run: Path, start: str, minutes: float, machine: 
         num_workers=2 if machine.device == "cuda" else 0,
         log_every_images=images_in(LOG_SECONDS),
         sample_every_images=images_in(SAMPLE_SECONDS),
-        eval_every_images=images_in(EVALUATE_SECONDS),
+        eval_every_images=images_in(60 * minutes / EVALUATIONS),
         save_every_images=images_in(SAVE_SECONDS),
         tracker="none",
     )
