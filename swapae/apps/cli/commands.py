@@ -53,6 +53,8 @@ COMMANDS = {
     "reconstruct": Command("pictures", "reconstruct"),
     "encode": Command("pictures", "encode"),
     "embed": Command("embed", "embed"),
+    "index": Command("search", "index_photographs"),
+    "search": Command("search", "search"),
     "decode": Command("pictures", "decode"),
     "grid": Command("pictures", "grid"),
     "interpolate": Command("motion", "interpolate_textures"),
