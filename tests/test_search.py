@@ -131,9 +131,8 @@ def test_the_commands(photographs, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "photos.index: 8 photographs, 0 new"
 
     searched = EXAMPLES[3].name
-    assert (
-        call(monkeypatch, "search", f"photos/{searched}", "--index", "photos.index", "-k", "3", "-o", "found.json") == 0
-    )
+    question = ["search", f"photos/{searched}", "--index", "photos.index"]
+    assert call(monkeypatch, *question, "-k", "3", "-o", "found.json") == 0
     lines = capsys.readouterr().out.splitlines()
     listed = json.loads(Path("found.json").read_text())
     assert [line.split(None, 1)[1] for line in lines] == [one["name"] for one in listed]
