@@ -22,7 +22,7 @@ from tqdm import tqdm
 from swapae import Codes, SwapAE
 from swapae.apps.cli.search import code_files, read_names
 from swapae.pictures.images import load_image
-from swapae.search import QUESTIONS, PhotographIndex, vectors_of
+from swapae.search import QUESTIONS, PhotographIndex
 
 STEP = 50_000
 SEARCHES, NEAREST = 200, 10
@@ -45,7 +45,7 @@ def large(count: int, model: SwapAE) -> None:
     for start in tqdm(range(0, count, STEP), unit="step"):
         before = time.process_time()
         codes = synthetic(min(STEP, count - start), model, start)
-        vectors.append(vectors_of(codes)["texture"].half().numpy())
+        vectors.append(index.vectors(codes)["texture"].astype(np.float16))
         outside += time.process_time() - before
         index.add([f"{start + number}.jpg" for number in range(len(codes.texture))], codes)
     spent = time.process_time() - spent - outside
@@ -55,7 +55,7 @@ def large(count: int, model: SwapAE) -> None:
     hits, times = 0, []
     for _ in range(SEARCHES):
         block = synthetic(1, model, int(rng.integers(1 << 40)))
-        wanted = vectors_of(block)["texture"].numpy()[0]
+        wanted = index.vectors(block)["texture"][0]
         similar = np.concatenate([part.astype(np.float32) @ wanted for part in vectors])
         exact = {f"{place}.jpg" for place in np.argpartition(-similar, NEAREST)[:NEAREST]}
         start_time = time.process_time()
@@ -73,7 +73,7 @@ def kinds(photographs: Path, codes: Path, model: SwapAE) -> None:
         names += read_names(file.with_suffix(".json"))
         parts.append(model.load_codes(file)[0])
     together = Codes(*(torch.cat(part) for part in zip(*parts, strict=True)))
-    vectors = {question: value.numpy() for question, value in vectors_of(together).items()}
+    vectors = PhotographIndex(model).vectors(together)
     histograms = []
     for name in tqdm(names, desc="histograms"):
         pixels = np.asarray(load_image(photographs / name).resize((64, 64))).reshape(-1, 3) // 32
