@@ -55,8 +55,8 @@ def regions(
         output: picture to write: .png, .jpg, .webp, .tif or .bmp.
         masks: grey pictures of any size, one per texture, laid over the whole photograph: white takes the texture.
         select: instead of masks a point per texture, in pixels of the result: the region is all that is like it.
-        fidelity: how near to the structure photograph its own reconstruction is: 0 is the encoder's, at once; 0.3 takes some
-            seconds of refining, and 1 some twenty.
+        fidelity: how near to the structure photograph its own reconstruction is: 0 is the encoder's, at once; 0.3 takes
+            some seconds of refining, and 1 some twenty.
         threshold: how like, from -1 for everything to 1 for the same only.
         feather: pixels to each side over which the regions' edges are softened.
         exact: outside the softened regions every pixel is the reconstruction's.

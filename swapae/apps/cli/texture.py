@@ -102,8 +102,8 @@ def swap(
         structure: photograph that gives shapes and layout; the result has its aspect.
         texture: photograph that gives colours and materials.
         output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
-        fidelity: how near to the structure photograph its own reconstruction is: 0 is the encoder's, at once; 0.3 takes some
-            seconds of refining, and 1 some twenty.
+        fidelity: how near to the structure photograph its own reconstruction is: 0 is the encoder's, at once; 0.3 takes
+            some seconds of refining, and 1 some twenty.
         alpha: 0 keeps the structure photograph's own texture, 1 takes the other's.
         spherical: go between the textures along the sphere they lie on, rather than straight.
         coarse: alpha of the first layers, which decide on coarse shapes; --alpha if not given.
@@ -202,8 +202,8 @@ def mix(
             such as 'photos/*.jpg'.
         textures: photographs that give colours and materials; the structure photograph may be one of them.
         output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
-        fidelity: how near to the structure photograph its own reconstruction is: 0 is the encoder's, at once; 0.3 takes some
-            seconds of refining, and 1 some twenty.
+        fidelity: how near to the structure photograph its own reconstruction is: 0 is the encoder's, at once; 0.3 takes
+            some seconds of refining, and 1 some twenty.
         weights: one number per texture, of which only the proportions count; a negative one moves away from its
             texture. All alike if not given.
     """
