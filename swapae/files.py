@@ -12,6 +12,11 @@ from pathlib import Path
 from swapae.errors import UserError, first_line
 
 
+def cache_folder() -> Path:
+    """The user's folder for what can be made again at any time; it need not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swapae"
+
+
 @contextmanager
 def refusals(path: str | os.PathLike, kind: str) -> Iterator[None]:
     """Say of an `OSError` that `path` cannot be written, as a `UserError`; `kind`, of what to give another."""

@@ -15,7 +15,7 @@ from accelerate import Accelerator, DataLoaderConfiguration
 
 from swapae.errors import UserError, first_line
 from swapae.training.config import TrainConfig, check, choose_preset, parse
-from swapae.training.estimates import describe, estimate, throughput
+from swapae.training.estimates import describe, estimate, images_per_second, throughput
 from swapae.training.tracking import choose_tracker
 from swapae.training.trainer import Trainer
 
@@ -57,7 +57,7 @@ def run(config: TrainConfig, accelerator: Accelerator, tracker: str | None) -> N
     """Train; nothing that was prepared outlives this."""
     trainer = Trainer(config, accelerator, tracker)
     if accelerator.is_main_process:
-        announce(config, accelerator, trainer.images_seen)
+        announce(config, accelerator, trainer.images_seen, trainer.schedule.is_over(trainer.images_seen, 1))
     trainer.train()
 
 
@@ -70,15 +70,18 @@ def dry_run(config: TrainConfig, accelerator: Accelerator) -> None:
         costs = estimate(choose_preset(config), size, noise=config.noise, accumulates=parts > 1)
         warn_of_idle_cores(accelerator)
         speed = throughput(accelerator.device, accelerator.mixed_precision)
-        print(describe(costs, speed, accelerator.mixed_precision, processes, config.total_images))
+        total = config.total_images
+        if config.minutes is not None:
+            total = min(total, round(60 * config.minutes * images_per_second(costs, speed, processes)))
+        print(describe(costs, speed, accelerator.mixed_precision, processes, total))
 
 
-def announce(config: TrainConfig, accelerator: Accelerator, images_seen: int) -> None:
+def announce(config: TrainConfig, accelerator: Accelerator, images_seen: int, over: bool) -> None:
     """Say on stderr what runs where."""
     count = f"{accelerator.num_processes} process{'es' * (accelerator.num_processes > 1)}"
     print(
         f"{config.preset} on {count}, {accelerator.device}, precision {accelerator.mixed_precision}; "
-        f"from image {images_seen}" + (", which is the end" if images_seen >= config.total_images else ""),
+        f"from image {images_seen}" + (", which is the end" if over else ""),
         file=sys.stderr,
     )
     warn_of_idle_cores(accelerator)

@@ -22,7 +22,7 @@ ROWS = [
     ["model", "losses"],
     ["convert"],
     ["data", "editing"],
-    ["inference", "evaluation"],
+    ["inference", "evaluation", "search"],
     ["training"],
     ["train"],
     ["images", "metrics", "directions"],

@@ -60,7 +60,7 @@ def test_a_run_is_resumed_and_starts_another(model):
     discriminators = DiscriminatorStep(preset.discriminators, LossWeights())
     optimizers = {"generator": adam(fresh.parameters(), 0.1), "discriminators": discriminator_adam(discriminators, 0.1)}
     networks = {"model": fresh, "ema": ema, "discriminators": discriminators}
-    assert RunFolder(BEFORE / "run", {}, preset, [], networks, optimizers, 2).resume("auto") == (2, 16)
+    assert RunFolder(BEFORE / "run", {}, preset, [], networks, optimizers, 2).resume("auto") == (2, 16, 0)
     for network, name in ((fresh, "model"), (ema, "averaged"), (discriminators, "critics")):
         stored = load_file(CHECKPOINT / f"{name}.safetensors")
         assert all(torch.equal(value, stored[key]) for key, value in network.state_dict().items())

@@ -199,5 +199,5 @@ def import_optional(module: str, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise UserError(
-            f"this data needs the Python package {module!r}, which is not installed: pip install 'swapae[{extra}]'"
+            f"this needs the Python package {module!r}, which is not installed: pip install 'swapae[{extra}]'"
         ) from error

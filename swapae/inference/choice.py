@@ -22,7 +22,7 @@ import torch
 
 from swapae.config import SwapAEConfig
 from swapae.errors import UserError
-from swapae.files import atomic_path
+from swapae.files import atomic_path, cache_folder
 from swapae.model import Autoencoder
 
 VARIABLE = "SWAPAE_ENGINE"
@@ -130,8 +130,7 @@ def entries() -> dict[str, Any]:
 
 def cache_file() -> Path:
     """engines.json in the user's folder for caches."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "swapae" / FILE
+    return cache_folder() / FILE
 
 
 def key_of(config: SwapAEConfig) -> str:

@@ -83,6 +83,29 @@ def labelled_grid(pictures: list[list[Image.Image]], rows: list[str], columns: l
     return sheet
 
 
+def contact_sheet(pictures: list[tuple[Image.Image, str]], cell: int, columns: int = 6) -> Image.Image:
+    """Lay out pictures in rows, each with a word below.
+
+    Args:
+        pictures: RGB images of any size, each cropped about its centre to a square, and their words.
+        cell: the side of a square in pixels.
+        columns: pictures in a row.
+    """
+    gutter = max(2, cell // 32)
+    font = ImageFont.load_default(size=max(12, cell // 12))
+    below = cell // 12 + 3 * gutter
+    rows = -(-len(pictures) // columns)
+    width, height = min(columns, len(pictures)) * (cell + gutter) + gutter, rows * (cell + below) + gutter
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    for number, (picture, text) in enumerate(pictures):
+        row, column = divmod(number, columns)
+        left, top = gutter + column * (cell + gutter), gutter + row * (cell + below)
+        sheet.paste(ImageOps.fit(picture.convert("RGB"), (cell, cell), Image.Resampling.LANCZOS), (left, top))
+        word = _word(text, font)
+        sheet.paste(word, (left + (cell - word.width) // 2, top + cell + gutter))
+    return sheet
+
+
 def _word(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Image.Image:
     """A word on paper, trimmed to its ink."""
     left, top, right, bottom = (round(edge) for edge in font.getbbox(text))

@@ -30,7 +30,10 @@ _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def check_output_file(path: str | os.PathLike, suffixes: Collection[str] = tuple(_WRITERS)) -> Path:
+PICTURE_SUFFIXES = tuple(_WRITERS)
+
+
+def check_output_file(path: str | os.PathLike, suffixes: Collection[str] = PICTURE_SUFFIXES) -> Path:
     """Return `path` if a file with one of `suffixes` can be written there; to be called before costly work.
 
     Raises:

@@ -74,6 +74,7 @@ class TrainConfig:
             the generator, as in the published code; with those of features it feeds both.
         gradient_accumulation_steps: parts in which a batch is computed, to save memory.
         total_images: images after which the run ends.
+        minutes: end after so many minutes instead, the learning rate falling to 0 over the last third of them.
         lr: learning rate.
         decay_images: images at the end of the run over which the learning rate falls to 0.
         max_gradient_norm: clip gradients to this length; not at all if not given.
@@ -116,6 +117,7 @@ class TrainConfig:
     batch_size: int = 16
     gradient_accumulation_steps: int = 1
     total_images: int = 25_000_000
+    minutes: float | None = None
     lr: float = 0.002
     decay_images: int = 0
     max_gradient_norm: float | None = None
@@ -174,6 +176,8 @@ def check(config: TrainConfig, processes: int) -> None:
             raise UserError(f"--{name.replace('_', '-')} must be in 0 to {most}, got {getattr(config, name)}")
     if config.augment and choose_preset(config).kind == "features":
         raise UserError("--augment is for --discriminators pixels: those of features always see jittered images")
+    if config.minutes is not None and not 0 < config.minutes <= 1e6:
+        raise UserError(f"--minutes must be above 0, and at most a million, got {config.minutes:g}")
     if not 0 < config.lr < 1:
         raise UserError(f"--lr must be between 0 and 1, got {config.lr}")
     check_output(config.output, config.data, to_dict(config), config.resume not in ("auto", "never"))

@@ -256,6 +256,11 @@ def throughput(device: torch.device | str, precision: Precision, seconds: float 
     return 3 * forward / median  # the backward pass has two convolutions of the forward's size
 
 
+def images_per_second(costs: Estimate, flop_per_second: float, processes: int = 1) -> float:
+    """Images seen in a second, of `processes` that have a device each of what `throughput` found."""
+    return processes * STEP_EFFICIENCY * flop_per_second / costs.flop_per_image_seen
+
+
 def describe(costs: Estimate, flop_per_second: float, precision: Precision, processes: int, total_images: int) -> str:
     """Lines for a reader: parameters, GFLOP, memory, speed and time; each says what it is derived from.
 
@@ -266,7 +271,7 @@ def describe(costs: Estimate, flop_per_second: float, precision: Precision, proc
         processes: how many compute at the same time, each on a device of its own.
         total_images: seen by the run.
     """
-    per_process = STEP_EFFICIENCY * flop_per_second / costs.flop_per_image_seen
+    per_process = images_per_second(costs, flop_per_second)
     seconds = total_images / (per_process * processes)
     together = f"{processes} process{'es' * (processes > 1)}"
     steps = {

@@ -1,4 +1,4 @@
-"""What moves the weights: Adam with lazy R1's correction, the learning rate's course, and the EMA of the model."""
+"""What moves the weights: Adam with lazy R1's correction, and the EMA of the model."""
 
 from __future__ import annotations
 
@@ -28,17 +28,6 @@ def discriminator_adam(discriminators: DiscriminatorStep, lr: float) -> torch.op
     optimizer = adam(discriminators.image_discriminator.parameters(), lr)
     optimizer.add_param_group({"params": list(discriminators.patch_discriminator.parameters()), "lr": PATCH_RATE * lr})
     return optimizer
-
-
-def lr_multiplier(images_seen: int, total_images: int, decay_images: int, warm_up_images: int = 0) -> float:
-    """Share in (0, 1] of the learning rate.
-
-    It rises in a straight line from 0 over the first `warm_up_images` of a run, and falls so to 0 over the last
-    `decay_images`.
-    """
-    falling = min(1.0, (total_images - images_seen) / decay_images) if decay_images else 1.0
-    rising = min(1.0, (images_seen + 1) / warm_up_images) if warm_up_images else 1.0
-    return falling * rising
 
 
 class EMA:

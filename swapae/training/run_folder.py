@@ -79,14 +79,14 @@ class RunFolder:
 
     # ------------------------------------------------------------ start
 
-    def resume(self, choice: str) -> tuple[int, int]:
+    def resume(self, choice: str) -> tuple[int, int, float]:
         """Load a checkpoint into networks and optimizers.
 
         Args:
             choice: "auto", the newest that is whole; "never"; or the folder of a checkpoint.
 
         Returns:
-            Step and images seen; (0, 0) for a new run.
+            Step, images seen, and seconds taken (0 by a version that did not count them); (0, 0, 0) for a new run.
 
         Raises:
             UserError: "never" on a folder that has a run, or a checkpoint that is damaged or of other sizes.
@@ -95,10 +95,10 @@ class RunFolder:
         if choice == "never":
             if list_checkpoints(checkpoints):
                 raise UserError(f"{self.folder} holds a run already: give another --output, or --resume auto to go on")
-            return 0, 0
+            return 0, 0, 0.0
         checkpoint = load_newest(checkpoints) if choice == "auto" else load_checkpoint(Path(choice))
         if checkpoint is None:
-            return 0, 0
+            return 0, 0, 0.0
         if read_sizes(checkpoint.counters) != read_sizes({"sizes": self.sizes}):
             raise UserError(
                 f"the checkpoint in {self.folder} is of another --preset, --resolution or --discriminators: give that "
@@ -116,7 +116,7 @@ class RunFolder:
             ) from None
         counters = checkpoint.counters
         self.best, self.figures = counters["best"] or math.inf, counters["figures"]
-        return counters["step"], counters["images_seen"]
+        return counters["step"], counters["images_seen"], counters.get("seconds", 0.0)
 
     def begin(self, images_seen: int) -> None:
         """Make the folder, write config.json, and drop log lines past the point the run goes on from."""
@@ -197,10 +197,10 @@ class RunFolder:
             self.ema.save_pretrained(self.folder / "best", model_card_kwargs=self.card(images_seen))
         return self.figures
 
-    def save(self, step: int, images_seen: int) -> None:
+    def save(self, step: int, images_seen: int, seconds: float) -> None:
         """Write a checkpoint, then the EMA."""
         best = self.best if math.isfinite(self.best) else None  # JSON has no infinity
-        counters = {"step": step, "images_seen": images_seen, "best": best, "figures": self.figures}
+        counters = {"step": step, "images_seen": images_seen, "seconds": seconds, "best": best, "figures": self.figures}
         checkpoint = Checkpoint(
             {**counters, "sizes": self.sizes},
             {name: network.state_dict() for name, network in self.networks.items()},

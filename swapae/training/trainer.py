@@ -34,9 +34,10 @@ from swapae.training.discriminator_step import R1_INTERVAL, DiscriminatorStep
 from swapae.training.generation import Generation, keep_noise
 from swapae.training.generator_step import GeneratorStep
 from swapae.training.initial import freeze, start_from
-from swapae.training.optimizers import EMA, adam, compile_networks, discriminator_adam, lr_multiplier
+from swapae.training.optimizers import EMA, adam, compile_networks, discriminator_adam
 from swapae.training.random import StepRandom
 from swapae.training.run_folder import SAMPLES, RunFolder
+from swapae.training.schedule import Schedule
 from swapae.training.tracking import start_tracker, track_picture
 
 EVALUATED = 64  # validation photographs
@@ -127,7 +128,11 @@ class Trainer:
     def start(self) -> None:
         """Resume the run that is there, or start from `--init` or random weights."""
         config = self.config
-        self.step, self.images_seen = self.folder.resume(config.resume)
+        self.step, self.images_seen, seconds = self.folder.resume(config.resume)
+        warm_up = self.discriminators.warm_up_images if self.weights.adversarial else 0
+        self.schedule = Schedule(
+            config.total_images, config.decay_images, warm_up, config.minutes, seconds, self.mean_number
+        )
         if self.images_seen:
             return
         if config.init is not None:
@@ -140,10 +145,11 @@ class Trainer:
             keep_noise(self.model)
 
     def train(self) -> None:
-        """Update until the images are used up."""
+        """Update until the images, or the minutes, are used up."""
         config = self.config
         shares_fakes = self.discriminators.shares_fakes
-        with tqdm(total=config.total_images, initial=self.images_seen, unit="img", disable=not self.main) as progress:
+        total = config.total_images if config.minutes is None else None
+        with tqdm(total=total, initial=self.images_seen, unit="img", disable=not self.main) as progress:
             for batches in self.batches():
                 self.set_learning_rates()
                 if not self.weights.adversarial:
@@ -160,6 +166,7 @@ class Trainer:
                 self.ema.update(config.batch_size, self.images_seen)
                 self.step += 1
                 progress.update(self.images_seen - before)
+                self.schedule.advance()
                 self.maintain(before, progress)
         if self.main and self.data.unreadable:
             logger.warning("%d unreadable pictures were skipped; `swapae data check` lists them", self.data.unreadable)
@@ -175,13 +182,12 @@ class Trainer:
         """The batches of each update, each in `parts`."""
         stream = iter(self.loader)
         count = self.batches_per_update * self.parts
-        while len(images := list(islice(stream, count))) == count:
+        while not self.schedule.is_over(self.images_seen) and len(images := list(islice(stream, count))) == count:
             yield [images[start : start + self.parts] for start in range(0, count, self.parts)]
 
     def set_learning_rates(self) -> None:
         """Warm-up and decay, by images seen."""
-        warm_up = self.discriminators.warm_up_images if self.weights.adversarial else 0
-        self.multiplier = lr_multiplier(self.images_seen, self.config.total_images, self.config.decay_images, warm_up)
+        self.multiplier = self.schedule.lr_multiplier(self.images_seen)
         for group, rate in zip(self.groups, self.rates, strict=True):
             group["lr"] = self.multiplier * rate
 
@@ -238,10 +244,14 @@ class Trainer:
         """Over all processes."""
         return self.accelerator.reduce(value, reduction="mean")
 
+    def mean_number(self, value: float) -> float:
+        """The same of a number."""
+        return self.mean(torch.tensor(value, device=self.accelerator.device)).item()
+
     def maintain(self, before: int, progress: tqdm) -> None:
         """Log, sample, validate, save and upload, each when an interval of its images was passed since `before`."""
         config, now, folder = self.config, self.images_seen, self.folder
-        last = now + self.batches_per_update * config.batch_size > config.total_images
+        last = self.schedule.is_over(now, self.batches_per_update * config.batch_size)
 
         def due(interval: int) -> bool:
             return now // interval > before // interval or last
@@ -249,7 +259,9 @@ class Trainer:
         if due(config.log_every_images) or due(config.save_every_images):
             means = folder.means(self.mean)
             shown = [name for name in ("g_l1", "g_patch", "d_real") if name in means]
-            progress.set_postfix({name: f"{means[name]:.3f}" for name in shown})
+            left = self.schedule.minutes_left
+            left_too = {} if left is None else {"minutes_left": f"{left:.1f}"}
+            progress.set_postfix(left_too | {name: f"{means[name]:.3f}" for name in shown})
             if self.main:
                 self.accelerator.log(folder.log(means, now, self.multiplier * config.lr), now)
         if not self.main:
@@ -259,7 +271,7 @@ class Trainer:
         if self.evaluator and due(config.eval_every_images):
             self.accelerator.log(folder.evaluate(self.evaluator, now), now)
         if due(config.save_every_images):
-            folder.save(self.step, now)
+            folder.save(self.step, now, self.schedule.seconds)
         if config.push_to_hub and config.push_every_images and due(config.push_every_images) and not last:
             try:
                 folder.push(config.push_to_hub, now)

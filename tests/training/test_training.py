@@ -14,7 +14,7 @@ from swapae.losses import Losses, LossWeights
 from swapae.training.discriminator_step import DiscriminatorStep
 from swapae.training.generation import Generation
 from swapae.training.generator_step import GeneratorStep
-from swapae.training.optimizers import EMA, adam, compile_networks, lr_multiplier
+from swapae.training.optimizers import EMA, adam, compile_networks
 from swapae.training.random import StepRandom
 
 
@@ -130,11 +130,6 @@ def test_lazy_r1_corrects_adam():
     assert lazy["lr"] == pytest.approx(0.002 * 16 / 17)
     assert lazy["betas"] == pytest.approx((0.0, 0.99 ** (16 / 17)))
     assert adam([parameter], 0.002).param_groups[0]["betas"] == (0.0, 0.99)
-
-
-def test_the_learning_rate_falls_over_the_last_images_alone():
-    assert [lr_multiplier(seen, 100, 40) for seen in (0, 60, 80, 99)] == [1, 1, 0.5, 0.025]
-    assert lr_multiplier(99, 100, 0) == 1
 
 
 def test_averaged_weights_by_hand():

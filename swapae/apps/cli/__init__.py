@@ -14,6 +14,8 @@ from swapae.release import release
 
 TOO_LARGE = "not enough memory for pictures of this size: use a smaller --size"
 QUIET = "--quiet"
+# Options of `swapae.train`, which has every setting, and not of the short `swapae train PHOTOGRAPHS`.
+FULL_TRAINING = ("--data", "--config")
 INTERRUPTED = 130  # what shells report of a program that Ctrl-C ended
 
 
@@ -25,7 +27,7 @@ def main() -> int:
     if words == ["--version"]:
         print(f"swapae {release()}")
         return 0
-    if words[:1] == ["train"]:
+    if words[:1] == ["train"] and any(word.startswith(FULL_TRAINING) for word in words):
         # Its options, its gradients and its exit are its own; accelerate is not imported for other commands.
         return importlib.import_module("swapae.train").main(words[1:])
     status, message = outcome(words)

@@ -14,9 +14,18 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from swapae.apps.cli.checks import STRONGEST, check_feather
+from swapae.apps.cli.checks import STRONGEST, check_between, check_feather
 from swapae.apps.cli.many import Job, Work
-from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, Frame, OutputPath, PhotographPath, Session, sample
+from swapae.apps.cli.session import (
+    DEFAULT_OPTIONS,
+    Common,
+    Fidelity,
+    Frame,
+    OutputPath,
+    PhotographPath,
+    Session,
+    sample,
+)
 from swapae.codes import Codes
 from swapae.editing import feather as soften
 from swapae.editing import texture_map
@@ -140,6 +149,7 @@ def apply_directions(
     output: OutputPath,
     gains: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=GAIN ...")],
     common: Common = DEFAULT_OPTIONS,
+    fidelity: Fidelity = 0.0,
     directions: Directory = None,
     orthogonal: bool = False,
     mask: Annotated[Path | None, tyro.conf.arg(metavar="MASK")] = None,
@@ -151,12 +161,15 @@ def apply_directions(
         image: photograph; or a folder of them, or a pattern such as 'photos/*.jpg'.
         output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
         gains: such as warm=1 tulips=-0.5 texture2=1: 0 changes nothing, 1 is a clear edit.
+        fidelity: how near to the photograph its own reconstruction is: 0 is the encoder's, at once; 0.3 takes some
+            seconds of refining, and 1 some twenty.
         directions: file that `swapae direction make` wrote; the model's own if not given.
         orthogonal: take from each direction what it has in common with those before it.
         mask: grey picture of any size, white where the picture is to be moved.
         feather: pixels to each side over which the mask's edge is softened.
     """
     check_feather(feather)
+    check_between("fidelity", fidelity, 0, 1)
     wanted = parse_gains(gains)
     work = Work.on(image, output, common)
     session = work.session
@@ -164,17 +177,18 @@ def apply_directions(
     edit = Directed(wanted, orthogonal, None, 0, directions_digest(known, wanted, orthogonal=orthogonal))
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
-        own = session.codes(photograph)
-        moved = known.apply(own, wanted, orthogonal=orthogonal)
-        if mask is not None:
-            moved = masked(own, moved, soften(session.mask(mask, photograph), feather))
-        return session.decode(moved, Frame.of(photograph))
+        with session.faithful(photograph, fidelity) as own:
+            moved = known.apply(own, wanted, orthogonal=orthogonal)
+            if mask is not None:
+                moved = masked(own, moved, soften(session.mask(mask, photograph), feather))
+            return session.decode(moved, Frame.of(photograph))
 
     def recipe(job: Job) -> Recipe | None:
-        return session.recipe(job.inputs, edit) if mask is None else None
+        return session.recipe(job.inputs, edit) if mask is None and not fidelity else None
 
     settings = {"image": image, "mask": mask, "feather": feather, "gains": gains, "directions": edit.digest}
-    work.run("direction apply", settings | {"orthogonal": orthogonal}, work.read, compute, recipe)
+    settings |= {"orthogonal": orthogonal} | ({"fidelity": fidelity} if fidelity else {})
+    work.run("direction apply", settings, work.read, compute, recipe)
 
 
 def masked(own: Codes, moved: Codes, mask: Tensor) -> Codes:

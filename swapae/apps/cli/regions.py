@@ -11,7 +11,16 @@ from PIL import Image
 from torch import Tensor
 
 from swapae.apps.cli.checks import check_between, check_feather, whole_numbers
-from swapae.apps.cli.session import DEFAULT_OPTIONS, Common, OutputPath, PhotographPath, Session, Size, StructurePath
+from swapae.apps.cli.session import (
+    DEFAULT_OPTIONS,
+    Common,
+    Fidelity,
+    OutputPath,
+    PhotographPath,
+    Session,
+    Size,
+    StructurePath,
+)
 from swapae.codes import Codes
 from swapae.editing import Change, change, composite, select_similar, texture_map
 from swapae.editing import feather as soften
@@ -30,6 +39,7 @@ def regions(
     common: Common = DEFAULT_OPTIONS,
     masks: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="MASK ...")] = (),
     select: Annotated[tuple[str, ...], tyro.conf.arg(metavar="X,Y ...")] = (),
+    fidelity: Fidelity = 0.0,
     threshold: Threshold = 0.9,
     feather: int = 8,
     exact: bool = False,
@@ -45,12 +55,15 @@ def regions(
         output: picture to write: .png, .jpg, .webp, .tif or .bmp.
         masks: grey pictures of any size, one per texture, laid over the whole photograph: white takes the texture.
         select: instead of masks a point per texture, in pixels of the result: the region is all that is like it.
+        fidelity: how near to the structure photograph its own reconstruction is: 0 is the encoder's, at once; 0.3 takes
+            some seconds of refining, and 1 some twenty.
         threshold: how like, from -1 for everything to 1 for the same only.
         feather: pixels to each side over which the regions' edges are softened.
         exact: outside the softened regions every pixel is the reconstruction's.
     """
     check_output_file(output)
     check_feather(feather)
+    check_between("fidelity", fidelity, 0, 1)
     check_between("threshold", threshold, -1, 1)
     given = select or masks
     if bool(masks) == bool(select):
@@ -61,11 +74,11 @@ def regions(
     points = [point_of("--select", text) for text in select]
     session = Session(common)
     photograph = session.load(structure)
-    own = session.codes(photograph)
-    hard = [session.mask(path, photograph) for path in masks]
-    hard += [selection(session, own, photograph, point, threshold) for point in points]
     references = [session.texture(path) for path in textures]
-    picture, changed = paint_regions(session, photograph, own, references, hard, feather, exact)
+    with session.faithful(photograph, fidelity) as own:
+        hard = [session.mask(path, photograph) for path in masks]
+        hard += [selection(session, own, photograph, point, threshold) for point in points]
+        picture, changed = paint_regions(session, photograph, own, references, hard, feather, exact)
     session.save(to_pil(picture, photograph.size, photograph.opacity), output, of=structure)
     print(
         f"changed inside: {changed.inside_mean:.1f} on average, {changed.inside_max:.0f} at most; "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,11 +38,13 @@ from swapae.pictures.notes import Notes, notes_of
 from swapae.pictures.saving import MAX_JPEG_XMP, OPAQUE_SUFFIXES, save_image
 from swapae.pictures.transparency import resize
 from swapae.rounding import ceil_div
+from swapae.training.refining import refine_once
 
 StructurePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
 TexturePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
 PhotographPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IMAGE")]
 PhotographPaths = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")]
+Fidelity = Annotated[float, tyro.conf.arg(metavar="0..1")]
 OutputPath = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
 Size = tuple[int, int]  # (width, height) in pixels
 
@@ -117,7 +120,7 @@ class Session:
         dtype = getattr(torch, options.dtype)
         model = SwapAE.from_pretrained(options.model or EMBEDDED, device=device, dtype=dtype)
         self.model = model if plain else optimize_for_inference(model, engine=options.engine, compile=options.compile)
-        self.options = options
+        self._trained, self.options = model, options
         self.size: int | Literal["full"] = parse_size(options.size, self.model.config.image_size)
         check_tile(options.tile)
         self.device, self.dtype = device, dtype
@@ -168,6 +171,39 @@ class Session:
         if tile is None:
             return self.model.encode(images, opacity)
         return tiling.encode(self.model, images, tile, partial(tqdm, desc="encode", unit="tile"), opacity)
+
+    @contextmanager
+    def faithful(self, fitted: Fitted, fidelity: float) -> Iterator[Codes]:
+        """Codes of a photograph, brought nearer to it by the fidelity dial; meanwhile the model is the one refined.
+
+        Raises:
+            UserError: half precision, or a picture too large to be refined whole.
+        """
+        if not fidelity:
+            yield self.codes(fitted)
+            return
+        if self.dtype != torch.float32:
+            raise UserError("--fidelity takes steps of descent, which need --dtype float32")
+        if self.tile(*fitted.tensor.shape[2:]) is not None:
+            raise UserError("--fidelity refines pictures whole, and this one needs tiles: use a smaller --size")
+        codes, bars = self.codes(fitted), []
+
+        def track(steps: int) -> Callable[[], object]:
+            bars.append(tqdm(total=steps, desc="refine", unit="step"))
+            return bars[0].update
+
+        refined = refine_once(self._trained, fitted.tensor, codes, fidelity, noise=self.options.seed, track=track)
+        for bar in bars:
+            bar.close()
+        before = self.model
+        if refined.changes:
+            changed = refined.model(self._trained)
+            # Made for one picture: what it takes to choose an engine would not come back.
+            self.model = changed if before is self._trained else optimize_for_inference(changed, engine="ncnn")
+        try:
+            yield refined.codes
+        finally:
+            self.model = before
 
     def tile(self, height: int, width: int) -> int | None:
         """Side of the tiles for a picture, None for whole; says what a large one takes, and again if one is larger."""

@@ -15,12 +15,13 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from swapae.apps.cli.checks import check_alpha, check_strength
+from swapae.apps.cli.checks import check_alpha, check_between, check_strength
 from swapae.apps.cli.finish import PLAIN, Finishing
 from swapae.apps.cli.many import Job, Work, check_folder, is_many, pictures, result_path
 from swapae.apps.cli.session import (
     DEFAULT_OPTIONS,
     Common,
+    Fidelity,
     OutputPath,
     PhotographPath,
     Session,
@@ -83,6 +84,7 @@ def swap(
     output: OutputPath,
     common: Common = DEFAULT_OPTIONS,
     finish: Finishing = PLAIN,
+    fidelity: Fidelity = 0.0,
     alpha: float = 1.0,
     spherical: bool = False,
     coarse: GroupStrength = None,
@@ -100,6 +102,8 @@ def swap(
         structure: photograph that gives shapes and layout; the result has its aspect.
         texture: photograph that gives colours and materials.
         output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
+        fidelity: how near to the structure photograph its own reconstruction is: 0 is the encoder's, at once; 0.3 takes
+            some seconds of refining, and 1 some twenty.
         alpha: 0 keeps the structure photograph's own texture, 1 takes the other's.
         spherical: go between the textures along the sphere they lie on, rather than straight.
         coarse: alpha of the first layers, which decide on coarse shapes; --alpha if not given.
@@ -110,6 +114,7 @@ def swap(
     """
     strengths = Strengths(alpha, spherical, {"coarse": coarse, "middle": middle, "fine": fine})
     strengths.check()
+    check_between("fidelity", fidelity, 0, 1)
     finish.check()
     if pairs is not None or is_many(structure) or is_many(texture):
         jobs = swap_jobs(structure, texture, output, pairs, every)
@@ -131,15 +136,16 @@ def swap(
             if len(textures) >= TEXTURES_KEPT:
                 del textures[next(iter(textures))]
             textures[path] = session.codes(other or session.load(path)).texture
-        result = strengths.generate(session, session.codes(photograph), textures[path])
-        return finish.picture(session, photograph, result)
+        with session.faithful(photograph, fidelity) as own:
+            return finish.picture(session, photograph, strengths.generate(session, own, textures[path]))
 
     def recipe(job: Job) -> Recipe | None:
-        edit = strengths.edit if finish.plain else None
+        edit = strengths.edit if finish.plain and not fidelity else None
         return session.recipe(job.inputs, edit) if edit else None
 
     files = {"structure": structure, "texture": texture, "pairs": pairs and file_digest(pairs)}
     settings = {**files, "alpha": alpha, "spherical": spherical, **strengths.groups, **asdict(finish)}
+    settings |= {"fidelity": fidelity} if fidelity else {}  # folders of before there was one go on
     work.run("swap", settings, read, compute, recipe)
 
 
@@ -186,6 +192,7 @@ def mix(
     output: OutputPath,
     common: Common = DEFAULT_OPTIONS,
     finish: Finishing = PLAIN,
+    fidelity: Fidelity = 0.0,
     weights: Annotated[tuple[float, ...], tyro.conf.arg(metavar="NUMBER ...")] = (),
 ) -> None:
     """Picture of a photograph in the weighted mean of several photographs' textures. Or all of a folder.
@@ -195,10 +202,13 @@ def mix(
             such as 'photos/*.jpg'.
         textures: photographs that give colours and materials; the structure photograph may be one of them.
         output: picture to write: .png, .jpg, .webp, .tif or .bmp; or a folder for many.
+        fidelity: how near to the structure photograph its own reconstruction is: 0 is the encoder's, at once; 0.3 takes
+            some seconds of refining, and 1 some twenty.
         weights: one number per texture, of which only the proportions count; a negative one moves away from its
             texture. All alike if not given.
     """
     finish.check()
+    check_between("fidelity", fidelity, 0, 1)
     weights = weights or (1.0,) * len(textures)
     if not textures or len(weights) != len(textures):
         raise UserError(f"--weights takes a number for each texture, got {len(weights)} for {len(textures)}")
@@ -212,13 +222,14 @@ def mix(
     edits = SwapTexture(1, 1.0, "linear"), Mix(weights[0], tuple(range(2, len(textures) + 1)), weights[1:])
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
-        own = session.codes(photograph)
-        return finish.picture(session, photograph, session.generate(Codes(own.structure, mixed)))
+        with session.faithful(photograph, fidelity) as own:
+            return finish.picture(session, photograph, session.generate(Codes(own.structure, mixed)))
 
     def recipe(job: Job) -> Recipe | None:
-        return session.recipe([*job.inputs, *textures], *edits) if finish.plain else None
+        return session.recipe([*job.inputs, *textures], *edits) if finish.plain and not fidelity else None
 
     settings = {"structure": structure, "textures": textures, "weights": weights, **asdict(finish)}
+    settings |= {"fidelity": fidelity} if fidelity else {}
     work.run("mix", settings, work.read, compute, recipe)
 
 

@@ -1,0 +1,132 @@
+"""`swapae train` as people use it: a folder of photographs, a number of minutes, real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from swapae import SwapAE
+from swapae.apps.cli import main
+from swapae.editing.directions import Directions
+from swapae.training.own_model import Machine, launch_command, nearest_model, settings
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "swapae/examples").glob("*.jpg"))
+SLOW_MACHINE = Machine("cpu", 1, 1, "no", images_per_second=1.0)
+
+
+def make_photographs(folder, count):
+    """Crops of the examples, all different."""
+    folder.mkdir()
+    for number in range(count):
+        with Image.open(EXAMPLES[number % len(EXAMPLES)]) as image:
+            left = 3 * number
+            image.crop((left, 0, left + 160, 150)).save(folder / f"{number}.png")
+    return folder
+
+
+def run(monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["swapae", *map(str, words)])
+    return main()
+
+
+def test_too_few_photographs_are_refused_with_the_reason_for_each(tmp_path, monkeypatch, capsys):
+    folder = make_photographs(tmp_path / "photos", 3)
+    (folder / "copy.png").write_bytes((folder / "0.png").read_bytes())
+    (folder / "broken.jpg").write_text("no picture")
+    Image.new("RGB", (300, 90)).save(folder / "low.png")
+    assert run(monkeypatch, "train", folder, "-o", tmp_path / "mine", "--workers", "0") == 2
+    lines = capsys.readouterr().err.splitlines()
+    said = [line for line in lines if line.startswith("left out: ")]
+    assert len(said) == 3
+    assert any("broken.jpg" in line and "not a picture" in line for line in said)
+    assert any("low.png: 300x90 pixels" in line and "128" in line for line in said)
+    assert any("copy.png: the same picture as '0.png'" in line for line in said)
+    assert lines[-1].startswith("swapae: ") and "3 usable photographs, and 20 are needed" in lines[-1]
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["photos", "-o", "mine", "--minutes", "0"], "--minutes must be 1 to"),
+        (["nowhere", "-o", "mine"], "'nowhere' is not a folder"),
+        (["photos", "-o", "photos"], "'photos' holds something else than a model of `swapae train`"),
+        (["photos", "-o", "photos/0.png"], "'photos/0.png' holds something else"),
+        (["photos"], "missing -o MODEL_DIR; usage: swapae train DIR -o MODEL_DIR"),
+    ],
+)
+def test_what_cannot_work_is_one_line(tmp_path, monkeypatch, capsys, words, complaint):
+    monkeypatch.chdir(tmp_path)
+    make_photographs(tmp_path / "photos", 2)
+    assert run(monkeypatch, "train", *words) == 2
+    assert complaint in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "mine").exists()
+
+
+def test_the_nearest_model_is_the_one_that_redraws_best(monkeypatch, tiny_model):
+    monkeypatch.setattr("swapae.training.own_model.embedded_names", lambda: ["random", "flowers"])
+    flowers = SwapAE.default()
+    monkeypatch.setattr(SwapAE, "embedded", lambda name: flowers if name == "flowers" else tiny_model)
+    name, distances = nearest_model(EXAMPLES[:2])
+    assert name == "flowers" and distances["flowers"] < distances["random"]
+
+
+def test_intervals_follow_the_machine(tmp_path):
+    slow = settings(tmp_path / "copies", tmp_path / "run", "flowers", 30, SLOW_MACHINE)
+    fast = settings(
+        tmp_path / "copies", tmp_path / "run", "flowers", 30, Machine("cuda", 2, 1, "bf16", images_per_second=100)
+    )
+    assert (slow.sample_every_images, fast.sample_every_images) == (30, 3000)  # every half a minute
+    assert (slow.minutes, slow.batch_size, fast.batch_size) == (30, 8, 16)
+    assert (slow.ema_half_life, fast.ema_half_life) == (90, 9000)
+
+
+def test_several_processes_on_a_cpu_are_launched_as_such():
+    command, environment = launch_command(Machine("cpu", 2, 3, "bf16", 1.0), Path("run/config.json"))
+    assert "--multi_gpu" in command and environment["ACCELERATE_USE_CPU"] == "true"
+    assert environment["OMP_NUM_THREADS"] == "3" and command[-4:] == [
+        "-m",
+        "swapae.train",
+        "--config",
+        "run/config.json",
+    ]
+
+
+@pytest.mark.slow
+def test_a_stopped_training_keeps_the_best_goes_on_and_ends_with_directions(tmp_path):
+    """Ctrl-C reaches the whole group, as from a terminal; what is waited for are files, not times."""
+    make_photographs(tmp_path / "photos", 21)
+    often = "import sys, swapae.training.own_model as own; own.SAVE_SECONDS = 8; from swapae.apps.cli import main; "
+    command = [sys.executable, "-c", often + "sys.exit(main())", "train", "photos", "-o", "mine", "--workers", "0"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    run_folder = tmp_path / "mine/run"
+
+    def start(*more):
+        return subprocess.Popen(
+            [*command, *more], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    first = start("--minutes", "600")
+    # The model comes after its checkpoint; the training would take ten hours.
+    while first.poll() is None and not (run_folder / "latest/model.safetensors").is_file():
+        time.sleep(0.2)
+    os.killpg(first.pid, signal.SIGINT)
+    said = first.communicate()[1]
+    assert first.returncode == 130 and "mine has the best model so far" in said.splitlines()[-1], said
+    assert SwapAE.from_pretrained(tmp_path / "mine").config == SwapAE.default().config
+    assert not (tmp_path / "mine/directions.safetensors").exists()
+    saved = json.loads((next((run_folder / "checkpoints").glob("step_*")) / "state.json").read_text())["counters"]
+
+    second = start("--minutes", "1")
+    said = second.communicate()[1]
+    assert second.returncode == 0, said
+    assert f"from image {saved['images_seen']}" in said
+    model = SwapAE.from_pretrained(tmp_path / "mine")
+    assert "bright" in Directions.load(tmp_path / "mine/directions.safetensors", model).named
+    assert "on 21 photographs, from the model flowers" in " ".join((tmp_path / "mine/README.md").read_text().split())
