@@ -40,7 +40,7 @@ def main() -> None:
     model = SwapAE.default()
     paths = [path for path in list_images(arguments.data) if is_validation(path)]
     paths = paths[:: max(1, len(paths) // arguments.count)][: arguments.count]
-    images = [centre_square(path, model, model.config.image_size) for path in paths]
+    images = [centre_square(path, model, model.config.image_size).tensor for path in paths]
     judge, network = LPIPS("alex"), LPIPS("squeeze")
     with torch.no_grad():
         codes = [model.encode(image) for image in images]

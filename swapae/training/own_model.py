@@ -121,7 +121,7 @@ def redrawing_distance(model: SwapAE, photographs: Iterable[Path], network: LPIP
     """Mean distance in texture statistics between photographs and their reconstructions."""
     found = []
     for path in photographs:
-        image = centre_square(path, model, model.config.image_size)
+        image = centre_square(path, model, model.config.image_size).tensor
         made = model.decode(model.encode(image)).clamp(-1, 1)
         found.append(texture_distance(network.features(image), network.features(made)).item())
     return sum(found) / len(found)
