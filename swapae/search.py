@@ -37,11 +37,12 @@ WINDOWS = 4  # along a side of the structure code
 EXACT = 20_000
 # Cells for each square root of the number of photographs, and the share of them that a search looks into; measured by
 # `benchmarks/search.py`.
-CELLS, LOOKED_INTO = 3.5, 1 / 10
+CELLS, LOOKED_INTO = 3.5, 0.4
 TRAINED_ON = 40  # vectors for each cell, from which cells are made
 # Of the variance's logarithm, the share that is taken from every axis; of the largest, the least that counts; and the
 # vectors that it takes to know them. On flowers, 0.75 finds the own kind most often (`benchmarks/search.py`).
 WHITENING, LEAST_VARIANCE, SCALED_ON = 0.75, 1e-3, 200
+AXES = 64  # the strongest that are kept: more find nothing better, and take memory
 
 
 class Found(NamedTuple):
@@ -57,7 +58,7 @@ class Scaling:
 
     Attributes:
         centre: [length].
-        matrix: [length, length].
+        matrix: [length, kept].
     """
 
     centre: Tensor
@@ -72,7 +73,7 @@ class Scaling:
         centre = vectors.mean(0)
         variances, axes = torch.linalg.eigh((vectors - centre).T.cov())
         weights = (variances.clamp_min(0) + LEAST_VARIANCE * variances[-1]) ** (-WHITENING / 2)
-        return cls(centre, (axes * weights).contiguous())  # as it is when read from a file
+        return cls(centre, (axes * weights)[:, -AXES:].contiguous())  # as it is when read from a file
 
     def __call__(self, vectors: Tensor) -> Tensor:
         """Vectors of unit length."""
