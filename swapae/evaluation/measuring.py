@@ -172,16 +172,19 @@ class Measuring:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def centre_square(path: Path, model: Autoencoder, size: int, max_pixels: int = MAX_PIXELS) -> Tensor:
+def centre_square(
+    path: Path, model: Autoencoder, size: int, max_pixels: int = MAX_PIXELS, draft_to: int | None = None
+) -> Tensor:
     """A photograph's centre square: the short side brought to `size`, the long one cut, [1, 3, size, size] in [-1, 1].
 
-    All are then of one size, as distances in structure between two photographs need.
+    All are then of one size, as distances in structure between two photographs need. `max_pixels` and `draft_to` are as
+    of `load_image`.
 
     Raises:
         PictureError: it cannot be read or is too large.
     """
     config = model.config
-    picture = load_image(path, max_pixels=max_pixels)
+    picture = load_image(path, max_pixels=max_pixels, draft_to=draft_to)
     image, (width, height), _ = fit(picture, size, config.stride, config.minimum_side, max_pixels=max_pixels)
     top, left = (height - size) // 2, (width - size) // 2
     return image[:, :, top : top + size, left : left + size].contiguous()
