@@ -36,7 +36,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from swapae import PRESETS, Codes, SwapAE
 from swapae.inference import tiling
 from swapae.inference.choice import processor
-from swapae.inference.engine import POOL
+from swapae.inference.engine import release_memory
 from swapae.inference.fast import optimize_for_inference
 
 PRESET = "church256"
@@ -156,7 +156,7 @@ def print_alone(form: str, what: str, size: int, batch: int) -> None:
     """Child of `measure_alone`: the kernel's high-water mark, reset just before the call (Linux, glibc)."""
     model = make(form)
     calls_of(model, 128, 1)["swap"]()  # libraries set themselves up
-    POOL.clear()  # what that left, and what is free but not given back, counts as well
+    release_memory()  # what that left, and what is free but not given back, counts as well
     ctypes.CDLL(None).malloc_trim(0)
     reset_peak_of_process()
     before = status_of_process("VmRSS")
