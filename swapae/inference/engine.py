@@ -145,11 +145,7 @@ class Network:
             MemoryError: there is not enough.
             ValueError: a gradient is wanted.
         """
-        if torch.is_grad_enabled() and any(value.requires_grad for value in inputs.values()):
-            raise ValueError(
-                "a model optimized for inference computes no gradients: use the model it was made of, or pass "
-                "x.detach(), or call it under torch.no_grad()"
-            )
+        check_no_gradient(inputs)
         # ncnn does not hold them.
         held = {name: np.ascontiguousarray(value.detach().numpy()) for name, value in inputs.items()}
         with pool() as own:
@@ -168,10 +164,24 @@ class Network:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "a model optimized for inference cannot be pickled: save or pickle the model it was made of, and optimize "
-            "it again where it is loaded"
+        not_pickled()
+
+
+def check_no_gradient(inputs: Mapping[str, Tensor]) -> None:
+    """Raise ValueError if a gradient is wanted."""
+    if torch.is_grad_enabled() and any(value.requires_grad for value in inputs.values()):
+        raise ValueError(
+            "a model optimized for inference computes no gradients: use the model it was made of, or pass "
+            "x.detach(), or call it under torch.no_grad()"
         )
+
+
+def not_pickled() -> NoReturn:
+    """Raise TypeError for a network of an engine that is to be pickled."""
+    raise TypeError(
+        "a model optimized for inference cannot be pickled: save or pickle the model it was made of, and optimize "
+        "it again where it is loaded"
+    )
 
 
 @contextmanager
