@@ -30,6 +30,7 @@ from swapae.model import Autoencoder
 VARIABLE = "SWAPAE_ENGINE"
 FILE = "engines.json"
 SECONDS = 1.5  # of measuring, beyond one call of each engine
+LARGEST_SIDE = 256  # pixels; a multiple of every stride
 # How far from the first engine's another's picture may be, in levels of 255: on average, and 99.9 % of the pixels.
 MEAN_LEVELS, MOST_LEVELS = 0.5, 4.0
 CLEARLY = 0.97  # of the first engine's time that another must stay below: equal ones should not change places
@@ -76,11 +77,12 @@ def fastest(config: SwapAEConfig, forms: Mapping[str, Form]) -> Autoencoder:
 
 
 def measure(config: SwapAEConfig, forms: Mapping[str, Autoencoder]) -> Choice:
-    """Time a swap at the model's size in each form, alternated. The least time counts: other work only adds to it.
+    """Time a swap in each form, alternated. The least time counts: other work only adds to it.
 
     Forms that do not make the picture of the first one, as far as anyone sees, are left out.
     """
-    images = torch.rand(1, 3, config.image_size, config.image_size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    side = measured_side(config)
+    images = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.inference_mode():
         made = {name: form.swap(images, images) for name, form in forms.items()}  # the first call also allocates
         exact = next(iter(made.values()))
@@ -96,6 +98,11 @@ def measure(config: SwapAEConfig, forms: Mapping[str, Autoencoder]) -> Choice:
     first = next(iter(least))
     best = min(least, key=least.__getitem__)
     return Choice(best if least[best] < CLEARLY * least[first] else first, least)
+
+
+def measured_side(config: SwapAEConfig) -> int:
+    """Pixels of the side of what is timed: the model's, but for large ones, which would take a minute."""
+    return min(config.image_size, max(config.minimum_side, LARGEST_SIDE))
 
 
 def looks_like(made: Tensor, exact: Tensor) -> bool:

@@ -321,7 +321,7 @@ class EngineGenerator(GeneratorStages):
         for numbers, network in self.joined.items():
             if numbers.start == blocks.start and numbers.stop <= blocks.stop:
                 return numbers, network
-        return blocks[:1], self.blocks[blocks.start]
+        return blocks[:1], parts_of(self.blocks)[blocks.start]
 
     @property
     def bytes_per_pixel(self) -> float:

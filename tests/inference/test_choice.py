@@ -11,7 +11,7 @@ import pytest
 import torch
 from command_line import assert_one_line
 
-from swapae import SwapAE, UserError
+from swapae import PRESETS, SwapAE, UserError
 from swapae.inference import choice, optimize_for_inference
 from swapae.inference.fast import ENGINES, EngineAutoencoder
 from swapae.model import Autoencoder
@@ -78,6 +78,20 @@ def test_a_faster_one_whose_pictures_differ_visibly_is_not_chosen(tiny_config, m
     for error, chosen in ((0.4 / 127.5, "fast"), (0.6 / 127.5, "torch"), (speck, "torch"), (float("nan"), "torch")):
         forms = {"torch": Slow(100, clock), "fast": Slow(10, clock, error)}
         assert choice.measure(tiny_config, forms).engine == chosen
+
+
+@pytest.mark.parametrize(("preset", "side"), [("ffhq1024", 256), ("church256", 256), ("small128", 128)])
+def test_it_is_measured_at_a_size_that_takes_little_time(preset, side, monkeypatch):
+    monkeypatch.setattr(choice, "SECONDS", 0.0)
+    config, seen = PRESETS[preset].model, []
+
+    class Form:
+        def swap(self, images, _):
+            seen.append(images.shape)
+            return images
+
+    choice.measure(config, {"torch": Form()})
+    assert set(seen) == {(1, 3, side, side)} and side % config.stride == 0
 
 
 def test_the_choice_is_of_the_machine_and_the_network(cache, tiny_config, monkeypatch):

@@ -50,4 +50,4 @@ def described(model: SwapAE) -> str:
     if found is None:
         return f"measured by every process anew, for {str(choice.cache_file())!r} cannot be written"
     times = ", ".join(f"{name} {value:.0f} ms" for name, value in found.milliseconds.items())
-    return f"{found.engine} (a swap at {model.config.image_size} pixels takes {times})"
+    return f"{found.engine} (a swap at {choice.measured_side(model.config)} pixels takes {times})"
