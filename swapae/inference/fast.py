@@ -279,6 +279,7 @@ class EngineGenerator(GeneratorStages):
             return EngineBlocks(engine, [blocks[number] for number in numbers], rgb)
 
         self.blocks = nn.ModuleList(made(range(i, i + 1)) for i in range(len(blocks)))
+        self.to_rgb_channels = generator.to_rgb.weight.shape[1]
         joined = [range(heads), range(heads, len(blocks))] if engine.joins else []
         self.joined = {numbers: made(numbers) for numbers in joined}
         modulations = [[block.conv1.modulation, block.conv2.modulation] for block in blocks]
@@ -325,7 +326,12 @@ class EngineGenerator(GeneratorStages):
 
     @property
     def bytes_per_pixel(self) -> float:
-        """As of `GeneratorStages`: what goes into a block and what comes out of it, where these are largest."""
+        """As of `GeneratorStages`: what goes into a block and what comes out of it, where these are largest.
+
+        Of an engine that joins blocks, three of the last block's maps, measured.
+        """
+        if self.joined:
+            return 4 * 3.0 * self.to_rgb_channels
         sizes, side = [3.0], 1.0
         for block, after in reversed(list(itertools.pairwise(parts_of(self.blocks)))):
             side = side / 2 if after.upsample else side

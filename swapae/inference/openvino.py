@@ -19,7 +19,7 @@ from torch import Tensor
 from swapae.errors import UserError
 from swapae.inference.engine import check_no_gradient, not_pickled
 
-SIZES = 16  # for which a network stays compiled
+SIZES = 4  # for which a network stays compiled, and keeps its memory
 
 
 def is_installed() -> bool:
