@@ -228,8 +228,5 @@ class FeaturePatchDiscriminator(nn.Module):
 
 def mean_and_deviation(x: Tensor) -> Tensor:
     """Of each channel over all places, [B, C, h, w] -> [B, 2 C], in float32 at least."""
-    x = upcast(x)
-    mean = x.mean((2, 3))
-    # torch.var_mean takes six times as long on a CPU, and was a fifteenth of an update.
-    variance = (x - mean[:, :, None, None]).square().mean((2, 3))
+    variance, mean = torch.var_mean(upcast(x), (2, 3), correction=0)
     return torch.cat([mean, (variance + 1e-5).sqrt()], 1)
