@@ -46,11 +46,15 @@ class Tally:
     seconds: list[float] = field(default_factory=list)
     busy: int = 0
     errors: list[str] = field(default_factory=list)
-    strangers: int = 0
+    pictures: list[tuple[Visitor, float, bytes]] = field(default_factory=list)
+
+    def strangers(self) -> int:
+        """How many pictures are not of the photographs of who got them; computed once all is over."""
+        return sum(not visitor.is_own(strength, picture) for visitor, strength, picture in self.pictures)
 
 
 class Visitor:
-    """Two photographs of one's own, uploaded, and the pictures that they must give by strength."""
+    """Two photographs of one's own, uploaded."""
 
     def __init__(self, url: str, model: SwapAE, number: int) -> None:
         self.url = url
@@ -58,11 +62,7 @@ class Visitor:
         files = [varied(gallery[(number + shift) % len(gallery)].path, number) for shift in (0, 3)]
         config = model.config
         own, other = (fit(load_image(file), config.image_size, config.stride, config.minimum_side) for file in files)
-        with torch.inference_mode():
-            self.expected = {
-                strength: np.asarray(to_pil(model.swap(own.tensor, other.tensor, alpha=strength), own.size))
-                for strength in STRENGTHS
-            }
+        self.model, self.fitted, self.expected = model, (own, other), dict[float, np.ndarray]()
         self.photographs = [self.upload(file) for file in files]
 
     def upload(self, data: bytes) -> dict:
@@ -78,6 +78,16 @@ class Visitor:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.read()
 
+    def is_own(self, strength: float, picture: bytes) -> bool:
+        """Whether a picture is what the library makes of the visitor's photographs."""
+        if strength not in self.expected:
+            own, other = self.fitted
+            with torch.inference_mode():
+                made = self.model.swap(own.tensor, other.tensor, alpha=strength)
+            self.expected[strength] = np.asarray(to_pil(made, own.size))
+        with Image.open(io.BytesIO(picture)) as image:
+            return np.array_equal(np.asarray(image), self.expected[strength])
+
     def picture(self, photographs: list[dict], strength: float) -> bytes:
         """The file that the page makes of two uploaded photographs."""
         body = json.dumps({"data": [*photographs, strength, *REST]}).encode()
@@ -89,7 +99,7 @@ class Visitor:
         return self.ask(f"/file={path}")
 
     def move(self, strength: float, tally: Tally) -> None:
-        """Move the slider, fetch the picture and compare it."""
+        """Move the slider and fetch the picture."""
         start = time.perf_counter()
         try:
             picture = self.picture(self.photographs, strength)
@@ -104,8 +114,7 @@ class Visitor:
             tally.errors.append(str(error))
             return
         tally.seconds.append(time.perf_counter() - start)
-        with Image.open(io.BytesIO(picture)) as image:
-            tally.strangers += not np.array_equal(np.asarray(image), self.expected[strength])
+        tally.pictures.append((self, strength, picture))
 
     def large(self, data: bytes) -> float:
         """Seconds from the upload of another photograph to its picture."""
@@ -211,7 +220,7 @@ def described(name: str, tally: Tally) -> str:
     """A row of the table."""
     times = sorted(1000 * seconds for seconds in tally.seconds)
     median, late = statistics.median(times), times[int(0.95 * (len(times) - 1))]
-    faults = f"{tally.busy} | {len(tally.errors)} | {tally.strangers}"
+    faults = f"{tally.busy} | {len(tally.errors)} | {tally.strangers()}"
     return f"| {name} | {len(times)} | {median:.0f} | {late:.0f} | {faults} |"
 
 
