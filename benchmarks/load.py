@@ -2,8 +2,8 @@
 
 Starts app.py by itself and talks to it over HTTP, as browsers do: each visitor uploads two photographs once, then
 moves the strength and fetches the picture. First one visitor alone (the latency of a slider), then while another makes
-films, then many at once. Every picture is compared with the one that the library makes of that visitor's own
-photographs. Prints a table.
+films, then many at once, while one makes a film and one uploads a photograph of 12 megapixels. Every picture is
+compared with the one that the library makes of that visitor's own photographs. Prints a table.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,11 +46,15 @@ class Tally:
     seconds: list[float] = field(default_factory=list)
     busy: int = 0
     errors: list[str] = field(default_factory=list)
-    strangers: int = 0
+    pictures: list[tuple[Visitor, float, bytes]] = field(default_factory=list)
+
+    def strangers(self) -> int:
+        """How many pictures are not of the photographs of who got them; computed once all is over."""
+        return sum(not visitor.is_own(strength, picture) for visitor, strength, picture in self.pictures)
 
 
 class Visitor:
-    """Two photographs of one's own, uploaded, and the pictures that they must give by strength."""
+    """Two photographs of one's own, uploaded."""
 
     def __init__(self, url: str, model: SwapAE, number: int) -> None:
         self.url = url
@@ -57,18 +62,15 @@ class Visitor:
         files = [varied(gallery[(number + shift) % len(gallery)].path, number) for shift in (0, 3)]
         config = model.config
         own, other = (fit(load_image(file), config.image_size, config.stride, config.minimum_side) for file in files)
-        with torch.inference_mode():
-            self.expected = {
-                strength: np.asarray(to_pil(model.swap(own.tensor, other.tensor, alpha=strength), own.size))
-                for strength in STRENGTHS
-            }
-        self.photographs = [{"path": self.upload(file), "meta": {"_type": "gradio.FileData"}} for file in files]
+        self.model, self.fitted, self.expected = model, (own, other), dict[float, np.ndarray]()
+        self.photographs = [self.upload(file) for file in files]
 
-    def upload(self, data: bytes) -> str:
-        """The path of an uploaded file, as the server calls it."""
+    def upload(self, data: bytes) -> dict:
+        """Upload a file; what the server calls it."""
         head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
         kind = {"Content-Type": "multipart/form-data; boundary=x"}
-        return json.loads(self.ask("/upload", head + data + b"\r\n--x--\r\n", kind))[0]
+        path = json.loads(self.ask("/upload", head + data + b"\r\n--x--\r\n", kind))[0]
+        return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
     def ask(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
         """The answer to a request."""
@@ -76,17 +78,31 @@ class Visitor:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.read()
 
+    def is_own(self, strength: float, picture: bytes) -> bool:
+        """Whether a picture is what the library makes of the visitor's photographs."""
+        if strength not in self.expected:
+            own, other = self.fitted
+            with torch.inference_mode():
+                made = self.model.swap(own.tensor, other.tensor, alpha=strength)
+            self.expected[strength] = np.asarray(to_pil(made, own.size))
+        with Image.open(io.BytesIO(picture)) as image:
+            return np.array_equal(np.asarray(image), self.expected[strength])
+
+    def picture(self, photographs: list[dict], strength: float) -> bytes:
+        """The file that the page makes of two uploaded photographs."""
+        body = json.dumps({"data": [*photographs, strength, *REST]}).encode()
+        event = json.loads(self.ask("/call/swap", body, {"Content-Type": "application/json"}))["event_id"]
+        answer = self.ask(f"/call/swap/{event}").decode()
+        if "event: complete" not in answer:
+            raise ValueError(answer[:200])
+        path = json.loads(answer.rsplit("data: ", 1)[1])[0]["path"]
+        return self.ask(f"/file={path}")
+
     def move(self, strength: float, tally: Tally) -> None:
-        """Move the slider, fetch the picture and compare it."""
+        """Move the slider and fetch the picture."""
         start = time.perf_counter()
-        body = json.dumps({"data": [*self.photographs, strength, *REST]}).encode()
         try:
-            event = json.loads(self.ask("/call/swap", body, {"Content-Type": "application/json"}))["event_id"]
-            answer = self.ask(f"/call/swap/{event}").decode()
-            if "event: complete" not in answer:
-                raise ValueError(answer[:200])
-            path = json.loads(answer.rsplit("data: ", 1)[1])[0]["path"]
-            picture = self.ask(f"/file={path}")
+            picture = self.picture(self.photographs, strength)
         except urllib.error.HTTPError as error:
             if error.code == 503:
                 tally.busy += 1
@@ -98,17 +114,24 @@ class Visitor:
             tally.errors.append(str(error))
             return
         tally.seconds.append(time.perf_counter() - start)
-        with Image.open(io.BytesIO(picture)) as image:
-            tally.strangers += not np.array_equal(np.asarray(image), self.expected[strength])
+        tally.pictures.append((self, strength, picture))
 
-    def film(self, frames: int) -> None:
-        """Have a film made, there and back, and wait for it."""
+    def large(self, data: bytes) -> float:
+        """Seconds from the upload of another photograph to its picture."""
+        start = time.perf_counter()
+        self.picture([self.upload(data), self.photographs[1]], 1.0)
+        return time.perf_counter() - start
+
+    def film(self, frames: int) -> float:
+        """Have a film made, there and back, and wait for it; seconds."""
+        start = time.perf_counter()
         settings = [1, "edit", frames // 2, 12, True, "webp", EMBEDDED_NAME, "", 1, None]
         body = json.dumps({"data": [*self.photographs, None, None, *settings]}).encode()
         event = json.loads(self.ask("/call/film", body, {"Content-Type": "application/json"}))["event_id"]
         answer = self.ask(f"/call/film/{event}").decode()
         if "event: complete" not in answer:
             raise ValueError(answer[:200])
+        return time.perf_counter() - start
 
 
 def beside_films(visitor: Visitor, maker: Visitor, frames: int) -> Tally:
@@ -132,6 +155,13 @@ def varied(path: Path, number: int) -> bytes:
     return stream.getvalue()
 
 
+def twelve_megapixels(path: Path) -> bytes:
+    """A photograph enlarged to 4000 x 3000 pixels, as JPEG."""
+    stream = io.BytesIO()
+    load_image(path).resize((4000, 3000), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=90)
+    return stream.getvalue()
+
+
 def memory(process: subprocess.Popen) -> float:
     """Resident memory of a process in MiB."""
     for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
@@ -152,8 +182,14 @@ def wait_for(url: str, process: subprocess.Popen) -> float:
     raise SystemExit("app.py ended by itself; start it by hand to see why")
 
 
-def crowd(visitors: list[Visitor], seconds: float, process: subprocess.Popen) -> tuple[Tally, list[float]]:
-    """All visitors at once for some seconds: what they met with, and the memory of the page once a second."""
+def crowd(
+    visitors: list[Visitor], seconds: float, process: subprocess.Popen, others: dict[str, Callable[[], float]]
+) -> tuple[Tally, list[float], dict[str, float]]:
+    """All visitors at once for some seconds, and meanwhile what others do once.
+
+    Returns:
+        What the visitors met with, the memory of the page once a second, and the seconds of what the others did.
+    """
     tally, end = Tally(), time.monotonic() + seconds
 
     def visit(number: int) -> None:
@@ -161,21 +197,30 @@ def crowd(visitors: list[Visitor], seconds: float, process: subprocess.Popen) ->
         while time.monotonic() < end:
             visitors[number].move(draw.choice(STRENGTHS), tally)
 
+    took: dict[str, float] = {}
+
+    def do(name: str) -> None:
+        try:
+            took[name] = others[name]()
+        except (OSError, ValueError) as error:
+            tally.errors.append(f"{name}: {error}")
+
     threads = [threading.Thread(target=visit, args=(number,)) for number in range(len(visitors))]
+    threads += [threading.Thread(target=do, args=(name,)) for name in others]
     for thread in threads:
         thread.start()
     held = []
     while any(thread.is_alive() for thread in threads):
         held.append(memory(process))
         time.sleep(1)
-    return tally, held
+    return tally, held, took
 
 
 def described(name: str, tally: Tally) -> str:
     """A row of the table."""
     times = sorted(1000 * seconds for seconds in tally.seconds)
     median, late = statistics.median(times), times[int(0.95 * (len(times) - 1))]
-    faults = f"{tally.busy} | {len(tally.errors)} | {tally.strangers}"
+    faults = f"{tally.busy} | {len(tally.errors)} | {tally.strangers()}"
     return f"| {name} | {len(times)} | {median:.0f} | {late:.0f} | {faults} |"
 
 
@@ -195,12 +240,18 @@ def main() -> None:
         try:
             started = wait_for(url, process)
             model = optimize_for_inference(SwapAE.default())  # the form that the page uses
-            visitors = [Visitor(url, model, number) for number in range(options.visitors)]
+            *visitors, maker, photographer = [Visitor(url, model, number) for number in range(options.visitors + 2)]
+            large = twelve_megapixels(examples()[0].path)
+            begun = memory(process)
             alone = Tally()
             for number in range(options.moves + 3):
                 visitors[0].move(STRENGTHS[number % len(STRENGTHS)], alone if number >= 3 else Tally())
-            beside = beside_films(visitors[0], visitors[-1], options.frames)
-            tally, held = crowd(visitors, options.seconds, process)
+            beside = beside_films(visitors[0], maker, options.frames)
+            others = {
+                "the film": lambda: maker.film(options.frames),
+                "the upload of 12 megapixels": lambda: photographer.large(large),
+            }
+            tally, held, took = crowd(visitors, options.seconds, process, others)
         finally:
             process.terminate()
     for error in sorted({*alone.errors, *beside.errors, *tally.errors})[:5]:
@@ -212,7 +263,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     print(described("1", alone))
     print(described("1, beside a film", beside))
-    print(described(str(options.visitors), tally))
+    print(described(f"{options.visitors}, beside a film and an upload of 12 megapixels", tally))
+    print("\nmeanwhile,", *(f"{name} took {seconds:.1f} s;" for name, seconds in took.items()))
+    print(f"memory before: {begun:.0f} MiB")
     print("\nmemory in MiB, every tenth of the time:", *(f"{value:.0f}" for value in held[:: max(1, len(held) // 10)]))
     settled = held[len(held) // 4 :]
     print(

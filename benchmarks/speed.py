@@ -2,11 +2,12 @@
 
     python benchmarks/speed.py --json benchmarks/results/speed.json
 
-Three tables: of the plain form, which is trained, and the form for inference (`swapae.inference`); of bfloat16, where
-the CPU computes with it; and of large pictures, which are computed in tiles. The floor of a call is the time of its
-convolutions and matrix products alone: the same shapes, done as plain channels-last operators of float32 in the same
-process, alternated with the call. Medians; weights are random. Memory is what a call takes at its peak above what the
-process held before it had its pictures, in a process of its own.
+First a table of all engines, for the embedded model and others, and which of them would be chosen (`--engines` prints
+it alone). Then three: of the plain form, which is trained, and the form for inference (`swapae.inference`); of
+bfloat16, where the CPU computes with it; and of large pictures, which are computed in tiles. The floor of a call is the
+time of its convolutions and matrix products alone: the same shapes, done as plain channels-last operators of float32 in
+the same process, alternated with the call. Medians; weights are random. Memory is what a call takes at its peak above
+what the process held before it had its pictures, in a process of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,10 +34,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from swapae import PRESETS, Codes, SwapAE
-from swapae.inference import tiling
+from swapae.inference import choice, openvino, tiling
 from swapae.inference.choice import processor
-from swapae.inference.engine import POOL
-from swapae.inference.fast import optimize_for_inference
+from swapae.inference.engine import release_memory
+from swapae.inference.fast import ENGINES, optimize_for_inference
 
 PRESET = "church256"
 FORMS = ("plain", "inference")
@@ -156,7 +156,7 @@ def print_alone(form: str, what: str, size: int, batch: int) -> None:
     """Child of `measure_alone`: the kernel's high-water mark, reset just before the call (Linux, glibc)."""
     model = make(form)
     calls_of(model, 128, 1)["swap"]()  # libraries set themselves up
-    POOL.clear()  # what that left, and what is free but not given back, counts as well
+    release_memory()  # what that left, and what is free but not given back, counts as well
     ctypes.CDLL(None).malloc_trim(0)
     reset_peak_of_process()
     before = status_of_process("VmRSS")
@@ -226,6 +226,42 @@ def print_forms(sizes: Sequence[int], batches: Sequence[int], runs: int) -> list
     return rows
 
 
+def models() -> dict[str, SwapAE]:
+    """The embedded model, and random ones of published sizes."""
+    made = {"embedded": SwapAE.default()}
+    for preset in ("small256", "church256", "ffhq1024"):
+        torch.manual_seed(0)
+        made[preset] = SwapAE(PRESETS[preset].model).eval()
+    return made
+
+
+def print_engines(sizes: Sequence[int], batches: Sequence[int], runs: int, limit: int) -> list[dict[str, Any]]:
+    """Table of a swap in each engine that is installed, and what the chosen one takes beside torch; its rows.
+
+    Args:
+        sizes, batches: to make swaps of, as long as size^2 * batch is at most `limit`^2.
+        runs: timed ones at 256 pixels, fewer of larger ones.
+    """
+    engines = [name for name in ENGINES if name != "openvino" or openvino.is_installed()]
+    heads = ["swap", "px", "batch", *(f"{name}, ms" for name in engines), "chosen", "chosen / torch"]
+    print(f"| {' | '.join(heads)} |\n" + "|---" * len(heads) + "|")
+    rows = []
+    for name, model in models().items():
+        forms = {engine: optimize_for_inference(model, engine=engine) for engine in engines}
+        chosen = choice.measure(model.config, forms).engine
+        for size, batch in itertools.product(sizes, batches):
+            if size**2 * batch > limit**2 or size < model.config.minimum_side:
+                continue
+            calls = {engine: calls_of(form, size, batch)["swap"] for engine, form in forms.items()}
+            for call in calls.values():
+                call()  # the first one also allocates or compiles
+            times = alternate(calls, max(1, round(runs * 256**2 / (size**2 * batch))))
+            rows.append({"model": name, "size": size, "batch": batch, "ms": times, "chosen": chosen})
+            cells = [name, size, batch, *(f"{value:.0f}" for value in times.values()), chosen]
+            print("| " + " | ".join(map(str, cells)) + f" | {times[chosen] / times['torch']:.2f} |", flush=True)
+    return rows
+
+
 def print_half(runs: int) -> list[dict[str, Any]]:
     """Table of bfloat16 at 256 pixels, as it is and compiled; its rows, none where the CPU does not compute with it."""
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
@@ -262,6 +298,8 @@ def main() -> None:
     parser.add_argument(
         "--runs", type=int, default=9, help="timed runs of each call at 256 pixels, fewer of larger ones"
     )
+    parser.add_argument("--engines", action="store_true", help="print the table of engines alone")
+    parser.add_argument("--limit", type=int, default=2048, help="of the engines' table, the root of a swap's pixels")
     parser.add_argument("--json", help="file to write the figures to as well")
     parser.add_argument("--alone", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -271,15 +309,18 @@ def main() -> None:
         return print_alone(form, what, int(size), int(batch))
     record: dict[str, Any] = {
         "machine": f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
-        "versions": {name: version(name) for name in ("torch", "ncnn", "numpy")}
+        "versions": {name: choice.version_of(name) for name in ("torch", "ncnn", "openvino", "numpy")}
         | {"python": platform.python_version()},
         "capability": torch.backends.cpu.get_cpu_capability(),
     }
-    print(f"{PRESET}: {json.dumps(record)}\n")
-    record["rows"] = print_forms(arguments.sizes, arguments.batches, arguments.runs)
-    record["half"] = print_half(arguments.runs)
-    record["large"] = print_large(arguments.large)
-    record["start"] = print_start()
+    print(f"{json.dumps(record)}\n")
+    record["engines"] = print_engines(arguments.sizes, arguments.batches, arguments.runs, arguments.limit)
+    if not arguments.engines:
+        print(f"\n{PRESET}\n")
+        record["rows"] = print_forms(arguments.sizes, arguments.batches, arguments.runs)
+        record["half"] = print_half(arguments.runs)
+        record["large"] = print_large(arguments.large)
+        record["start"] = print_start()
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(record, indent=1) + "\n")
 

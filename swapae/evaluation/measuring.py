@@ -179,17 +179,20 @@ class Measuring:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def centre_square(path: Path, model: Autoencoder, size: int, max_pixels: int = MAX_PIXELS) -> Fitted:
+def centre_square(
+    path: Path, model: Autoencoder, size: int, max_pixels: int = MAX_PIXELS, draft_to: int | None = None
+) -> Fitted:
     """A photograph's centre square: the short side brought to `size`, the long one cut, [1, 3, size, size] in [-1, 1].
 
     All are then of one size, as distances in structure between two photographs need. What is transparent has the
     colours around it, as everywhere, and does not count in the texture if the opacity is given to `encode`.
+    `max_pixels` and `draft_to` are as of `load_image`.
 
     Raises:
         PictureError: it cannot be read or is too large.
     """
     config = model.config
-    picture = load_image(path, background=None, max_pixels=max_pixels)
+    picture = load_image(path, background=None, max_pixels=max_pixels, draft_to=draft_to)
     fitted = fit(picture, size, config.stride, config.minimum_side, max_pixels=max_pixels)
     width, height = fitted.size
     rows, columns = (slice((side - size) // 2, (side - size) // 2 + size) for side in (height, width))

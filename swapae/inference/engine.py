@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -24,10 +25,9 @@ LEAKY_RELU = 2
 MULTIPLY, ADD = 2, 0
 BILINEAR = 2
 REFLECT = 2
-# Memory of one network is kept for the next, and for the next call: fresh pages cost a fifth of the time. Any piece
-# that is large enough serves.
-POOL = ncnn.PoolAllocator()
-POOL.set_size_compare_ratio(0.0)
+# Memory of one network is kept for the next, and for the next call: fresh pages cost a fifth of the time. A call has a
+# pool of its own, for threads that share one take each other's pieces; there are as many as calls were under way.
+FREE_POOLS: list[ncnn.PoolAllocator] = []
 Value = int | float | Sequence[float]
 
 
@@ -145,32 +145,63 @@ class Network:
             MemoryError: there is not enough.
             ValueError: a gradient is wanted.
         """
-        if torch.is_grad_enabled() and any(value.requires_grad for value in inputs.values()):
-            raise ValueError(
-                "a model optimized for inference computes no gradients: use the model it was made of, or pass "
-                "x.detach(), or call it under torch.no_grad()"
-            )
-        extractor = self._net.create_extractor()
-        extractor.set_blob_allocator(POOL)
-        extractor.set_workspace_allocator(POOL)
+        check_no_gradient(inputs)
         # ncnn does not hold them.
         held = {name: np.ascontiguousarray(value.detach().numpy()) for name, value in inputs.items()}
-        for name, array in held.items():
-            extractor.input(name, ncnn.Mat(array))
-        failed, mat = extractor.extract(self._output)
-        if failed:
-            raise MemoryError("not enough memory for this picture; compute it in tiles")
-        return torch.from_numpy(np.array(mat))
+        with pool() as own:
+            extractor = self._net.create_extractor()
+            extractor.set_blob_allocator(own)
+            extractor.set_workspace_allocator(own)
+            for name, array in held.items():
+                extractor.input(name, ncnn.Mat(array))
+            failed, mat = extractor.extract(self._output)
+            if failed:
+                raise MemoryError("not enough memory for this picture; compute it in tiles")
+            return torch.from_numpy(np.array(mat))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         # Nothing changes it, so that copies of what holds it can share it.
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "a model optimized for inference cannot be pickled: save or pickle the model it was made of, and optimize "
-            "it again where it is loaded"
+        not_pickled()
+
+
+def check_no_gradient(inputs: Mapping[str, Tensor]) -> None:
+    """Raise ValueError if a gradient is wanted."""
+    if torch.is_grad_enabled() and any(value.requires_grad for value in inputs.values()):
+        raise ValueError(
+            "a model optimized for inference computes no gradients: use the model it was made of, or pass "
+            "x.detach(), or call it under torch.no_grad()"
         )
+
+
+def not_pickled() -> NoReturn:
+    """Raise TypeError for a network of an engine that is to be pickled."""
+    raise TypeError(
+        "a model optimized for inference cannot be pickled: save or pickle the model it was made of, and optimize "
+        "it again where it is loaded"
+    )
+
+
+@contextmanager
+def pool() -> Iterator[ncnn.PoolAllocator]:
+    """Memory for a call."""
+    try:
+        own = FREE_POOLS.pop()  # safe among threads, unlike to look first whether there is one
+    except IndexError:
+        own = ncnn.PoolAllocator()
+        own.set_size_compare_ratio(0.0)  # any piece that is large enough serves
+    try:
+        yield own
+    finally:
+        FREE_POOLS.append(own)
+
+
+def release_memory() -> None:
+    """Give the system back what is kept for calls to come."""
+    for own in FREE_POOLS:
+        own.clear()
 
 
 def written(number: int, value: Value) -> str:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
@@ -25,6 +26,7 @@ from swapae.encoder import Encoder, EncoderStages
 from swapae.generator import Generator, GeneratorBlock, GeneratorStages, Textures
 from swapae.inference.choice import Form, asked_for, fastest
 from swapae.inference.engine import Graph, Network
+from swapae.inference.openvino import OpenVinoGraph, OpenVinoNetwork, has_bfloat16, is_installed
 from swapae.inference.tiling import tiles
 from swapae.layers import (
     ACTIVATION_GAIN,
@@ -38,7 +40,9 @@ from swapae.layers import (
 )
 from swapae.model import Autoencoder, SwapAE
 
-ENGINES = ("torch", "ncnn")  # of float32 on a CPU
+ENGINES = ("torch", "ncnn", "openvino")  # of a model in float32 on a CPU
+AnyGraph = Graph | OpenVinoGraph
+
 HALF = math.sqrt(0.5)
 # Steps (a pixel of the smaller of a block's input and output) beyond its own that a tile's result depends on.
 REACH = 2
@@ -47,27 +51,55 @@ REACH = 2
 TILE_VALUES = 768 * 1024
 
 
+@dataclass(frozen=True)
+class Engine:
+    """What runs graphs.
+
+    Attributes:
+        graph: begins one; its argument says whether it may be computed in bfloat16.
+        joins: several layers or blocks in one network, which needs little memory beyond its largest maps. If not, each
+            is one of its own, and computed in tiles.
+    """
+
+    graph: Callable[[bool], AnyGraph]
+    joins: bool
+
+
+NCNN = Engine(lambda half: Graph(), joins=False)
+OPENVINO = Engine(OpenVinoGraph, joins=True)
+
+
 def optimize_for_inference(model: SwapAE, *, engine: str = "auto", compile: bool = False) -> Autoencoder:
     """A model with the same `encode`, `decode`, `swap` and `swap_images`, as fast as it gets here.
 
     In float32 on a CPU it is `model` itself or another object, which runs in the engine ncnn: whichever is faster. The
     first time on a machine they are timed for two seconds, see `choice.py`. Outputs are those of `model` to about 3e-6
-    of their range. Any other model is returned itself: put it where it is to compute first.
+    of their range. Where the package openvino is installed and the CPU has bfloat16, that engine is a third one: it
+    decodes in part with bfloat16, and its pictures differ by less than half a level of 255. Any other model is returned
+    itself: put it where it is to compute first.
 
     Args:
         model: in evaluation mode.
-        engine: "torch", "ncnn", or "auto" for what the variable SWAPAE_ENGINE says, else for the faster.
+        engine: "torch", "ncnn", "openvino", or "auto" for what the variable SWAPAE_ENGINE says, else for the faster.
         compile: have torch compile the networks of `model`, and freeze them, where ncnn does not run them: its
             compiler takes about a minute when they are first used, and again for other sizes; on a CPU it needs a C++
             compiler.
 
     Raises:
-        UserError: no such engine.
+        UserError: no such engine, or it is not installed.
     """
     engine = asked_for(engine, ENGINES)
     if model.device.type == "cpu" and model.dtype == torch.float32 and not (compile and engine == "torch"):
-        forms: dict[str, Form] = {"torch": lambda: model, "ncnn": lambda: EngineAutoencoder(model)}
-        return fastest(model.config, forms) if engine == "auto" else forms[engine]()
+        forms: dict[str, Form] = {
+            "torch": lambda: model,
+            "ncnn": lambda: EngineAutoencoder(model, NCNN),
+            "openvino": lambda: EngineAutoencoder(model, OPENVINO),
+        }
+        if engine != "auto":
+            return forms[engine]()
+        if not is_installed() or not has_bfloat16():
+            del forms["openvino"]
+        return fastest(model.config, forms)
     if compile:
         model.requires_grad_(False)
         for network in (model.encoder, model.generator):
@@ -83,12 +115,12 @@ class EngineAutoencoder(Autoencoder):
 
     training = False
 
-    def __init__(self, model: SwapAE) -> None:
+    def __init__(self, model: SwapAE, engine: Engine) -> None:
         self.config = model.config
         self._parameter_count = model.parameter_count
         with torch.no_grad():
-            self.encoder = EngineEncoder(model.encoder)
-            self.generator = EngineGenerator(model.generator)
+            self.encoder = EngineEncoder(model.encoder, engine)
+            self.generator = EngineGenerator(model.generator, engine)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Reconstruction of images [B, 3, H, W]."""
@@ -108,12 +140,15 @@ class EngineAutoencoder(Autoencoder):
 class EngineEncoder(EncoderStages):
     """An `Encoder`."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, engine: Engine) -> None:
         super().__init__()
         first, *others = parts_of(encoder.trunk)
-        self.trunk = nn.Sequential(EngineLayers(encoder.from_rgb, first), *map(EngineLayers, others))
-        self.to_structure = EngineLayers(*parts_of(encoder.to_structure))
-        self.texture_convs = EngineLayers(*parts_of(encoder.texture_convs))
+        parts = [[encoder.from_rgb, first], *([block] for block in others)]
+        if engine.joins:
+            parts = [[layer for part in parts for layer in part]]
+        self.trunk = nn.Sequential(*(EngineLayers(engine, *part) for part in parts))
+        self.to_structure = EngineLayers(engine, *parts_of(encoder.to_structure))
+        self.texture_convs = EngineLayers(engine, *parts_of(encoder.texture_convs))
         # As it is, for codes and recipes know the model by it.
         self.to_texture = copy.deepcopy(encoder.to_texture).requires_grad_(False)
 
@@ -125,68 +160,96 @@ class EngineEncoder(EncoderStages):
 class EngineLayers(nn.Module):
     """Layers of an encoder, one after another; in tiles if it is a block that halves the sides."""
 
-    def __init__(self, *layers: ConvLayer | DownBlock) -> None:
+    def __init__(self, engine: Engine, *layers: ConvLayer | DownBlock) -> None:
         super().__init__()
-        graph = Graph()
+        graph = engine.graph(False)
         x = graph.input("x")
         for layer in layers:
             x = add_down_block(graph, x, layer) if isinstance(layer, DownBlock) else add_conv(graph, x, layer)
         self.network = graph.build(x)
         last = layers[-1]
         # Of a block that halves the sides, which is computed in tiles.
-        self.channels = last.conv1.weight.shape[0] if isinstance(last, DownBlock) else None
+        self.channels = last.conv1.weight.shape[0] if isinstance(last, DownBlock) and not engine.joins else None
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, O, h, w]."""
         if self.channels is None:
             return torch.stack([self.network({"x": one}) for one in x])
-        return in_tiles(self.network, {"x": (x, 2)}, 1, self.channels)
+        return in_tiles(self.network, {"x": (x, 2)}, 1, tile_side(self.channels, 2))
 
 
-class EngineBlock(nn.Module):
-    """A `GeneratorBlock`, with the styles of its convolutions from outside; or the last one and RGB."""
+class EngineBlocks(nn.Module):
+    """`GeneratorBlock`s, one after another, with the styles of their convolutions from outside; the last also RGB."""
 
-    def __init__(self, block: GeneratorBlock, to_rgb: ToRGB | None = None) -> None:
+    def __init__(self, engine: Engine, blocks: Sequence[GeneratorBlock], to_rgb: ToRGB | None = None) -> None:
         super().__init__()
-        graph = Graph()
+        # Nearly all time is spent where maps are enlarged, and an error made there is hardly seen. One made in the
+        # blocks before these would grow in all of the others.
+        graph = engine.graph(all(block.upsample for block in blocks))
         x = graph.input("x")
-        y = add_modulated_conv(graph, x, block.conv1, "1")
-        y = add_modulated_conv(graph, y, block.conv2, "2", HALF)
-        skip = x if block.skip is None else add_conv(graph, x, block.skip)
-        if block.upsample:
-            skip = graph.upsample(skip)
-        y = graph.weighted_sum(y, skip, HALF)
+        for i, block in enumerate(blocks):
+            y = add_modulated_conv(graph, x, block.conv1, f"{i}_1")
+            y = add_modulated_conv(graph, y, block.conv2, f"{i}_2", HALF)
+            skip = x if block.skip is None else add_conv(graph, x, block.skip)
+            if block.upsample:
+                skip = graph.upsample(skip)
+            x = graph.weighted_sum(y, skip, HALF)
         if to_rgb is not None:
-            y = graph.multiply(y, graph.input("style3"))
-            y = graph.conv(y, to_rgb.weight / math.sqrt(to_rgb.weight[0].numel()), to_rgb.bias)
-        self.network = graph.build(y)
-        self.upsample, self.channels = block.upsample, len(block.conv2.bias)
-        self.noise_weights = [float(ACTIVATION_GAIN * conv.noise_weight) for conv in (block.conv1, block.conv2)]
-        self.noise_weights[1] *= HALF
+            x = graph.multiply(x, graph.input("style_rgb"))
+            x = graph.conv(x, to_rgb.weight / math.sqrt(to_rgb.weight[0].numel()), to_rgb.bias)
+        self.network = graph.build(x)
+        self.upsamples = [block.upsample for block in blocks]
+        self.upsample = self.upsamples[0]
+        self.channels = len(blocks[-1].conv2.bias)
+        self.tiled = not engine.joins
+        gains = ACTIVATION_GAIN, ACTIVATION_GAIN * HALF
+        self.noise_weights = [
+            [float(conv.noise_weight) * gain for conv, gain in zip((block.conv1, block.conv2), gains, strict=True)]
+            for block in blocks
+        ]
 
-    def forward(self, x: Tensor, styles: Sequence[Tensor], noises: Sequence[Tensor] | None) -> Tensor:
-        """x [B, C, h, w] -> [B, O, h, w] or twice the sides; styles [B, C, 1, 1] or of the size of the map."""
-        scale = 2 if self.upsample else 1
-        inputs = {"x": (x, 1)}
-        for i, style in enumerate(styles, 1):
-            inputs[f"style{i}"] = (style, 1 if i == 1 else scale)
-        for i, weight in enumerate(self.noise_weights):
-            inputs[f"noise{i + 1}"] = (x.new_zeros(1, 1, 1, 1) if noises is None else weight * noises[i], scale)
-        return in_tiles(self.network, inputs, scale, self.channels)
+    def forward(self, x: Tensor, styles: Sequence[Sequence[Tensor]], noises: Sequence[Tensor] | None) -> Tensor:
+        """x [B, C, h, w] -> [B, O, H, W].
+
+        Args:
+            styles: of each block, those of its convolutions, of which the last may have a third, for RGB: [B, C, 1, 1]
+                or of any size.
+            noises: two for each block, or None.
+        """
+        inputs, scale, sides = {"x": (x, 1)}, 1, x.shape[2:]
+        none = x.new_zeros(1, 1, 1, 1)
+        for i, upsample in enumerate(self.upsamples):
+            first, second, *rgb = styles[i]
+            inputs[f"style{i}_1"] = normalised(first, sides), scale
+            if upsample:
+                scale, sides = 2 * scale, torch.Size(2 * side for side in sides)
+            inputs[f"style{i}_2"] = normalised(second, sides), scale
+            for number, weight in enumerate(self.noise_weights[i], 1):
+                inputs[f"noise{i}_{number}"] = none if noises is None else weight * noises[2 * i + number - 1], scale
+            if rgb:
+                inputs["style_rgb"] = resized(rgb[0], sides), scale
+        side = tile_side(self.channels, scale) if self.tiled else max(x.shape[2:])
+        return in_tiles(self.network, inputs, scale, side)
 
 
-def in_tiles(network: Network, inputs: Mapping[str, tuple[Tensor, int]], scale: int, channels: int) -> Tensor:
+def tile_side(channels: int, scale: int) -> int:
+    """Steps of a tile's side, where the largest map has so many channels and pixels to a step's side."""
+    return max(1, int((TILE_VALUES / channels) ** 0.5) // scale)
+
+
+def in_tiles(
+    network: Network | OpenVinoNetwork, inputs: Mapping[str, tuple[Tensor, int]], scale: int, side: int
+) -> Tensor:
     """What a block makes of a batch, computed picture by picture and, for bounded memory, tile by tile.
 
     Args:
         network: of the block.
         inputs: by name, a batch [B or 1, C, H, W] or one of height and width 1, and the pixels of a step's side in it.
         scale: pixels of a step's side in the output.
-        channels: of the block's largest map.
+        side: of a tile, in steps.
     """
     x, own_scale = inputs["x"]
     height, width = (length // own_scale for length in x.shape[2:])
-    side = max(1, int((TILE_VALUES / channels) ** 0.5) // max(own_scale, scale))
     whole = None
     for picture, (rows, columns) in itertools.product(range(len(x)), tiles(height, width, side, REACH)):
         cut = {}
@@ -206,11 +269,19 @@ def in_tiles(network: Network, inputs: Mapping[str, tuple[Tensor, int]], scale: 
 class EngineGenerator(GeneratorStages):
     """A `Generator`."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, engine: Engine) -> None:
         super().__init__()
         blocks: list[GeneratorBlock] = parts_of(generator.blocks)
-        *early, last = blocks
-        self.blocks = nn.ModuleList([*map(EngineBlock, early), EngineBlock(last, generator.to_rgb)])
+        heads = sum(not block.upsample for block in blocks)
+
+        def made(numbers: range) -> EngineBlocks:
+            rgb = generator.to_rgb if numbers.stop == len(blocks) else None
+            return EngineBlocks(engine, [blocks[number] for number in numbers], rgb)
+
+        self.blocks = nn.ModuleList(made(range(i, i + 1)) for i in range(len(blocks)))
+        self.to_rgb_channels = generator.to_rgb.weight.shape[1]
+        joined = [range(heads), range(heads, len(blocks))] if engine.joins else []
+        self.joined = {numbers: made(numbers) for numbers in joined}
         modulations = [[block.conv1.modulation, block.conv2.modulation] for block in blocks]
         modulations[0] = [generator.structure_modulation.scale, generator.structure_modulation.shift, *modulations[0]]
         modulations[-1].append(generator.to_rgb.modulation)
@@ -238,17 +309,29 @@ class EngineGenerator(GeneratorStages):
         if blocks.start == 0:
             scale, shift = (resized(styles[0].pop(0), x.shape[2:]) for _ in range(2))
             x = unit_length(x) * scale + shift
-        for i, number in enumerate(blocks):
-            block, sides = self.blocks[number], x.shape[2:]
-            larger = torch.Size(2 * side for side in sides) if block.upsample else sides
-            first, second, *rgb = styles[i]
-            own = [normalised(first, sides), normalised(second, larger), *(resized(style, larger) for style in rgb)]
-            x = block(x, own, None if noises is None else noises[2 * i : 2 * i + 2])
+        start = blocks.start
+        while start < blocks.stop:
+            numbers, network = self.longest(range(start, blocks.stop))
+            first, last = start - blocks.start, numbers.stop - blocks.start
+            x = network(x, styles[first:last], None if noises is None else noises[2 * first : 2 * last])
+            start = numbers.stop
         return x
+
+    def longest(self, blocks: range) -> tuple[range, EngineBlocks]:
+        """The network of the most of these blocks, from the first on, and their numbers."""
+        for numbers, network in self.joined.items():
+            if numbers.start == blocks.start and numbers.stop <= blocks.stop:
+                return numbers, network
+        return blocks[:1], parts_of(self.blocks)[blocks.start]
 
     @property
     def bytes_per_pixel(self) -> float:
-        """As of `GeneratorStages`: what goes into a block and what comes out of it, where these are largest."""
+        """As of `GeneratorStages`: what goes into a block and what comes out of it, where these are largest.
+
+        Of an engine that joins blocks, three of the last block's maps, measured.
+        """
+        if self.joined:
+            return 4 * 3.0 * self.to_rgb_channels
         sizes, side = [3.0], 1.0
         for block, after in reversed(list(itertools.pairwise(parts_of(self.blocks)))):
             side = side / 2 if after.upsample else side
@@ -261,7 +344,7 @@ def parts_of(network: nn.Module) -> list[Any]:
     return list(network.children())
 
 
-def add_conv(graph: Graph, x: str, layer: ConvLayer, factor: float = 1.0) -> str:
+def add_conv(graph: AnyGraph, x: Any, layer: ConvLayer, factor: float = 1.0) -> Any:
     """A `ConvLayer` times `factor`."""
     padding = layer.padding
     if layer.blur is not None:
@@ -275,13 +358,13 @@ def add_conv(graph: Graph, x: str, layer: ConvLayer, factor: float = 1.0) -> str
     return graph.conv(x, weight, bias, stride=layer.stride, padding=padding, leak=leak)
 
 
-def add_down_block(graph: Graph, x: str, block: DownBlock) -> str:
+def add_down_block(graph: AnyGraph, x: Any, block: DownBlock) -> Any:
     """A `DownBlock`."""
     y = add_conv(graph, add_conv(graph, x, block.conv1), block.conv2, HALF)
     return graph.add(y, add_conv(graph, x, block.skip, HALF))
 
 
-def add_modulated_conv(graph: Graph, x: str, layer: ModulatedConv, number: str, factor: float = 1.0) -> str:
+def add_modulated_conv(graph: AnyGraph, x: Any, layer: ModulatedConv, number: str, factor: float = 1.0) -> Any:
     """A `ModulatedConv` times `factor`, whose style and noise, ready to be added, are inputs with this number."""
     weight = layer.weight * (ACTIVATION_GAIN * factor)
     weight = weight * torch.rsqrt(layer.weight.square().sum((1, 2, 3), keepdim=True) + 1e-8)
@@ -295,7 +378,7 @@ def add_modulated_conv(graph: Graph, x: str, layer: ModulatedConv, number: str, 
     return graph.leaky_relu(graph.add(y, graph.input(f"noise{number}")), LEAK)
 
 
-def add_blur(graph: Graph, x: str, blur: Blur, channels: int, bias: Tensor | None = None) -> str:
+def add_blur(graph: AnyGraph, x: Any, blur: Blur, channels: int, bias: Tensor | None = None) -> Any:
     """A `Blur`, and a bias."""
     (before, after), padding = blur.pad, 0
     if blur.pad_mode == "constant" and before == after:

@@ -19,8 +19,34 @@ from swapae.pictures.plugins import PREFIX, jxl_size, plugin_for
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM")
 _KNOWN = ", ".join([*_FORMATS, "HEIC", "JPEG XL"])  # the last two by plugins
 
-# `warnings.catch_warnings` swaps a list of the whole process, so only one of our threads may be inside it.
-_QUIET = threading.Lock()
+
+class _Quiet:
+    """Pillow's warnings ignored as long as any thread is inside.
+
+    `warnings.catch_warnings` swaps a list of the whole process: the first thread in does it, and the last one out
+    swaps it back, so that threads can decode at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._caught = threading.Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                # Broken metadata warns, which a host may have turned into errors; only Pillow's modules are hushed.
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._caught.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -97,14 +123,12 @@ def decode(source: Any, name: str, max_pixels: int, draft_to: int | None = None)
 
 @contextmanager
 def unread(source: Any, name: str, max_pixels: int) -> Iterator[Image.Image]:
-    """A picture of which the header is read, and none of the pixels; one thread at a time.
+    """A picture of which the header is read, and none of the pixels.
 
     Raises:
         PictureError, Exception: as of `decode`.
     """
-    with _stream(source, name, max_pixels) as stream, _QUIET, warnings.catch_warnings():
-        # Broken metadata warns, which a host may have turned into errors; only Pillow's modules are hushed.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    with _stream(source, name, max_pixels) as stream, _QUIET:
         image = stream if isinstance(stream, Image.Image) else _open(stream, name, max_pixels)
         check_size(image.size, name, max_pixels)
         yield image

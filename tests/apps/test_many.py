@@ -208,3 +208,26 @@ def test_two_processes_make_each_picture_once(here):
     assert "process 1 of 2: made 11, there before 0, failed 1" in done.stdout, done.stderr
     assert "process 2 of 2: made 10, there before 0, failed 2" in done.stdout
     assert len(results(here / "out")) == 21
+
+
+def test_each_core_embeds_a_picture_of_its_own(run, here):
+    """Large JPEGs decoded at a fraction, on as many threads as torch had, each of which torch computes on alone."""
+    make_pictures(here / "large", [f"{number}.jpg" for number in range(5)], (700, 600))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert run("embed", "large", "-o", "codes")[0] == 0
+        assert torch.get_num_threads() == 3, "as it was before"
+    finally:
+        torch.set_num_threads(threads)
+    model, names = SwapAE.default(), json.loads((here / "codes/000000.json").read_text())["names"]
+    codes, _ = model.load_codes(here / "codes/000000.safetensors")
+    assert names == [f"{number}.jpg" for number in range(5)]
+    for number, name in enumerate(names):
+        path = here / "large" / name
+        with torch.inference_mode():
+            at_a_fraction = model.encode(centre_square(path, model, 64, draft_to=128))
+            whole = model.encode(centre_square(path, model, 64))
+        for made, exact, near in zip(codes, at_a_fraction, whole, strict=True):
+            torch.testing.assert_close(made[number], exact[0], atol=1e-5, rtol=0)
+            assert not near.equal(exact) and (made[number] - near[0]).norm() < 0.02 * near.norm()

@@ -11,9 +11,9 @@ import pytest
 import torch
 from command_line import assert_one_line
 
-from swapae import SwapAE, UserError
+from swapae import PRESETS, SwapAE, UserError
 from swapae.inference import choice, optimize_for_inference
-from swapae.inference.fast import EngineAutoencoder
+from swapae.inference.fast import ENGINES, EngineAutoencoder
 from swapae.model import Autoencoder
 
 ROOT = Path(__file__).parents[2]
@@ -31,11 +31,12 @@ def cache(tmp_path, monkeypatch):
 class Slow(Autoencoder):
     """A form whose swap takes so many milliseconds by the clock of the test."""
 
-    def __init__(self, milliseconds, clock):
-        self.milliseconds, self.clock = milliseconds, clock
+    def __init__(self, milliseconds, clock, error=0.0):
+        self.milliseconds, self.clock, self.error = milliseconds, clock, error
 
-    def swap(self, *_):
+    def swap(self, images, _):
         self.clock[0] += self.milliseconds / 1e3
+        return images + self.error
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,31 @@ def test_the_faster_is_chosen_and_equal_ones_do_not_change_places(
     assert made[3:] == ["torch", "ncnn"]
 
 
+def test_a_faster_one_whose_pictures_differ_visibly_is_not_chosen(tiny_config, monkeypatch):
+    monkeypatch.setattr(choice, "SECONDS", 0.0)
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    speck = torch.zeros(1, 3, 64, 64)
+    speck[..., :3, :2] = -5 / 127.5  # of 0.15 % of the pixels
+    for error, chosen in ((0.4 / 127.5, "fast"), (0.6 / 127.5, "torch"), (speck, "torch"), (float("nan"), "torch")):
+        forms = {"torch": Slow(100, clock), "fast": Slow(10, clock, error)}
+        assert choice.measure(tiny_config, forms).engine == chosen
+
+
+@pytest.mark.parametrize(("preset", "side"), [("ffhq1024", 256), ("church256", 256), ("small128", 128)])
+def test_it_is_measured_at_a_size_that_takes_little_time(preset, side, monkeypatch):
+    monkeypatch.setattr(choice, "SECONDS", 0.0)
+    config, seen = PRESETS[preset].model, []
+
+    class Form:
+        def swap(self, images, _):
+            seen.append(images.shape)
+            return images
+
+    choice.measure(config, {"torch": Form()})
+    assert set(seen) == {(1, 3, side, side)} and side % config.stride == 0
+
+
 def test_the_choice_is_of_the_machine_and_the_network(cache, tiny_config, monkeypatch):
     choice.remember(tiny_config, choice.Choice("ncnn", {}))
     assert choice.remembered(tiny_config).engine == "ncnn"
@@ -80,7 +106,7 @@ def test_a_damaged_cache_is_measured_over(cache, tiny_model, damage):
     cache.parent.mkdir(parents=True)
     cache.write_text(damage.replace("key", choice.key_of(tiny_model.config).replace('"', "'")))
     optimize_for_inference(tiny_model)
-    assert choice.remembered(tiny_model.config).engine in ("torch", "ncnn")
+    assert choice.remembered(tiny_model.config).engine in ENGINES
 
 
 def test_a_cache_that_cannot_be_written_stops_nothing(cache, tiny_model):
@@ -96,10 +122,10 @@ def test_an_option_wins_over_the_variable_and_both_over_measuring(cache, tiny_mo
     assert optimize_for_inference(tiny_model) is tiny_model
     assert isinstance(optimize_for_inference(tiny_model, engine="ncnn"), EngineAutoencoder)
     assert not cache.exists()
-    monkeypatch.setenv(choice.VARIABLE, "openvino")
-    with pytest.raises(UserError, match="SWAPAE_ENGINE must be auto, torch or ncnn, got 'openvino'"):
+    monkeypatch.setenv(choice.VARIABLE, "tnn")
+    with pytest.raises(UserError, match="SWAPAE_ENGINE must be auto, torch, ncnn or openvino, got 'tnn'"):
         optimize_for_inference(tiny_model)
-    with pytest.raises(UserError, match="engine must be auto, torch or ncnn, got 'fast'"):
+    with pytest.raises(UserError, match="engine must be auto, torch, ncnn or openvino, got 'fast'"):
         optimize_for_inference(tiny_model, engine="fast")
 
 
@@ -118,7 +144,7 @@ def test_info_says_what_was_measured(run, cache, monkeypatch):
     monkeypatch.setenv(choice.VARIABLE, "ncnn")
     assert "engine: ncnn, as SWAPAE_ENGINE says" in run("info")[1]
     monkeypatch.setenv(choice.VARIABLE, "tnn")
-    assert_one_line(run("info"), "SWAPAE_ENGINE must be auto, torch or ncnn, got 'tnn'")
+    assert_one_line(run("info"), "SWAPAE_ENGINE must be auto, torch, ncnn or openvino, got 'tnn'")
 
 
 @pytest.mark.slow

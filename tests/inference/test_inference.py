@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from swapae import Codes, SwapAE
+from swapae.inference import engine, tiling
 from swapae.inference import fast as fast_form
-from swapae.inference import tiling
 from swapae.inference.fast import optimize_for_inference
 
 
@@ -80,6 +80,17 @@ def test_threads_do_not_disturb_each_other(fast):
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda i: fast.swap(images[i % 4], images[i % 4]), range(16)))
     assert all(one.equal(expected[i % 4]) for i, one in enumerate(made))
+
+
+def test_calls_under_way_share_no_memory_and_later_ones_take_it(monkeypatch):
+    monkeypatch.setattr(engine, "FREE_POOLS", [])
+    with engine.pool() as first:
+        with engine.pool() as second:
+            assert first is not second
+        with engine.pool() as third:
+            assert third is second
+    assert len(engine.FREE_POOLS) == 2
+    engine.release_memory()
 
 
 def test_a_model_in_bfloat16_stays_itself(model):

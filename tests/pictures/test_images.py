@@ -9,6 +9,7 @@ import sys
 import threading
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from PIL import Image, ImageCms, features
 
 from swapae.errors import PictureError, UserError
 from swapae.files import atomic_path
+from swapae.pictures.decoding import unread
 from swapae.pictures.grids import swap_grid
 from swapae.pictures.images import fit, load_image, to_pil
 from swapae.pictures.listing import list_images
@@ -533,6 +535,21 @@ def test_flipped_bytes_give_a_picture_or_a_picture_error() -> None:
                     outcomes[True] += 1
     assert not leaked, [str(warning.message) for warning in leaked]
     assert min(outcomes.values()) > 40
+
+
+def test_threads_read_at_the_same_time_and_leave_the_warnings_as_they_were() -> None:
+    data, filters, together = encoded(photo(), "JPEG"), list(warnings.filters), threading.Barrier(3)
+
+    def read() -> None:
+        with unread(data, "the picture", 1_000_000) as image:
+            together.wait(timeout=60)  # broken, unless all are inside
+            assert warnings.filters[0][0] == "ignore"
+            image.load()
+
+    with ThreadPoolExecutor(3) as pool:
+        for future in [pool.submit(read) for _ in range(3)]:
+            future.result()
+    assert list(warnings.filters) == filters
 
 
 def test_text_bomb_is_refused() -> None:

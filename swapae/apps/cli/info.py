@@ -12,6 +12,7 @@ import tyro
 from swapae.hub import folders
 from swapae.inference import choice
 from swapae.inference.fast import ENGINES, optimize_for_inference
+from swapae.inference.openvino import is_installed
 from swapae.model import SwapAE
 from swapae.release import release
 
@@ -32,7 +33,8 @@ def info(
         choice.forget(loaded.config)
     optimize_for_inference(loaded)
     print(f"swapae {release()}, Python {platform.python_version()}, {platform.platform()}")
-    print(", ".join(f"{name} {version(name)}" for name in ("torch", "ncnn", "numpy", "pillow", "gradio")))
+    packages = ["torch", "ncnn", *(["openvino"] if is_installed() else []), "numpy", "pillow", "gradio"]
+    print(", ".join(f"{name} {version(name)}" for name in packages))
     print(f"processor: {choice.processor()}, {torch.get_num_threads()} threads")
     print(f"GPU: {torch.cuda.get_device_name() if torch.cuda.is_available() else 'none that torch finds'}")
     print(f"models that come with swapae: {', '.join(folders.embedded_names())}")
@@ -48,4 +50,4 @@ def described(model: SwapAE) -> str:
     if found is None:
         return f"measured by every process anew, for {str(choice.cache_file())!r} cannot be written"
     times = ", ".join(f"{name} {value:.0f} ms" for name, value in found.milliseconds.items())
-    return f"{found.engine} (a swap at {model.config.image_size} pixels takes {times})"
+    return f"{found.engine} (a swap at {choice.measured_side(model.config)} pixels takes {times})"

@@ -250,13 +250,13 @@ def make_all(
 
 
 def ahead(
-    readers: ThreadPoolExecutor, read: Callable[[Item], Read], items: Iterable[Item]
+    readers: ThreadPoolExecutor, read: Callable[[Item], Read], items: Iterable[Item], most: int = AHEAD
 ) -> Iterator[tuple[Item, Future[Read]]]:
-    """Items in their order, each with what is read for it, of which a few are under way."""
+    """Items in their order, each with what is read for it, of which so many are under way."""
     waiting: deque[tuple[Item, Future[Read]]] = deque()
     for item in items:
         waiting.append((item, readers.submit(read, item)))
-        if len(waiting) > AHEAD:
+        if len(waiting) > most:
             yield waiting.popleft()
     yield from waiting
 

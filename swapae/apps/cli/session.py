@@ -61,7 +61,8 @@ class Options:
         seed: of the noise that generates fine detail; the same seed gives the same picture.
         device: where to compute; auto takes a GPU if there is one.
         dtype: precision; the half ones are faster on GPUs, and less exact.
-        engine: what computes on a CPU in float32; auto takes the faster, which is measured once on a machine.
+        engine: what computes on a CPU in float32; auto takes the fastest, which is measured once on a machine. openvino
+            is an extra, and rounds in part to bfloat16.
         compile: have torch compile the networks first, which takes a minute and pays for many pictures of one size; for
             half precision or a GPU.
         max_pixels: refuse pictures with more pixels than this, before decoding them, and larger results; 64 million if
@@ -78,7 +79,7 @@ class Options:
     seed: int = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    engine: Literal["auto", "torch", "ncnn"] = "auto"
+    engine: Literal["auto", "torch", "ncnn", "openvino"] = "auto"
     compile: bool = False
     max_pixels: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     tile: Annotated[str, tyro.conf.arg(metavar="auto|N|no")] = "auto"
