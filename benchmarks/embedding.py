@@ -69,7 +69,7 @@ def parts(session: Session, paths: list[Path]) -> dict[str, float]:
     """Milliseconds of one core for each part of encoding a photograph."""
     config, draft = session.model.config, DRAFT_MARGIN * session.size
     decoded = [load_image(path, draft_to=draft) for path in paths]
-    squares = [centre_square(path, session.model, session.size, draft_to=draft) for path in paths]
+    squares = [centre_square(path, session.model, session.size, draft_to=draft).tensor for path in paths]
     return {
         "decode whole": milliseconds(load_image, paths),
         "decode": milliseconds(lambda path: load_image(path, draft_to=draft), paths),

@@ -226,8 +226,8 @@ def test_each_core_embeds_a_picture_of_its_own(run, here):
     for number, name in enumerate(names):
         path = here / "large" / name
         with torch.inference_mode():
-            at_a_fraction = model.encode(centre_square(path, model, 64, draft_to=128))
-            whole = model.encode(centre_square(path, model, 64))
+            at_a_fraction = model.encode(centre_square(path, model, 64, draft_to=128).tensor)
+            whole = model.encode(centre_square(path, model, 64).tensor)
         for made, exact, near in zip(codes, at_a_fraction, whole, strict=True):
             torch.testing.assert_close(made[number], exact[0], atol=1e-5, rtol=0)
             assert not near.equal(exact) and (made[number] - near[0]).norm() < 0.02 * near.norm()
