@@ -97,7 +97,7 @@ def refine_once(
     fidelity: float,
     *,
     noise: int,
-    track: Callable[[int], Callable[[], None]],
+    track: Callable[[int], Callable[[], object]],
 ) -> RefinedPhotograph:
     """As `refine`, or what an earlier call of the same kept in the user's folder for caches.
 

@@ -187,8 +187,8 @@ def apply_directions(
         return session.recipe(job.inputs, edit) if mask is None and not fidelity else None
 
     settings = {"image": image, "mask": mask, "feather": feather, "gains": gains, "directions": edit.digest}
-    settings |= {"orthogonal": orthogonal} | ({"fidelity": fidelity} if fidelity else {})
-    work.run("direction apply", settings, work.read, compute, recipe)
+    more = {"orthogonal": orthogonal} | ({"fidelity": fidelity} if fidelity else {})
+    work.run("direction apply", settings | more, work.read, compute, recipe)
 
 
 def masked(own: Codes, moved: Codes, mask: Tensor) -> Codes:

@@ -174,7 +174,7 @@ class Mix:
     def INPUT_TYPES(cls) -> Inputs:
         """Codes with weights."""
         weight = {"default": 0.5, "min": 0.0, "max": 1.0, "step": 0.05}
-        more = {f"texture_{number}": (CODES,) for number in (3, 4)}
+        more: dict[str, tuple] = {f"texture_{number}": (CODES,) for number in (3, 4)}
         more |= {f"weight_{number}": ("FLOAT", weight) for number in (3, 4)}
         return {
             "required": {
