@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -195,10 +196,11 @@ def test_the_embedded_models_settings_are_complete(tmp_path):
     output = None
     for path in sorted((ROOT / "docs/flowers256").glob("*.json")):
         config = parse(["--config", str(path)], "train_accelerate.py")
-        assert config.init == output and config.preset == "small256"
+        before = config.init if config.resume == "auto" else str(Path(config.resume).parents[1])
+        assert before == output and config.preset == "small256"
         check(dataclasses.replace(config, output=tmp_path / "run"), 1)
         output = str(config.output)
-    assert output == "runs/flowers/2_swap"
+    assert output == "runs/flowers/3_sharper"
     listed = (ROOT / "docs/flowers256/validation.txt").read_text().split()
     with open(ROOT / "docs/flowers256/attribution.csv", newline="") as file:
         names = [row["file"] for row in csv.DictReader(file)]
