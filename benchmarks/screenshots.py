@@ -45,7 +45,7 @@ def act(page: Page, tab: str) -> None:
         element.click() if what == "click" else element.press(what)
     page.wait_for_timeout(2500)
     if tab == "motion":
-        page.locator("#film img").wait_for()
+        page.locator("#film img").wait_for(timeout=180_000)
     page.evaluate("window.scrollTo(0, 0)")
 
 
