@@ -42,10 +42,7 @@ watch('value', show);
 show();
 """
 
-ONLY_HERE = (
-    f'"{SETTINGS["fidelity"].label}" is no part of the recipe, which makes the picture without it, and works at this '
-    "size only."
-)
+ONLY_HERE = f'"{SETTINGS["fidelity"].label}" is no part of the recipe, and works at this size only.'
 
 
 def downloads(value: dict[str, Any] | None) -> gr.HTML:

@@ -165,7 +165,9 @@ def swap(controls: Controls, studio: Studio) -> None:
     """Of the tab Swap."""
     controls.slider("amount", 0, 1, 0.01, "0: its own look, 1: that of photograph 2")
     if studio.refined.possible:
-        controls.slider("fidelity", 0, 1, 0.05, "0: at once, as the model sees it; 1: nearest, takes about half a minute")
+        controls.slider(
+            "fidelity", 0, 1, 0.05, "0: at once, as the model sees it; 1: nearest, takes about half a minute"
+        )
     else:
         controls.named["fidelity"] = gr.Number(0, visible=False, label=SETTINGS["fidelity"].label)
     controls.tries("swap")

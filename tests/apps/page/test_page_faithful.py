@@ -245,6 +245,7 @@ def test_in_a_browser_it_can_be_cancelled(page: Page, monkeypatch: pytest.Monkey
     slider.press("End")
     gate.goes_on.release()
     expect(page.locator("#refining")).to_contain_text("Getting closer to your photograph: step 1 of 5")
+    expect(page.locator("#refining progress")).to_be_visible()
     # Meanwhile the picture can be edited.
     page.get_by_label("range slider for Strength").press("Home")
     edited = wait_for_another(page, opening)
