@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from swapae.apps.page.enlarging import MAX_LARGE
+from swapae.apps.page.settings import SETTINGS
 from swapae.apps.page.studio import Result
 from swapae.errors import UserError
 
@@ -14,6 +15,7 @@ TEMPLATE = """
 <div class="row"><button type="button" class="main" data-save="picture">Download</button>
 <select aria-label="Size of the download, in pixels"></select>
 <button type="button" data-save="recipe">Recipe</button></div>
+<p class="quiet" id="download-remark" hidden></p>
 """
 # The picture is fetched from where it is shown already; the recipe is in the page.
 SCRIPT = """
@@ -28,7 +30,10 @@ element.addEventListener('click', async (event) => {
   else if (what === 'recipe' && props.value?.recipe)
     save(URL.createObjectURL(new Blob([props.value.recipe], {type: 'application/json'})), 'recipe.json');
 });
+const remark = element.querySelector('#download-remark');
 const show = () => {
+  remark.textContent = props.value?.remark || '';
+  remark.hidden = !remark.textContent;
   const chosen = sizes.selectedIndex;
   sizes.replaceChildren(...(props.value?.sizes || []).map(([times, words]) => new Option(words, times)));
   sizes.selectedIndex = Math.max(0, Math.min(chosen, sizes.length - 1));
@@ -36,6 +41,8 @@ const show = () => {
 watch('value', show);
 show();
 """
+
+ONLY_HERE = f'"{SETTINGS["fidelity"].label}" is no part of the recipe, and works at this size only.'
 
 
 def downloads(value: dict[str, Any] | None) -> gr.HTML:
@@ -50,6 +57,8 @@ def downloadable(result: Result, full: float) -> dict[str, Any]:
         result: that is shown.
         full: times the photograph is larger than the model's size.
     """
+    if result.faithful:
+        return replayable(result) | {"remark": ONLY_HERE}
     width, height = result.image.size
     most = (MAX_LARGE / (width * height)) ** 0.5
     sizes = [(1.0, f"{width} x {height} pixels")]

@@ -53,6 +53,9 @@ def swap_edits(values: Values) -> list[EditOn]:
             for name in ("coarse", "middle", "fine")
             if values[name] != 1
         ]
+    if values["fidelity"]:
+        words = f"Faithful to my photograph: {percent(values['fidelity'])}"
+        found.append(EditOn("fidelity", "swap", words, {"fidelity": 0.0}))
     if values["keep"] in KEPT:
         found.append(EditOn("keep", "swap", KEPT[values["keep"]], {"keep": "nothing"}))
     return found

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from swapae.apps.page.long_work import Progress
-from swapae.apps.page.settings import Values
+from swapae.apps.page.settings import SETTINGS, Values
 from swapae.apps.page.studio import Studio
 from swapae.apps.page.uploads import Upload
 from swapae.codes import Codes
@@ -36,8 +36,10 @@ def enlarge(
         progress: is given the tiles.
 
     Raises:
-        UserError: as of `Studio.edit`, or it would be too large.
+        UserError: as of `Studio.edit`, it would be too large, or it is to be faithful.
     """
+    if values.get("fidelity"):
+        raise UserError(f'set "{SETTINGS["fidelity"].label}" to 0 for a larger picture: it works at this size only')
     tiled = Tiled(studio, progress)
     side = round(times * studio.model.config.image_size)
     recipe, context = studio.plan(files, values, take=lambda data: tiled.taken_in(data, side))

@@ -16,6 +16,7 @@ from swapae.apps.page.studio import Studio
 from swapae.editing.state import EditContext, EditState
 from swapae.editing.validation import choice, number, switch, whole
 from swapae.errors import UserError
+from swapae.model import Autoencoder
 from swapae.pictures.animation import save_animation
 from swapae.pictures.images import to_pil
 
@@ -80,14 +81,14 @@ def make_film(
         if settings.kind == "edit":
             stops = [unedited(state, context), state]
         elif settings.kind == "textures":
-            stops = through_textures(studio, files, state)
+            stops = through_textures(studio, files, state, context)
         else:
             reach = number(0, 3)("As far as", settings.reach)
             stops = along_direction(context, settings.direction, reach, state, closed)
     total = len(stops) * steps if closed else (len(stops) - 1) * steps + 1
     if total > MAX_FRAMES:
         raise UserError(f"the film would have {total} frames, over {MAX_FRAMES}: take fewer frames")
-    frames = progress(film_frames(studio, stops, steps, closed, recipe.noise), total)
+    frames = progress(film_frames(studio, context.model, stops, steps, closed, recipe.noise), total)
     return save_animation(frames, path, frames_per_second=rate, metadata=studio.id.metadata())
 
 
@@ -110,12 +111,18 @@ def unedited(state: EditState, context: EditContext) -> EditState:
     return state._replace(structure=structure, textures=(texture,))
 
 
-def through_textures(studio: Studio, files: Mapping[str, bytes | None], state: EditState) -> list[EditState]:
+def through_textures(
+    studio: Studio, files: Mapping[str, bytes | None], state: EditState, context: EditContext
+) -> list[EditState]:
     """The stops of a film through the textures of all photographs; UserError with fewer than two."""
-    given = [data for role, data in files.items() if data is not None and " " not in role]
+    given = {role: data for role, data in files.items() if data is not None and " " not in role}
     if len(given) < 2:
         raise UserError("give two photographs or more to travel between")
-    textures = [studio.uploads.get(data).encoded.codes.texture for data in given]
+    # The first photograph's as it is drawn, which may be more faithfully than it was encoded.
+    textures = [
+        (context.photographs[0] if role == "structure" else studio.uploads.get(data).encoded).codes.texture
+        for role, data in given.items()
+    ]
     return [state._replace(textures=(texture,)) for texture in textures]
 
 
@@ -130,7 +137,7 @@ def along_direction(
 
 
 def film_frames(
-    studio: Studio, stops: Sequence[EditState], steps: int, closed: bool, noise: int
+    studio: Studio, model: Autoencoder, stops: Sequence[EditState], steps: int, closed: bool, noise: int
 ) -> Iterator[Image.Image]:
     """The frames from stop to stop, one at a time in memory."""
     layers = max(len(stop.textures) for stop in stops)
@@ -145,5 +152,5 @@ def film_frames(
             if structure is None:
                 return
             frame = stops[-1]._replace(structure=structure, textures=tuple(next(way) for way in ways))
-            picture = to_pil(frame.decode(studio.model, noise))
+            picture = to_pil(frame.decode(model, noise))
         yield picture

@@ -25,6 +25,7 @@ from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.keeper import HERE, LOST, kept_here
 from swapae.apps.page.models import Models
 from swapae.apps.page.painter import on_canvas, with_region
+from swapae.apps.page.refined import UnderWay
 from swapae.apps.page.settings import AXES, DEFAULTS, LAYERS, MAX_DIRECTIONS, ROLES, SETTINGS, checked
 from swapae.apps.page.slots import filled
 from swapae.apps.page.studio import Studio
@@ -42,7 +43,7 @@ class Handlers:
     """What the page answers; `models` are what visitors may choose from, `domain` what the first one knows."""
 
     def __init__(self, models: Models, visits: Visits, domain: str = "") -> None:
-        self.models, self.visits, self.domain = models, visits, domain
+        self.models, self.visits, self.domain, self.under_way = models, visits, domain, UnderWay()
 
     # ------------------------------------------------------------ the picture
 
@@ -64,16 +65,18 @@ class Handlers:
         try:
             files = visit.files()
             result = studio.edit(files, visit.values, visit.session)
-            width, height = studio.taken_in(files["structure"], visit.session).size
+            photograph = studio.taken_in(files["structure"], visit.session)
         except UserError as error:
             return self.refused(visit, error)
         step = HistoryStep(visit.values, control, time.monotonic(), thumbnail(result.image), visit.paths, slides)
         kept = self.visits.stepped(visit, step)
         if kept is None:
             return NOTHING_NEW
-        full = min(width, height) / studio.model.config.image_size
+        wish = studio.refined.wish(photograph.sha256, visit.values["fidelity"])
+        refine = self.under_way.wants(visit.session, wish) and not result.faithful
+        full = min(photograph.size) / studio.model.config.image_size
         picture = compared(result), parts.describe(result), parts.words_html(result), downloadable(result, full)
-        return *picture, *self.around(kept)
+        return *picture, *self.around(kept, refine)
 
     def refused(self, visit: Visit, error: UserError | str) -> tuple:
         """Values as of `shown` where there is no new picture: the old one stays, with a sentence beneath it."""
@@ -83,8 +86,8 @@ class Handlers:
             visit = self.visits.change(visit, lambda one: one._replace(history=one.history.elsewhere()))
         return KEEP, parts.problem(error), KEEP, KEEP, *self.around(visit)
 
-    def around(self, visit: Visit) -> tuple:
-        """Values of edits, history strip, undo, redo and keeper."""
+    def around(self, visit: Visit, refine: bool = False) -> tuple:
+        """Values of edits, history strip, undo, redo and keeper; `refine`: it is to ask for a refined photograph."""
         try:
             edits = edits_on(checked(visit.values), self.models.studio(visit.model).gain_names)
         except UserError:  # then what is shown is without them
@@ -92,6 +95,8 @@ class Handlers:
         history = visit.history
         buttons = (gr.Button(interactive=possible) for possible in (history.undoes, history.redoes))
         keeper = kept_here(visit, LOST if visit.lost else HERE)
+        if refine:  # with a number of its own, so that the browser notices it each time
+            keeper["refine"] = time.monotonic_ns()
         return edits_html(edits), parts.history_html(history), *buttons, keeper
 
     def asked(self, event: gr.EventData) -> None:

@@ -51,7 +51,9 @@ class History:
     def added(self, step: HistoryStep) -> History:
         """After a step; what was undone is forgotten, and a slider's way to its position is one step."""
         if self.steps and self.steps[self.position].same(step):
-            return replace(self, away=False)
+            # It may look otherwise by now: more faithful to the photograph.
+            looks = [replace(one, thumbnail=step.thumbnail) if one.same(step) else one for one in self.steps]
+            return History(tuple(looks), self.position)
         steps = self.steps[: self.position + 1]
         last = steps[-1] if len(steps) > 1 else None
         if last and step.slides and last.control == step.control and step.time - last.time < ONE_STEP:

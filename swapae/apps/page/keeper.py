@@ -82,8 +82,9 @@ const offer = (lost) => {
 };
 offer(found === 'lost');
 const show = () => {
-  const {state, visit} = props.value || {};
+  const {state, visit, refine} = props.value || {};
   if (!state) return;
+  if (refine) trigger('refine', {});
   offer(state === 'lost');
   if (visit) sessionStorage.setItem('swapae saved', JSON.stringify(visit));
 };

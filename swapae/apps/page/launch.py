@@ -12,7 +12,7 @@ import gradio as gr
 
 from swapae import SwapAE, UserError
 from swapae.apps.page import zerogpu
-from swapae.apps.page.models import Models, directions_of, load_model
+from swapae.apps.page.models import Models, directions_of, load_model, trained_form
 from swapae.apps.page.page import Page
 from swapae.apps.page.parts import MAX_FILE_SIZE
 from swapae.apps.page.studio import Studio
@@ -48,7 +48,8 @@ def build_demo(
         allowed: folders or "owner/name" of further models that visitors may choose.
         source: the model's own folder or name; the embedded model's if not given.
     """
-    return Page(Models(Studio(model, directions), allowed, source)).build()
+    studio = Studio(model, directions, trained=trained_form(model, source or folders.EMBEDDED))
+    return Page(Models(studio, allowed, source)).build()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

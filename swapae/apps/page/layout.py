@@ -69,6 +69,8 @@ class ResultsColumn(NamedTuple):
     edits: gr.HTML
     result: gr.HTML
     status: gr.HTML
+    refining: gr.HTML
+    cancel: gr.Button
     undo: gr.Button
     redo: gr.Button
     reset: gr.Button
@@ -113,6 +115,8 @@ def results_column(values: Sequence[Any]) -> ResultsColumn:
         on_now = gr.HTML(edits, js_on_load=CROSSES, apply_default_css=False, elem_id="edits")
         picture = compare(result)
         told = gr.HTML(status, elem_id="status", apply_default_css=False)
+    refining = gr.HTML("", apply_default_css=False, elem_id="refining", elem_classes=["note"])
+    cancel = gr.Button("Cancel", size="sm", visible=False, elem_id="cancel-refining")
     with gr.Row(elem_id="actions"):
         undo, redo, reset = (
             gr.Button(name.capitalize(), size="sm", min_width=60, elem_id=name, interactive=possible)
@@ -124,7 +128,8 @@ def results_column(values: Sequence[Any]) -> ResultsColumn:
     large = gr.File(label="The larger picture", elem_id="large", interactive=False)
     history = gr.HTML(strip, js_on_load=parts.PICK, apply_default_css=False, elem_id="history")
     return ResultsColumn(
-        film, video, film_file, on_now, picture, told, undo, redo, reset, saved, note, name, large, history
+        *(film, video, film_file, on_now, picture, told, refining, cancel),
+        *(undo, redo, reset, saved, note, name, large, history),
     )
 
 

@@ -67,6 +67,13 @@ def told(
     return result
 
 
+def seconds_left(left: float) -> str:
+    """How long something still takes, for people."""
+    seconds = max(1, round(left))
+    time = f"{seconds} second{'s' * (seconds > 1)}" if seconds < 100 else f"{round(seconds / 60)} minutes"
+    return f"about {time}"
+
+
 def stoppable(pieces: Iterator[Piece], stop: threading.Event) -> Iterator[Piece]:
     """Pieces as they come, until the work is to stop.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from swapae.apps.page import zerogpu
@@ -54,7 +55,8 @@ class Models:
             if name not in self._loaded:
                 source = self.sources[name]
                 model = zerogpu.lend(load_model(source), source)
-                self._loaded[name] = Studio(model, directions_of(model, source), turns=self.first.turns)
+                turns, trained = self.first.turns, trained_form(model, source)
+                self._loaded[name] = Studio(model, directions_of(model, source), turns=turns, trained=trained)
             self._loaded.move_to_end(name)
             while len(self._loaded) > MOST_LOADED:
                 self._loaded.popitem(last=False)
@@ -66,6 +68,7 @@ class Models:
             loaded = [self.first, *self._loaded.values()]
         for studio in loaded:
             studio.uploads.leave(visit)
+            studio.refined.leave(visit)
 
     def card(self, name: object) -> str:
         """The text of a model's card, or why there is none.
@@ -90,6 +93,13 @@ def load_model(source: str) -> Autoencoder:
     """
     remote.model_files(source, also=(folders.CARD_FILE,))
     return optimize_for_inference(SwapAE.from_pretrained(source))
+
+
+def trained_form(model: Autoencoder, source: str | Path = folders.EMBEDDED) -> Callable[[], SwapAE]:
+    """What gives the trained form of a model that was loaded from `source`: itself, or it is loaded again."""
+    if isinstance(model, SwapAE):
+        return lambda: model
+    return partial(SwapAE.from_pretrained, source, local_files_only=True)
 
 
 def directions_of(model: Autoencoder, source: str | Path = folders.EMBEDDED) -> Directions | None:

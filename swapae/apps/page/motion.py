@@ -13,7 +13,7 @@ from swapae.apps.page.addresses import texts_of
 from swapae.apps.page.downloads import times_of
 from swapae.apps.page.enlarging import enlarge
 from swapae.apps.page.filming import BUTTONS, FilmSettings, make_film, steps_of
-from swapae.apps.page.long_work import Progress, Stopped, Told, told
+from swapae.apps.page.long_work import Progress, Stopped, Told, seconds_left, told
 from swapae.apps.page.models import Models
 from swapae.apps.page.restyling import restyle_video
 from swapae.apps.page.results import Results
@@ -130,9 +130,7 @@ def progress_words(one: Told) -> str:
         return words
     if one.done == one.total:
         return f"{words}; writing the file"
-    seconds = max(1, round(one.left))
-    time = f"{seconds} second{'s' * (seconds > 1)}" if seconds < 100 else f"{round(seconds / 60)} minutes"
-    return f"{words}, about {time} left"
+    return f"{words}, {seconds_left(one.left)} left"
 
 
 def steadiness(flicker: float | None) -> str:

@@ -29,6 +29,7 @@ from swapae.apps.page.models import EMBEDDED_NAME, Models
 from swapae.apps.page.motion import MotionHandlers
 from swapae.apps.page.numbers import CHECK_NUMBERS
 from swapae.apps.page.previews import PreviewHandlers
+from swapae.apps.page.refining import RefiningHandlers
 from swapae.apps.page.results import Results
 from swapae.apps.page.settings import AXES, DEFAULTS, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.apps.page.slot_handlers import SlotHandlers
@@ -50,6 +51,7 @@ EDIT: dict[str, Any] = PRIVATE | {"concurrency_id": "model", "concurrency_limit"
 SET: dict[str, Any] = PRIVATE | {"concurrency_id": "controls", "concurrency_limit": 8, "js": NUMBERED}
 PREVIEW: dict[str, Any] = PRIVATE | {"concurrency_id": "previews", "concurrency_limit": 4}
 FILM: dict[str, Any] = PRIVATE | {"concurrency_id": "films", "concurrency_limit": 2}
+REFINE: dict[str, Any] = PRIVATE | {"concurrency_id": "refining", "concurrency_limit": 2}
 AT_ONCE: dict[str, Any] = PRIVATE | {"queue": False}
 
 
@@ -120,6 +122,7 @@ class Page:
         self.connect_tabs()
         self.connect_motion()
         self.connect_downloads()
+        self.connect_refining()
         replay = [*self.visit, panels.recipe, panels.images]
         panels.replay.click(self.handlers.replayed, replay, [*self.shown, panels.note], **self.shows)
 
@@ -218,6 +221,19 @@ class Page:
             handlers.enlarged, self.visit, [results.large_name, results.large_note, results.large], **FILM
         ).success(None, None, None, js=SAVE_LARGE, api_visibility="private")
 
+    def connect_refining(self) -> None:
+        """Photographs that are drawn faithfully, once the picture asks for it."""
+        results, handlers = self.results, RefiningHandlers(self.handlers)
+        told = [results.refining, results.cancel]
+        latest = REFINE | {"trigger_mode": "always_last"}
+        refined = self.keeper.refine(handlers.refined, self.visit, told, **latest)
+        pictured = refined.success(
+            self.handlers.rendered, self.visit, self.shown, trigger_mode="multiple", **self.shows
+        )
+        self.then_previews(pictured)
+        set_here = [*self.settings, *self.drawn, *told]
+        self.then_picture(results.cancel.click(handlers.cancelled, self.visit, set_here, **SET))
+
     def connect_visits(self, demo: gr.Blocks, opening: Visit) -> None:
         """What happens when a visitor comes and goes."""
         others, handlers = self.controls.others, ArrivalHandlers(self.handlers, self.gallery)
@@ -243,3 +259,4 @@ class Page:
         session = request.session_hash or ""
         self.results_files.leave(session)
         self.models.leave(session)
+        self.handlers.under_way.wants(session, None)

@@ -17,6 +17,7 @@ from PIL import Image
 from swapae.apps.page.addresses import file_address, miniature, thumbnail
 from swapae.apps.page.examples import PAIRS, Example
 from swapae.apps.page.history import History
+from swapae.apps.page.settings import SETTINGS
 from swapae.apps.page.studio import Result
 from swapae.editing.words import in_words
 from swapae.errors import UserError
@@ -185,7 +186,11 @@ def words_html(result: Result) -> str:
     """The recipe in words."""
     steps = "".join(f"<li>{html.escape(step)}</li>" for step in in_words(result.recipe))
     nothing = quiet("No edits: this is the photograph as the model sees it.")
-    return f'<ol class="words">{steps}</ol>' if steps else nothing
+    words = f'<ol class="words">{steps}</ol>' if steps else nothing
+    if not result.faithful:
+        return words
+    label = SETTINGS["fidelity"].label
+    return words + quiet(f"{label}, {100 * result.faithful:.0f} %: this is no part of the recipe.")
 
 
 def presets_html(words: Sequence[str], pictures: Sequence[Image.Image | None]) -> str:

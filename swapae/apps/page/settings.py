@@ -56,6 +56,7 @@ SETTINGS: dict[str, Setting] = {
     "coarse": Setting("Coarse shapes", SHARE, 1.0),
     "middle": Setting("Middle detail", SHARE, 1.0),
     "fine": Setting("Fine detail and colours", SHARE, 1.0),
+    "fidelity": Setting("Faithful to my photograph", SHARE, 0.0),
     "keep": Setting("Preserve from original", choice("nothing", "luminance", "colour"), "nothing"),
     # Mix
     **{role: Setting(f"Photograph {number}", SHARE, 0.0) for number, role in enumerate(FURTHER, 3)},

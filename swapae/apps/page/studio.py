@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from swapae import editing
+from swapae.apps.page.refined import Drawing, RefinedPhotographs
 from swapae.apps.page.settings import AXES, Situation, Values, checked, edits_of
 from swapae.apps.page.turns import Turns
 from swapae.apps.page.uploads import CACHE_BYTES, Upload, UploadCache
@@ -22,7 +23,7 @@ from swapae.editing.recipes import ModelId, PhotographId, Recipe
 from swapae.editing.state import EditContext, EncodedPhotograph
 from swapae.editing.validation import MAX_PHOTOGRAPHS, Mask, number
 from swapae.errors import PictureError, UserError
-from swapae.model import DEFAULT_NOISE_SEED, Autoencoder
+from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, SwapAE
 from swapae.pictures.images import to_pil
 
 MAX_DOMAIN = 6  # photographs of each kind in a translation
@@ -37,6 +38,7 @@ class Result(NamedTuple):
         recipe: how to make it again.
         seconds: it took.
         outside: mean change beyond the painted regions in 8-bit levels; None without regions.
+        faithful: how faithful the photograph is drawn, 0 to 1. Of this the recipe does not know.
     """
 
     image: Image.Image
@@ -44,6 +46,7 @@ class Result(NamedTuple):
     recipe: Recipe
     seconds: float
     outside: float | None
+    faithful: float = 0.0
 
 
 class RecipePhotographs:
@@ -89,6 +92,7 @@ class Studio:
         model: in evaluation mode.
         directions: the model's, if it has any.
         turns: shared by all studios of a page.
+        trained: gives the model's trained form, if it is in another.
         cache_bytes: of its `UploadCache`.
     """
 
@@ -98,12 +102,14 @@ class Studio:
         directions: Directions | None = None,
         *,
         turns: Turns | None = None,
+        trained: Callable[[], SwapAE] | None = None,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.model, self.directions = model, directions
         self.turns = turns or Turns()
         self.id = ModelId.of(model)
         self.uploads = UploadCache(model, cache_bytes)
+        self.refined = RefinedPhotographs(model, trained or (lambda: cast(SwapAE, model)), self.turns)
 
     @property
     def gain_names(self) -> list[str]:
@@ -137,9 +143,13 @@ class Studio:
             seconds = time.perf_counter() - start
             outside = change_outside(recipe, context, picture)
         image = to_pil(picture)
-        image.info.update(recipe.metadata().items())
+        drawing = self.drawing(recipe, values)
+        drawn_by_it = drawing is not None and context.photographs[0].codes is drawing.codes
+        faithful = values.get("fidelity", 0.0) if drawn_by_it else 0.0
+        # A recipe that would make another picture is not carried.
+        image.info.update((recipe.model if faithful else recipe).metadata().items())
         before = before_edits(context.photographs[0], image, recipe)
-        return Result(image, before, recipe, seconds, outside)
+        return Result(image, before, recipe, seconds, outside, faithful)
 
     def glimpse(self, files: Mapping[str, bytes | None], values: Values, visit: str = "") -> Image.Image | None:
         """As `edit`, the picture alone; None where it cannot be."""
@@ -182,9 +192,16 @@ class Studio:
         if len(inputs) > MAX_PHOTOGRAPHS:
             raise UserError(f"at most {MAX_PHOTOGRAPHS} photographs make a picture, got {len(inputs)}")
         recipe = Recipe(self.id, inputs, tuple(edits), DEFAULT_NOISE_SEED)
-        return recipe, EditContext(
-            self.model, [upload.encoded for upload in photographs.taken.values()], self.directions
-        )
+        model, encoded = self.model, [upload.encoded for upload in photographs.taken.values()]
+        drawing = None if take else self.drawing(recipe, settings, visit)
+        if drawing is not None:
+            model, encoded[0] = drawing.model, encoded[0]._replace(codes=drawing.codes)
+        return recipe, EditContext(model, encoded, self.directions)
+
+    def drawing(self, recipe: Recipe, values: Values, visit: str = "") -> Drawing | None:
+        """What draws a recipe's structure photograph faithfully, if checked settings wish that and it is made."""
+        wish = self.refined.wish(recipe.inputs[0].sha256, values.get("fidelity", 0.0))
+        return self.refined.find(wish, visit)
 
     def replay(self, text: str | bytes, files: Sequence[bytes]) -> Result:
         """The picture of a recipe from elsewhere.

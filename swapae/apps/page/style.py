@@ -28,7 +28,8 @@ a.download-link { color: var(--body-text-color) !important; text-decoration: und
 button input[type=file] { display: none; }
 .problem { margin: 4px 0 0; color: #b91c1c; font-weight: 600; font-size: 0.9rem; }
 .dark .problem { color: #fca5a5; }
-.note:not(:has(p, div)) { display: none; }
+/* Without a comma, at which Gradio would take it apart. */
+.note:not(:has(p)):not(:has(.making)) { display: none; }
 /* Gradio's own subdued grey is too faint to read on white. */
 .quiet { margin: 0 0 4px; font-size: 0.85rem; color: var(--body-text-color); opacity: 0.8; }
 .quiet a { text-decoration: underline; }
@@ -154,6 +155,9 @@ p.edits { margin: 4px 0; text-align: center; }
 
 /* Beneath the picture. */
 #status .quiet { text-align: center; margin: 0; }
+/* No wider than the buttons above it. */
+#download-remark { width: 0; min-width: 100%; margin: 6px 0 0; text-align: center; }
+#cancel-refining { align-self: center; flex: none; width: auto; }
 #actions { flex-wrap: wrap; gap: 8px; align-items: center; justify-content: center; }
 #actions > button { flex: 0 1 auto; min-width: 64px; padding: 6px 12px; font-size: 0.9rem; min-height: 36px; }
 #actions > button:disabled { opacity: 0.4; cursor: default; }
@@ -233,7 +237,8 @@ p.edits { margin: 4px 0; text-align: center; }
   #examples .quiet { display: none; }
   .compare { width: min(100%, calc(42vh * var(--shape, 1))); max-height: 42vh; min-height: 0; }
   #history { display: none; }
-  #actions button, #actions select, #keeper button, .presets button, #painter button, #page button.lg {
+  #actions button, #actions select, #cancel-refining, #keeper button, .presets button, #painter button,
+  #page button.lg {
     min-height: 44px; min-width: 44px;
   }
   /* As large to a finger as it should be, and no larger to the eye. */

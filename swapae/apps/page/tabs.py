@@ -164,6 +164,12 @@ def all_controls(studio: Studio, models: list[str], thumbnails: Sequence[str]) -
 def swap(controls: Controls, studio: Studio) -> None:
     """Of the tab Swap."""
     controls.slider("amount", 0, 1, 0.01, "0: its own look, 1: that of photograph 2")
+    if studio.refined.possible:
+        controls.slider(
+            "fidelity", 0, 1, 0.05, "0: at once, as the model sees it; 1: nearest, takes about half a minute"
+        )
+    else:
+        controls.named["fidelity"] = gr.Number(0, visible=False, label=SETTINGS["fidelity"].label)
     controls.tries("swap")
     controls.choice("keep", [("Nothing", "nothing"), ("Light and dark", "luminance"), ("Colours", "colour")])
     with gr.Accordion("More", open=False):
