@@ -3,7 +3,8 @@
 An encoder answers at once, and loosely. Steps of descent on the two codes bring most of the photograph back; a small
 change of the generator around them (pivotal tuning: Roich et al. 2021, "Pivotal Tuning for Latent-based Editing of Real
 Images") brings more. Both are measured by L1 and LPIPS (SqueezeNet) on crops moved by whole pixels, as in training. The
-codes stay near where they began, in so few steps, so hybrids with other textures follow those as before.
+codes stay near where they began, in so few steps, so hybrids with other textures come no further from those; but they
+come nearer to the photograph as well (`docs/fidelity.md`).
 """
 
 from __future__ import annotations
