@@ -65,7 +65,12 @@ class Engine:
     joins: bool
 
 
-NCNN = Engine(lambda half: Graph(), joins=False)
+def ncnn_graph(half: bool) -> Graph:
+    """A graph of ncnn, all in float32: in bfloat16 it was slower."""
+    return Graph()
+
+
+NCNN = Engine(ncnn_graph, joins=False)
 OPENVINO = Engine(OpenVinoGraph, joins=True)
 
 
@@ -107,6 +112,11 @@ def optimize_for_inference(model: SwapAE, *, engine: str = "auto", compile: bool
     return model
 
 
+def in_form_of(model: Autoencoder, changed: SwapAE) -> Autoencoder:
+    """`changed` in the form that `model` has: for a picture or two, where to time the engines would not come back."""
+    return EngineAutoencoder(changed, model.engine) if isinstance(model, EngineAutoencoder) else changed
+
+
 class EngineAutoencoder(Autoencoder):
     """A model in the engine. It is no module of PyTorch: it stays as and where it was made.
 
@@ -116,7 +126,7 @@ class EngineAutoencoder(Autoencoder):
     training = False
 
     def __init__(self, model: SwapAE, engine: Engine) -> None:
-        self.config = model.config
+        self.config, self.engine = model.config, engine
         self._parameter_count = model.parameter_count
         with torch.no_grad():
             self.encoder = EngineEncoder(model.encoder, engine)

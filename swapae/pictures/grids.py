@@ -2,6 +2,8 @@
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from swapae.rounding import ceil_div
+
 _PAPER = (255, 255, 255)
 _INK = (70, 70, 70)
 
@@ -94,7 +96,7 @@ def contact_sheet(pictures: list[tuple[Image.Image, str]], cell: int, columns: i
     gutter = max(2, cell // 32)
     font = ImageFont.load_default(size=max(12, cell // 12))
     below = cell // 12 + 3 * gutter
-    rows = -(-len(pictures) // columns)
+    rows = ceil_div(len(pictures), columns)
     width, height = min(columns, len(pictures)) * (cell + gutter) + gutter, rows * (cell + below) + gutter
     sheet = Image.new("RGB", (width, height), _PAPER)
     for number, (picture, text) in enumerate(pictures):

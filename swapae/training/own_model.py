@@ -83,7 +83,7 @@ def costs(processes: int) -> Estimate:
 
 def left_out(report: Report) -> list[tuple[str, str]]:
     """The photographs that are not trained on, each with the reason."""
-    reasons = [(name, reason) for name, reason in report.unreadable]
+    reasons = list(report.unreadable)
     reasons += [(name, f"{size} pixels, and the short side must have {SMALLEST}") for name, size in report.tiny]
     tiny = {name for name, _ in report.tiny}
     for first, *others in report.duplicates:

@@ -99,14 +99,11 @@ def refine_once(
     fidelity: float,
     *,
     noise: int,
-    track: Callable[[int], Callable[[], object]],
+    step_done: Callable[[], object],
 ) -> RefinedPhotograph:
-    """As `refine`, or what an earlier call of the same kept in the user's folder for caches.
-
-    Args:
-        track: is told the number of steps before the first, and gives what to call after each.
-    """
-    digest = hashlib.sha256(repr((fidelity, noise, CODE_STEPS, GENERATOR_STEPS)).encode())
+    """As `refine`, or what an earlier call of the same kept in the user's folder for caches."""
+    rates = STRUCTURE_RATE, TEXTURE_RATE, GENERATOR_RATE
+    digest = hashlib.sha256(repr((count_steps(fidelity), rates, noise)).encode())
     for value in (image, *codes, *model.state_dict().values()):
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     kept = cache_folder() / "refined" / f"{digest.hexdigest()[:32]}.safetensors"
@@ -115,7 +112,7 @@ def refine_once(
             return RefinedPhotograph.load(kept, model)
         except UserError:  # damaged: made anew
             kept.unlink(missing_ok=True)
-    refined = refine(model, image, codes, fidelity, noise=noise, step_done=track(sum(count_steps(fidelity))))
+    refined = refine(model, image, codes, fidelity, noise=noise, step_done=step_done)
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         refined.save(kept, model)

@@ -227,13 +227,7 @@ class RunFolder:
             f"Trained with `train_accelerate.py --preset {settings['preset']}` on {images_seen:,} images in batches of "
             f"{settings['batch_size']}, {shares}. Whoever publishes this model describes its photographs here."
         )
-        names = {
-            "eval_lpips": "LPIPS (SqueezeNet) of reconstructions, validation photographs",
-            "eval_structure": "distance in structure of hybrids, 1 being that of unrelated photographs",
-            "eval_texture": "distance in texture of hybrids, 1 being that of unrelated photographs",
-        }
-        metrics = {text: self.figures[name] for name, text in names.items() if name in self.figures}
-        return {"title": self.folder.name, "about": about, "metrics": metrics}
+        return {"title": self.folder.name, "about": about, "metrics": card_metrics(self.figures)}
 
     def _append(self, line: Mapping[str, float], images_seen: int) -> None:
         try:
@@ -244,6 +238,16 @@ class RunFolder:
                 f"cannot write {self.folder / LOG_FILE} ({error.strerror}); the run stops here and can go on from its "
                 "newest checkpoint once there is room"
             ) from None
+
+
+def card_metrics(figures: Mapping[str, float]) -> dict[str, float]:
+    """What a card says of an evaluation, a line of the log, in words."""
+    names = {
+        "eval_lpips": "LPIPS (SqueezeNet) of reconstructions, validation photographs",
+        "eval_structure": "distance in structure of hybrids, 1 being that of unrelated photographs",
+        "eval_texture": "distance in texture of hybrids, 1 being that of unrelated photographs",
+    }
+    return {text: figures[name] for name, text in names.items() if name in figures}
 
 
 def read_sizes(counters: Mapping[str, Any]) -> tuple[SwapAEConfig, DiscriminatorConfig, DiscriminatorKind]:

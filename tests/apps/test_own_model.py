@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from swapae import SwapAE
-from swapae.apps.cli import main
+from swapae.apps.cli import main, own_model
 from swapae.editing.directions import Directions
 from swapae.training.own_model import Machine, launch_command, nearest_model, settings
 
@@ -96,6 +96,15 @@ def test_several_processes_on_a_cpu_are_launched_as_such():
         "--config",
         "run/config.json",
     ]
+
+
+def test_a_training_stopped_before_it_has_a_model_does_not_say_that_there_is_one(tmp_path, monkeypatch, capsys):
+    make_photographs(tmp_path / "photos", 21)
+    monkeypatch.setattr(own_model, "look_at_machine", lambda: SLOW_MACHINE)
+    monkeypatch.setattr(own_model, "launch", lambda machine, run: signal.SIGINT)
+    assert run(monkeypatch, "train", tmp_path / "photos", "-o", tmp_path / "mine", "--workers", "0") == 130
+    assert "stopped; there is no model yet, and the same" in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "mine/config.json").exists()
 
 
 @pytest.mark.slow

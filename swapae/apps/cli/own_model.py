@@ -14,6 +14,7 @@ import tyro
 from tqdm import tqdm
 
 from swapae.apps.cli.checks import check_between
+from swapae.config import PRESETS
 from swapae.data.check import check, check_clean_folder, write_clean
 from swapae.data.sources import StreamSource, open_source
 from swapae.editing.directions import FILE
@@ -26,6 +27,7 @@ from swapae.pictures.listing import list_images
 from swapae.training.checkpoints import list_checkpoints
 from swapae.training.config import TrainConfig, to_dict
 from swapae.training.own_model import (
+    PRESET,
     SMALLEST,
     Machine,
     check_enough,
@@ -35,7 +37,7 @@ from swapae.training.own_model import (
     nearest_model,
     settings,
 )
-from swapae.training.run_folder import CONFIG_FILE, LOG_FILE
+from swapae.training.run_folder import CONFIG_FILE, LOG_FILE, card_metrics
 
 PHOTOGRAPHS, RUN = "photographs", "run"  # folders beside the model
 LONGEST = 7 * 24 * 60  # minutes
@@ -77,9 +79,10 @@ def train(
     expect(len(paths), begun, minutes, machine)
     write_settings(config)
     status = launch(machine, run)
-    finish(output, run, paths, minutes, begun, complete=status == 0)
+    there = finish(output, run, paths, minutes, begun, complete=status == 0)
     if status == signal.SIGINT:
-        raise Interrupted(f"stopped; {output} has the best model so far, and the same command goes on from there")
+        has = f"{output} has the best model so far" if there else "there is no model yet"
+        raise Interrupted(f"stopped; {has}, and the same command goes on from there")
     if status:
         raise UserError("the training ended, and says why above; the same command goes on from the newest checkpoint")
     print(f"{output}: try it with `swapae swap a.jpg b.jpg -o hybrid.png --model {output}`")
@@ -105,7 +108,7 @@ def prepare(folder: str, copies: Path, workers: int) -> None:
         print(f"left out: {name}: {reason}", file=sys.stderr)
     check_enough(len(report.kept), folder)
     check_clean_folder(source, copies)
-    write_clean(source, report.kept, copies, 256, workers)
+    write_clean(source, report.kept, copies, PRESETS[PRESET].model.image_size, workers)
 
 
 def choose_start(paths: list[Path]) -> str:
@@ -120,10 +123,10 @@ def choose_start(paths: list[Path]) -> str:
 def expect(count: int, start: str, minutes: float, machine: Machine) -> None:
     """Say what is about to happen."""
     images = round(60 * minutes * machine.images_per_second, -2)
-    where = "GPU" if machine.device == "cuda" else "process"
-    where += "es" if where == "process" and machine.processes > 1 else "s" * (machine.processes > 1)
+    one, several = ("GPU", "GPUs") if machine.device == "cuda" else ("process", "processes")
     print(
-        f"{count} photographs, from the model {start}, on {machine.processes} {where}: some "
+        f"{count} photographs, from the model {start}, on {machine.processes} "
+        f"{one if machine.processes == 1 else several}: some "
         f"{machine.images_per_second:.2g} images/s, so about {images:,.0f} in {minutes:g} minutes. Colours follow "
         "first, materials after some thousands, and fine detail last.",
         file=sys.stderr,
@@ -153,25 +156,24 @@ def launch(machine: Machine, run: Path) -> int:
             interrupted = True
 
 
-def finish(output: Path, run: Path, paths: list[Path], minutes: float, start: str, *, complete: bool) -> None:
-    """Put the best model into the folder itself, with a card, and directions if the training is complete."""
+def finish(output: Path, run: Path, paths: list[Path], minutes: float, start: str, *, complete: bool) -> bool:
+    """Put the best model into the folder itself, with a card, and directions if the training is complete.
+
+    Returns:
+        Whether there was one.
+    """
     best = next((run / name for name in ("best", "latest") if (run / name / "config.json").is_file()), None)
     if best is None:
-        return
+        return False
     model = SwapAE.from_pretrained(best)
     lines = [json.loads(line) for line in (run / LOG_FILE).read_text().splitlines()]
     evaluated = [line for line in lines if "eval_score" in line]
-    names = {
-        "eval_lpips": "LPIPS (SqueezeNet) of reconstructions",
-        "eval_structure": "distance in structure of hybrids, 1 being that of unrelated photographs",
-        "eval_texture": "distance in texture of hybrids, 1 being that of unrelated photographs",
-    }
-    chosen = min(evaluated, key=lambda line: line["eval_score"]) if evaluated else {}
+    chosen: dict[str, float] = min(evaluated, key=lambda line: line["eval_score"], default={})
     card = {
         "title": output.resolve().name,
         "about": f"Trained with `swapae train` for up to {minutes:g} minutes on {len(paths)} photographs, from the "
         f"model {start}. Whoever publishes this model describes its photographs here.",
-        "metrics": {text: chosen[name] for name, text in names.items() if name in chosen},
+        "metrics": card_metrics(chosen),
     }
     if complete and len(paths) >= FEWEST:
         fitted = (
@@ -182,3 +184,4 @@ def finish(output: Path, run: Path, paths: list[Path], minutes: float, start: st
     else:
         (output / FILE).unlink(missing_ok=True)  # of other weights
     model.save_pretrained(output, model_card_kwargs=card)
+    return True

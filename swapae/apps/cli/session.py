@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +29,7 @@ from swapae.errors import UserError
 from swapae.evaluation.pairs import file_digest
 from swapae.hub.folders import EMBEDDED
 from swapae.inference import tiling
-from swapae.inference.fast import optimize_for_inference
+from swapae.inference.fast import in_form_of, optimize_for_inference
 from swapae.model import SwapAE
 from swapae.pictures.animation import OPAQUE_FILMS, save_animation
 from swapae.pictures.images import MAX_PIXELS, Fitted, check_fitted, fit, load_image, to_pil
@@ -38,7 +38,7 @@ from swapae.pictures.notes import Notes, notes_of
 from swapae.pictures.saving import MAX_JPEG_XMP, OPAQUE_SUFFIXES, save_image
 from swapae.pictures.transparency import resize
 from swapae.rounding import ceil_div
-from swapae.training.refining import refine_once
+from swapae.training.refining import count_steps, refine_once
 
 StructurePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STRUCTURE")]
 TexturePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TEXTURE")]
@@ -46,6 +46,7 @@ PhotographPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IM
 PhotographPaths = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE_OR_DIR ...")]
 Fidelity = Annotated[float, tyro.conf.arg(metavar="0..1")]
 OutputPath = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
+BAR_DELAY = 0.5  # seconds
 Size = tuple[int, int]  # (width, height) in pixels
 
 
@@ -187,20 +188,13 @@ class Session:
             raise UserError("--fidelity takes steps of descent, which need --dtype float32")
         if self.tile(*fitted.tensor.shape[2:]) is not None:
             raise UserError("--fidelity refines pictures whole, and this one needs tiles: use a smaller --size")
-        codes, bars = self.codes(fitted), []
-
-        def track(steps: int) -> Callable[[], object]:
-            bars.append(tqdm(total=steps, desc="refine", unit="step"))
-            return bars[0].update
-
-        refined = refine_once(self._trained, fitted.tensor, codes, fidelity, noise=self.options.seed, track=track)
-        for bar in bars:
-            bar.close()
+        codes, seed = self.codes(fitted), self.options.seed
+        # Not shown for what was kept, which takes no steps.
+        with tqdm(total=sum(count_steps(fidelity)), desc="refine", unit="step", delay=BAR_DELAY) as bar:
+            refined = refine_once(self._trained, fitted.tensor, codes, fidelity, noise=seed, step_done=bar.update)
         before = self.model
         if refined.changes:
-            changed = refined.model(self._trained)
-            # Made for one picture: what it takes to choose an engine would not come back.
-            self.model = changed if before is self._trained else optimize_for_inference(changed, engine="ncnn")
+            self.model = in_form_of(before, refined.model(self._trained))
         try:
             yield refined.codes
         finally:

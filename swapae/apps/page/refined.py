@@ -17,7 +17,7 @@ from swapae.apps.page.long_work import Progress
 from swapae.apps.page.turns import Turns
 from swapae.apps.page.uploads import Upload
 from swapae.codes import Codes
-from swapae.inference.fast import optimize_for_inference
+from swapae.inference.fast import in_form_of
 from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, SwapAE
 from swapae.training.refining import count_steps, refine
 
@@ -106,11 +106,7 @@ class RefinedPhotographs:
             refined = refine(
                 trained, encoded.image, encoded.codes, fidelity, noise=DEFAULT_NOISE_SEED, step_done=step_done
             )
-            model = self.model
-            if refined.changes:
-                changed = refined.model(trained)
-                # In the engine of the page's own; to time both again would not come back.
-                model = changed if isinstance(model, SwapAE) else optimize_for_inference(changed, engine="ncnn")
+            model = in_form_of(self.model, refined.model(trained)) if refined.changes else self.model
         with self._lock:
             self._kept[wish] = Drawing(refined.codes, model), {visit} if visit else set()
             while len(self._kept) > MOST:
