@@ -17,6 +17,9 @@ from swapae.apps.page.page import Page
 from swapae.apps.page.parts import MAX_FILE_SIZE
 from swapae.apps.page.studio import Studio
 from swapae.apps.page.style import CSS, tab_rules
+from swapae.apps.page.training.job import Trainings, trained_here
+from swapae.apps.page.training.permission import models_folder, offered
+from swapae.apps.page.training.style import CSS as TRAINING
 from swapae.editing.directions import Directions
 from swapae.hub import folders
 from swapae.inference.fast import optimize_for_inference
@@ -29,7 +32,7 @@ LAUNCH: dict[str, Any] = {
         font=["system-ui", "sans-serif"],  # no font is fetched from anywhere
         font_mono=["ui-monospace", "monospace"],
     ),
-    "css": CSS + tab_rules(),
+    "css": CSS + tab_rules() + TRAINING,
     "max_file_size": MAX_FILE_SIZE,
     # Visitors whose history is remembered; of more, the ones who came first are forgotten.
     "state_session_capacity": 200,
@@ -38,7 +41,11 @@ LAUNCH: dict[str, Any] = {
 
 
 def build_demo(
-    model: Autoencoder, directions: Directions | None = None, allowed: Sequence[str] = (), source: str | None = None
+    model: Autoencoder,
+    directions: Directions | None = None,
+    allowed: Sequence[str] = (),
+    source: str | None = None,
+    trainings: Trainings | None = None,
 ) -> gr.Blocks:
     """The page for a model in evaluation mode; launch it with `**LAUNCH`.
 
@@ -47,9 +54,13 @@ def build_demo(
         directions: the model's, if it has any.
         allowed: folders or "owner/name" of further models that visitors may choose.
         source: the model's own folder or name; the embedded model's if not given.
+        trainings: of models of visitors' own, which they may choose as well; None where nobody may train.
     """
     studio = Studio(model, directions, trained=trained_form(model, source or folders.EMBEDDED))
-    return Page(Models(studio, allowed, source)).build()
+    if trainings is None:
+        return Page(Models(studio, allowed, source)).build()
+    folder = trainings.folder
+    return Page(Models(studio, allowed, source, lambda: trained_here(folder)), trainings).build()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         source = options.model or folders.EMBEDDED
         model = optimize_for_inference(SwapAE.default()) if options.model is None else load_model(options.model)
-        demo = build_demo(model, directions_of(model, source), options.allow_model, options.model)
+        trainings = Trainings(models_folder()) if offered(host) else None
+        demo = build_demo(model, directions_of(model, source), options.allow_model, options.model, trainings)
         # Only now: the picture that the page opens with is nobody's, and no GPU is lent before the launch.
         zerogpu.lend(model, source)
         zerogpu.prepare(source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -91,13 +91,14 @@ class RecipePanels(NamedTuple):
     note: gr.HTML
 
 
-def tab_row() -> gr.HTML:
-    """The row of tabs and the introduction of the one that is open; a `select` event carries `tab`."""
+def tab_row(without: Collection[str] = ()) -> gr.HTML:
+    """The row of tabs, `without` some, and the introduction of the one that is open; `select` events carry `tab`."""
     tabs = "".join(
         f'<button type="button" role="tab" id="tab-{tab}" data-tab="{tab}" data-words="{html.escape(words)}" '
         f'aria-controls="controls" aria-selected="{str(tab == TABS[0]).lower()}" '
         f'tabindex="{0 if tab == TABS[0] else -1}">{name}</button>'
         for tab, (name, words) in INTRODUCTIONS.items()
+        if tab not in without
     )
     row = f'<div role="tablist" aria-label="Ways to edit">{tabs}</div>'
     introduction = f'<p class="quiet" id="introduction">{INTRODUCTIONS[TABS[0]][1]}</p>'

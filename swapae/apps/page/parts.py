@@ -130,6 +130,18 @@ class Choice(gr.Radio, metaclass=WithoutStub):
         return payload
 
 
+class Listed(gr.Dropdown, metaclass=WithoutStub):
+    """A list whose choice arrives unchecked, likewise: it may be of what was added since the page was opened."""
+
+    def get_block_name(self) -> str:
+        """The part of the page that draws it."""
+        return "dropdown"
+
+    def preprocess(self, payload: Any) -> Any:
+        """The choice as it came."""
+        return payload
+
+
 def session() -> str:
     """By which the server knows whose request it is answering; "" where it answers none."""
     request = LocalContext.request.get(None)

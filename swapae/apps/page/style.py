@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swapae.apps.page.settings import ROLES
 
-TABS = ("swap", "mix", "regions", "directions", "structure", "motion", "model", "about")
+TABS = ("swap", "mix", "regions", "directions", "structure", "motion", "train", "model", "about")
 
 CSS = """
 .gradio-container { width: 100%; min-width: 0; max-width: 1440px !important; margin: 0 auto !important; }
