@@ -141,6 +141,10 @@ class Listed(gr.Dropdown, metaclass=WithoutStub):
         """The choice as it came."""
         return payload
 
+    def postprocess(self, value: Any) -> Any:
+        """The choice as it is, of which Gradio would complain in the log."""
+        return value
+
 
 def session() -> str:
     """By which the server knows whose request it is answering; "" where it answers none."""

@@ -69,6 +69,8 @@ class TrainingHandlers:
         job = self.trainings.job
         state = self.trainings.state(job) if job else None
         on = state in ("on", "stopping")
+        if job:
+            self.trainings.tidy(job)
         if job is None or state is None or not is_own(job, key):
             whole = self.of_another(job if on else None)
         else:
@@ -84,7 +86,7 @@ class TrainingHandlers:
             "status": (status, lambda: status),
             "grid": ("", nothing),
             "chart": ("", nothing),
-            **buttons(start=job is None, stop="", go_on=False, share=False),
+            **buttons(start=job is None, stop="", go_on="", share=False),
         }
 
     def of_own(self, job: Job, state: State) -> dict[str, tuple[Any, Callable[[], Any]]]:
@@ -105,7 +107,7 @@ class TrainingHandlers:
             **buttons(
                 start=not on,
                 stop=stop.get(state, ""),
-                go_on=state in ("stopped", "failed", "killed") and self.trainings.photographs.is_dir(),
+                go_on=f"Go on with {job.name}" if state in ("stopped", "failed", "killed") else "",
                 share=has_model and not on,
             ),
         }
@@ -225,12 +227,12 @@ def given(files: Any) -> list[Given]:
         raise UserError("the photographs did not arrive: drop them again") from None
 
 
-def buttons(start: bool, stop: str, go_on: bool, share: bool) -> dict[str, tuple[Any, Callable[[], Any]]]:
-    """Start, Stop (with what it says, if it is there), Go on, and what is done with a model."""
+def buttons(start: bool, stop: str, go_on: str, share: bool) -> dict[str, tuple[Any, Callable[[], Any]]]:
+    """Start, Stop and Go on with what they say, if they are there, and what is done with a model."""
     return {
         "start": (start, lambda: gr.Button(interactive=start)),
         "stop": (stop, lambda: gr.Button(stop or "Stop", visible=bool(stop))),
-        "go_on": (go_on, lambda: gr.Button(visible=go_on)),
+        "go_on": (go_on, lambda: gr.Button(go_on or "Go on", visible=bool(go_on))),
         "share": (share, lambda: gr.Column(visible=share)),
     }
 

@@ -7,8 +7,7 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -54,8 +53,7 @@ def take(files: Sequence[Given], folder: Path) -> list[tuple[str, str]]:
         folder.mkdir(parents=True, exist_ok=True)
         there = list(folder.iterdir())
         size = sum(path.stat().st_size for path in there)
-        for name, read in pictures(files, left_out):
-            data = read(MAX_FILE_SIZE + 1)
+        for name, data in pictures(files, left_out):
             if reason := why_not(name, data):
                 left_out.append((name, reason))
                 continue
@@ -81,19 +79,17 @@ def check_room(count: int, size: int) -> None:
         raise UserError(f"these photographs have over {in_gb(MOST_BYTES)}: give fewer, or smaller ones")
 
 
-def pictures(files: Sequence[Given], left_out: list[tuple[str, str]]) -> Iterator[tuple[str, Callable[[int], bytes]]]:
-    """Whatever may be a photograph, with what reads so many bytes of it; what is none by its name is `left_out`."""
+def pictures(files: Sequence[Given], left_out: list[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of whatever may be a photograph, a byte over the limit at most; the rest is `left_out`."""
     for name, pieces in files:
         stream = Pieces(pieces)
         if PurePosixPath(name).suffix.lower() == ".zip":
             yield from entries(name, stream, left_out)
         else:
-            yield name, partial(read_in_steps, stream)
+            yield name, read_some(stream)
 
 
-def entries(
-    archive: str, stream: Pieces, left_out: list[tuple[str, str]]
-) -> Iterator[tuple[str, Callable[[int], bytes]]]:
+def entries(archive: str, stream: Pieces, left_out: list[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
     """As `pictures`, those of an archive.
 
     Raises:
@@ -111,7 +107,8 @@ def entries(
                     left_out.append((path.name, reason))
                     continue
                 with opened.open(entry) as file:
-                    yield path.name, partial(read_in_steps, file)
+                    data = read_some(file)
+                yield path.name, data
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         if isinstance(error, UserError):
             raise
@@ -138,10 +135,10 @@ def check_entries(archive: str, listed: Sequence[zipfile.ZipInfo]) -> None:
             raise UserError(f"{archive!r} needs a password: pack it without one")
 
 
-def read_in_steps(file: Any, most: int) -> bytes:
-    """Up to so many bytes, however many the file says it has."""
+def read_some(file: Any) -> bytes:
+    """Up to a byte over the limit, however many the file says it has, in steps."""
     blocks, read = [], 0
-    while read < most and (block := file.read(min(2**20, most - read))):
+    while read <= MAX_FILE_SIZE and (block := file.read(min(2**20, MAX_FILE_SIZE + 1 - read))):
         blocks.append(block)
         read += len(block)
     return b"".join(blocks)

@@ -14,8 +14,8 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import json
+import secrets
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +30,7 @@ from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
 
 COMMAND = "swapae.apps.page.training.command"
+SECRET = "SWAPAE_TRAINING"
 # Its bars of progress are in a file that nobody looks at while it grows.
 VARIABLES = {"TQDM_MININTERVAL": "10", "PYTHONUNBUFFERED": "1"}
 STOPPED = 130  # exit status of a training that Ctrl-C ended, which keeps the best
@@ -47,6 +48,7 @@ class Job:
         minutes: of training in all.
         owner: digest of the key of whoever began it.
         began: seconds since the epoch at which it was started, or went on.
+        secret: in the environment of its processes, and of no other.
         pid, mark: its process, as of `process.mark_of`.
         stopping: when it was asked to stop.
     """
@@ -55,6 +57,7 @@ class Job:
     minutes: float
     owner: str
     began: float
+    secret: str
     pid: int = 0
     mark: str = ""
     stopping: float | None = None
@@ -112,12 +115,12 @@ class Trainings:
             if holds_model(self.folder / name):
                 raise UserError(f"there is a model {name!r} already: choose another name")
             if job:
-                process.end_what_is_left(job.pid, job.mark)
+                process.end_all(f"{SECRET}={job.secret}")
             for left in (self.folder / name, self.photographs):  # the former of one that was stopped before it had any
                 shutil.rmtree(left, ignore_errors=True)
             dropped.rename(self.photographs)
             self.log.unlink(missing_ok=True)
-            return self._start(Job(name, minutes, owner, self.clock()))
+            return self._start(Job(name, minutes, owner, self.clock(), secrets.token_hex(16)))
 
     def go_on(self, job: Job) -> Job:
         """Go on with a training that was stopped or killed, from its newest checkpoint.
@@ -128,7 +131,7 @@ class Trainings:
         with self._alone():
             if self.job != job or self.state(job) in ("on", "stopping", "done"):
                 raise UserError("there is no such training to go on with")
-            process.end_what_is_left(job.pid, job.mark)
+            process.end_all(f"{SECRET}={job.secret}")
             return self._start(dataclasses.replace(job, began=self.clock(), stopping=None))
 
     def stop(self, job: Job) -> None:
@@ -138,9 +141,16 @@ class Trainings:
                 return
             if state == "on":
                 self._write(dataclasses.replace(job, stopping=self.clock()))
-                process.tell(job.pid, signal.SIGINT)
+                process.interrupt(job.pid)
             elif self.overdue(job):
-                process.tell(job.pid, signal.SIGKILL)
+                process.end_all(f"{SECRET}={job.secret}")
+
+    def tidy(self, job: Job) -> None:
+        """Delete what a training that is done was given; its small copies stay with the model."""
+        if self.photographs.is_dir() and self.state(job) == "done":
+            with self._alone():
+                if self.job == job:
+                    shutil.rmtree(self.photographs, ignore_errors=True)
 
     def overdue(self, job: Job) -> bool:
         """Whether it was asked to stop so long ago that it may hang."""
@@ -150,13 +160,13 @@ class Trainings:
         self.status.unlink(missing_ok=True)
         words = [str(self.status), "train", str(self.photographs), "-o", str(self.model(job))]
         words += ["--minutes", f"{job.minutes:g}"]
-        self._process = process.start(COMMAND, words, self.log, VARIABLES)
+        self._process = process.start(COMMAND, words, self.log, VARIABLES | {SECRET: job.secret})
         mark = process.mark_of(self._process.pid) or ""
         job = dataclasses.replace(job, pid=self._process.pid, mark=mark)
         try:
             self._write(job)
         except UserError:
-            process.tell(job.pid, signal.SIGKILL)
+            process.end_all(f"{SECRET}={job.secret}")
             raise
         return job
 

@@ -60,17 +60,18 @@ def mark_of(pid: int) -> str | None:
         return None
 
 
-def tell(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process of `start` and to all that it started."""
+def interrupt(pid: int) -> None:
+    """Send Ctrl-C to the group of a process of `start`, as a terminal would."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+        os.killpg(pid, signal.SIGINT)
 
 
-def end_what_is_left(pid: int, mark: str) -> None:
-    """Kill what a process of `start` left behind when it was killed itself.
+def end_all(variable: str) -> None:
+    """Kill whatever has a variable in its environment, "NAME=value" that nothing else has, where the system tells.
 
-    While any of its group run, the system gives its number to no other process; once it did, the group is over.
+    A process that is killed leaves behind what it started, and some of that is in groups of its own.
     """
-    same_boot = not BOOT.is_file() or mark.startswith(BOOT.read_text().strip())
-    if same_boot and mark_of(pid) is None:
-        tell(pid, signal.SIGKILL)
+    for environment in PROC.glob("[0-9]*/environ"):
+        with suppress(OSError):  # somebody else's, or it ended
+            if variable.encode() in environment.read_bytes().split(b"\0"):
+                os.kill(int(environment.parent.name), signal.SIGKILL)

@@ -18,7 +18,9 @@ CSS = """
 :is(#training, #train-drop) summary { cursor: pointer; min-height: 28px; }
 :is(#training, #train-drop) details ul { margin: 0; padding-left: 1.4em; list-style: disc; overflow-wrap: anywhere; }
 #training figure { margin: 0; }
-#train-grid img { display: block; width: 100%; border-radius: 12px; margin: 0 0 6px; }
+#train-grid img {
+  display: block; width: min(100%, max(320px, 100vh - 280px)); border-radius: 12px; margin: 0 auto 6px;
+}
 .course { --lpips: #0f766e; --texture: #b45309; }
 .dark .course { --lpips: #2dd4bf; --texture: #fbbf24; }
 .course svg { width: 100%; height: auto; display: block; }

@@ -148,16 +148,8 @@ class TrainingTab:
     def controls(self) -> None:
         """Name, minutes, buttons, and what is done with the model."""
         with gr.Column(elem_classes=on("train"), elem_id="on-train"):
-            self.name = gr.Textbox(
-                "", label="Name of the model", placeholder="tulips", max_length=60, elem_id="own-name"
-            )
-            self.minutes = Strength(
-                5, 240, 30, step=5, label="Minutes", info="colours follow first, materials later", elem_id="own-minutes"
-            )
-            self.start = gr.Button("Start", variant="primary", elem_id="start-training")
             self.stop = gr.Button("Stop, and keep the best", visible=False, elem_id="stop-training")
-            self.go_on = gr.Button("Go on", visible=False, elem_id="go-on-training")
-            self.note = gr.HTML("", apply_default_css=False, elem_classes=["note"], elem_id="train-problem")
+            self.go_on = gr.Button("Go on with it", visible=False, elem_id="go-on-training")
             with gr.Column(visible=False, elem_id="share-model") as self.share:
                 self.download = gr.Button("Download the model", elem_id="download-model")
                 self.file = gr.File(label="The model", elem_id="trained", interactive=False)
@@ -174,6 +166,14 @@ class TrainingTab:
                     )
                     self.push = gr.Button("Push", elem_id="push-model")
                     self.pushed = gr.HTML("", apply_default_css=False, elem_classes=["note"], elem_id="push-note")
+            self.name = gr.Textbox(
+                "", label="Name of the model", placeholder="tulips", max_length=60, elem_id="own-name"
+            )
+            self.minutes = Strength(
+                5, 240, 30, step=5, label="Minutes", info="colours follow first, materials later", elem_id="own-minutes"
+            )
+            self.start = gr.Button("Start", variant="primary", elem_id="start-training")
+            self.note = gr.HTML("", apply_default_css=False, elem_classes=["note"], elem_id="train-problem")
 
     def connect(self, demo: gr.Blocks, model: gr.Dropdown) -> None:
         """Connect all of them; `model` is where a model is chosen."""

@@ -23,7 +23,7 @@ IDLE = (
     "cats, fabrics; some hundred are better), give it a name and start. It begins from a model that comes with swapae, "
     "and every setting is chosen for this machine.</p><p>Here a grid of hybrids will show every half minute what it "
     "has learnt. The training goes on when you close this page, and the page works as ever beside it, only more "
-    "slowly.</p>"
+    "slowly. Whoever opens it can choose your model afterwards.</p>"
 )
 OF_ANOTHER = "Another visitor's training is on. {left}Until then no other can begin; all other tabs work as ever."
 AMONG = 'it is among the models on the tab "Your model"'
@@ -48,7 +48,7 @@ def words_on(job: Job, state: State, course: Course) -> str:
     left = 60 * job.minutes - course.seconds
     if left <= 0:
         return f"{job.name}: keeping the best, and finding its directions ..."
-    return f"{job.name}: {seconds_left(left)} of {job.minutes:g} minutes left, {course.images:,} images seen"
+    return f"{job.name}: {seconds_left(left)} left of {job.minutes:g}, {course.images:,} images seen"
 
 
 def words_over(job: Job, state: State, course: Course, has_model: bool) -> str:

@@ -1,0 +1,136 @@
+"""The tab Train in a real browser, its server and its training in real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsing import open_tab, wait_for_another
+from loopback_hub import LoopbackHub
+from playwright.sync_api import Browser, Page, expect
+from studio_page import encoded, free_port, painted
+
+from swapae import SwapAE
+
+pytestmark = pytest.mark.slow
+
+SUPPORT = Path(__file__).parents[2] / "support"
+# The page as `python app.py` serves it, with a training that samples and saves after its first step.
+SERVER = """
+import sys
+from swapae.apps.page.training import job
+job.COMMAND = "tiny_training"
+import app
+sys.exit(app.main())
+"""
+
+
+@contextlib.contextmanager
+def serving(folder: Path, port: int, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
+    """The page's server in a process of its own, once it answers."""
+    root = str(Path(__file__).parents[3])
+    paths = {"PYTHONPATH": os.pathsep.join([root, str(SUPPORT)]), "SWAPAE_TRAINED_MODELS": str(folder / "models")}
+    with (folder / "server.txt").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVER], env=environment | paths | {"PORT": str(port)}, stdout=log, stderr=log
+        )
+        try:
+            while True:
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/config").close()
+                    break
+                assert process.poll() is None, (folder / "server.txt").read_text()
+                time.sleep(0.1)
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def opened(page: Page, port: int) -> None:
+    page.goto(f"http://127.0.0.1:{port}/")
+    expect(page.locator("#result img").last).to_be_visible()
+    page.wait_for_function("window.swapae")
+    open_tab(page, "Train")
+
+
+def test_a_training_outlives_its_server_and_its_model_can_be_chosen_taken_home_and_pushed(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for number in range(20):
+            archive.writestr(f"photos/{number}.png", encoded(painted(200, 150, seed=number)))
+        archive.writestr("photos/notes.txt", "none")
+    (tmp_path / "one.png").write_bytes(encoded(painted(150, 180, seed=20)))
+    port, page = free_port(), browser.new_page()
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)  # a training has to begin
+    status = page.locator("#train-status")
+    with LoopbackHub() as hub:
+        environment = hub.environment(tmp_path / "home", token="") | {"OMP_NUM_THREADS": "1"}
+        with serving(tmp_path, port, environment) as server:
+            opened(page, port)
+            expect(status).to_contain_text("A model of your own")
+            page.locator("#train-drop input").set_input_files([tmp_path / "photos.zip", tmp_path / "one.png"])
+            expect(page.locator("#train-drop .count")).to_have_text("21 photographs")
+            expect(page.locator("#train-drop summary")).to_have_text("1 left out")
+            page.locator("#start-training").click()
+            expect(page.locator("#train-problem")).to_contain_text("Give the model a name")
+            page.get_by_label("Name of the model").fill("blots")
+            page.locator("#start-training").click()
+            expect(status).to_contain_text("blots: looking through the photographs")
+            expect(page.locator("#start-training")).to_be_disabled()
+            server.send_signal(signal.SIGKILL)
+            server.wait()
+        with serving(tmp_path, port, environment):
+            opened(page, port)
+            expect(status).to_contain_text("blots:")
+            expect(page.locator("#train-grid img")).to_be_visible()
+            expect(status).to_contain_text("minutes left of 30")
+            # The page is as usable as ever.
+            open_tab(page, "Swap")
+            seen = page.locator("#result img").last.get_attribute("src")
+            page.get_by_label("range slider for Strength").press("Home")
+            seen = wait_for_another(page, seen)
+            open_tab(page, "Train")
+            page.locator("#stop-training").click()
+            expect(status).to_contain_text("blots was stopped")
+            expect(page.locator("#go-on-training")).to_have_text("Go on with blots")
+
+            with page.expect_download() as download:
+                page.locator("#download-model").click()
+            download.value.save_as(tmp_path / "blots.zip")
+            with zipfile.ZipFile(tmp_path / "blots.zip") as archive:
+                assert {"blots/README.md", "blots/config.json", "blots/model.safetensors"} == set(archive.namelist())
+                archive.extractall(tmp_path / "home")
+            assert SwapAE.from_pretrained(tmp_path / "home/blots").config == SwapAE.default().config
+
+            page.get_by_role("button", name="Push it to the Hugging Face Hub").click()
+            page.get_by_label("Repository").fill("tester/blots")
+            for token, answer in (("hf_forged_forged", "no such token"), (hub.token, "It is there")):
+                page.get_by_label("Your token").fill(token)
+                page.locator("#push-model").click()
+                expect(page.locator("#push-note")).to_contain_text(answer)
+                expect(page.get_by_label("Your token")).to_have_value("")
+            pushed = hub.repos["tester/blots"]
+            assert pushed.private and pushed.files()["model.safetensors"]
+
+            page.get_by_role("tab", name="Your model", exact=True).click()
+            page.get_by_label("Model", exact=True).click()
+            page.get_by_role("option", name="blots", exact=True).click()
+            wait_for_another(page, seen)
+            page.reload()
+            expect(page.get_by_label("Model", exact=True)).to_have_value("blots")
+    page.close()
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size < 10**6]
+    assert (tmp_path / "server.txt") in kept
+    assert not [path for path in kept if hub.token.encode() in path.read_bytes()]
