@@ -13,6 +13,7 @@ import io
 import shutil
 import socket
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
@@ -21,6 +22,7 @@ import app
 from swapae import SwapAE
 from swapae.apps.page.models import directions_of
 from swapae.apps.page.style import TABS
+from swapae.apps.page.training.job import Trainings
 from swapae.rounding import ceil_div
 
 DESK, PHONE = (1360, 940), (390, 844)
@@ -71,11 +73,12 @@ def main() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     model = SwapAE.default()
-    demo = app.build_demo(model, directions_of(model))
+    nothing = TemporaryDirectory()
+    demo = app.build_demo(model, directions_of(model), trainings=Trainings(Path(nothing.name)))
     _, url, _ = demo.launch(
         server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **app.LAUNCH
     )
-    with sync_playwright() as playwright:
+    with nothing, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         for name, (width, height), columns, small in (("desktop", DESK, 2, 640), ("phone", PHONE, 8, 200)):
             for theme in THEMES:

@@ -20,17 +20,22 @@ from playwright.sync_api import Browser, Page, expect
 from studio_page import encoded, free_port, painted
 
 from swapae import SwapAE
+from swapae.apps.page.training.job import SECRET, Trainings
+from swapae.apps.page.training.process import end_all
 
 pytestmark = pytest.mark.slow
 
 SUPPORT = Path(__file__).parents[2] / "support"
-# The page as `python app.py` serves it, with a training that samples and saves after its first step.
+# The page as `python app.py` serves it, but with a tiny model, and with a training that samples and saves after a step.
 SERVER = """
 import sys
+from studio_page import tiny_model
+from swapae import SwapAE
+from swapae.apps.page import launch
 from swapae.apps.page.training import job
+SwapAE.default, launch.optimize_for_inference = tiny_model, lambda model: model
 job.COMMAND = "tiny_training"
-import app
-sys.exit(app.main())
+sys.exit(launch.main())
 """
 
 
@@ -56,6 +61,14 @@ def serving(folder: Path, port: int, environment: dict[str, str]) -> Iterator[su
             process.wait()
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in which no training is on any more afterwards."""
+    yield tmp_path
+    if job := Trainings(tmp_path / "models").job:
+        end_all(f"{SECRET}={job.secret}")
+
+
 def opened(page: Page, port: int) -> None:
     page.goto(f"http://127.0.0.1:{port}/")
     expect(page.locator("#result img").last).to_be_visible()
@@ -64,23 +77,23 @@ def opened(page: Page, port: int) -> None:
 
 
 def test_a_training_outlives_its_server_and_its_model_can_be_chosen_taken_home_and_pushed(
-    browser: Browser, tmp_path: Path
+    browser: Browser, folder: Path
 ) -> None:
-    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+    with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
         for number in range(20):
             archive.writestr(f"photos/{number}.png", encoded(painted(200, 150, seed=number)))
         archive.writestr("photos/notes.txt", "none")
-    (tmp_path / "one.png").write_bytes(encoded(painted(150, 180, seed=20)))
+    (folder / "one.png").write_bytes(encoded(painted(150, 180, seed=20)))
     port, page = free_port(), browser.new_page()
     page.set_default_timeout(60_000)
     expect.set_options(timeout=60_000)  # a training has to begin
     status = page.locator("#train-status")
     with LoopbackHub() as hub:
-        environment = hub.environment(tmp_path / "home", token="") | {"OMP_NUM_THREADS": "1"}
-        with serving(tmp_path, port, environment) as server:
+        environment = hub.environment(folder / "home", token="") | {"OMP_NUM_THREADS": "1"}
+        with serving(folder, port, environment) as server:
             opened(page, port)
             expect(status).to_contain_text("A model of your own")
-            page.locator("#train-drop input").set_input_files([tmp_path / "photos.zip", tmp_path / "one.png"])
+            page.locator("#train-drop input").set_input_files([folder / "photos.zip", folder / "one.png"])
             expect(page.locator("#train-drop .count")).to_have_text("21 photographs")
             expect(page.locator("#train-drop summary")).to_have_text("1 left out")
             page.locator("#start-training").click()
@@ -91,7 +104,7 @@ def test_a_training_outlives_its_server_and_its_model_can_be_chosen_taken_home_a
             expect(page.locator("#start-training")).to_be_disabled()
             server.send_signal(signal.SIGKILL)
             server.wait()
-        with serving(tmp_path, port, environment):
+        with serving(folder, port, environment):
             opened(page, port)
             expect(status).to_contain_text("blots:")
             expect(page.locator("#train-grid img")).to_be_visible()
@@ -102,17 +115,19 @@ def test_a_training_outlives_its_server_and_its_model_can_be_chosen_taken_home_a
             page.get_by_label("range slider for Strength").press("Home")
             seen = wait_for_another(page, seen)
             open_tab(page, "Train")
+            while not (folder / "models/blots/run/latest/model.safetensors").is_file():
+                time.sleep(0.1)
             page.locator("#stop-training").click()
             expect(status).to_contain_text("blots was stopped")
             expect(page.locator("#go-on-training")).to_have_text("Go on with blots")
 
             with page.expect_download() as download:
                 page.locator("#download-model").click()
-            download.value.save_as(tmp_path / "blots.zip")
-            with zipfile.ZipFile(tmp_path / "blots.zip") as archive:
+            download.value.save_as(folder / "blots.zip")
+            with zipfile.ZipFile(folder / "blots.zip") as archive:
                 assert {"blots/README.md", "blots/config.json", "blots/model.safetensors"} == set(archive.namelist())
-                archive.extractall(tmp_path / "home")
-            assert SwapAE.from_pretrained(tmp_path / "home/blots").config == SwapAE.default().config
+                archive.extractall(folder / "home")
+            assert SwapAE.from_pretrained(folder / "home/blots").config == SwapAE.default().config
 
             page.get_by_role("button", name="Push it to the Hugging Face Hub").click()
             page.get_by_label("Repository").fill("tester/blots")
@@ -131,6 +146,6 @@ def test_a_training_outlives_its_server_and_its_model_can_be_chosen_taken_home_a
             page.reload()
             expect(page.get_by_label("Model", exact=True)).to_have_value("blots")
     page.close()
-    kept = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size < 10**6]
-    assert (tmp_path / "server.txt") in kept
+    kept = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size < 10**6]
+    assert (folder / "server.txt") in kept
     assert not [path for path in kept if hub.token.encode() in path.read_bytes()]

@@ -173,6 +173,8 @@ def test_how_far_a_training_is_follows_from_its_folder(tmp_path: Path) -> None:
         "check: 10%\rleft out: a<b>.png: tiny\nleft out: a<b>.png: tiny\nswapae: first\nswapae: it is full\n"
     )
     assert left_out(log) == ["a<b>.png: tiny"] and complaint(log) == "it is full"
+    log.write_text("swapae train: not enough memory\nswapae: it says why above\n")
+    assert complaint(log) == "not enough memory"
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,12 @@ def test_where_the_tab_is(monkeypatch: pytest.MonkeyPatch, environment: dict, ho
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert offered(host) is there
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    if environment.get("SWAPAE_TRAIN") == "1":
+        with pytest.raises(UserError, match="needs what trains"):
+            offered(host)
+    else:
+        assert not offered(host)
     monkeypatch.setenv("SWAPAE_TRAINED_MODELS", "here")
     assert models_folder() == Path("here")
 

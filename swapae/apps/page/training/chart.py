@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from swapae.apps.page.training.course import Evaluation
 
 WIDTH, HEIGHT = 480, 200
-LEFT, RIGHT, TOP, BOTTOM = 34, 8, 10, 26  # room around the curves
+LEFT, RIGHT, TOP, BOTTOM = 40, 8, 12, 30  # room around the curves
 LINES = (("lpips", "LPIPS of reconstructions"), ("texture", "distance in texture of hybrids"))
 
 
@@ -27,7 +27,7 @@ def chart(evaluations: Sequence[Evaluation]) -> str:
         value = share * most / 1.05
         _, height = place(0, value)
         marks.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{height}" y2="{height}"/>')
-        marks.append(f'<text x="{LEFT - 4}" y="{height + 3}" text-anchor="end">{value:.2f}</text>')
+        marks.append(f'<text x="{LEFT - 4}" y="{height + 4}" text-anchor="end">{value:.2f}</text>')
     marks.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{last:,} images</text>')
     marks.append(f'<text x="{LEFT}" y="{HEIGHT - 8}">0</text>')
     curves, legend, told = [], [], []

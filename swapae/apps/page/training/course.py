@@ -13,7 +13,9 @@ from swapae.training.checkpoints import STATE_FILE, list_checkpoints
 from swapae.training.run_folder import CONFIG_FILE, LOG_FILE
 
 MOST_SAID = 2**20  # bytes of what it printed that are looked at, from the beginning and from the end
-LEFT_OUT, COMPLAINT = "left out: ", "swapae: "
+LEFT_OUT = "left out: "
+# The training itself says better what was wrong than the command that started it.
+COMPLAINTS = ("swapae train: ", "swapae: ")
 
 
 class Evaluation(NamedTuple):
@@ -106,5 +108,6 @@ def complaint(log: Path) -> str:
     with suppress(OSError), log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - MOST_SAID))
         lines = re.split(r"[\r\n]+", file.read().decode("utf-8", "replace"))
-        return next((line.removeprefix(COMPLAINT) for line in reversed(lines) if line.startswith(COMPLAINT)), "")
+        said = (line[len(who) :] for who in COMPLAINTS for line in reversed(lines) if line.startswith(who))
+        return next(said, "")
     return ""

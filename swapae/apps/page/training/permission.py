@@ -11,6 +11,7 @@ from pathlib import Path
 from gradio.context import LocalContext
 
 from swapae.apps.page.training.job import Job
+from swapae.errors import UserError
 
 VARIABLE, FOLDER = "SWAPAE_TRAIN", "SWAPAE_TRAINED_MODELS"
 # What a proxy says of whom it asks for.
@@ -22,11 +23,15 @@ def offered(host: str) -> bool:
 
     Args:
         host: the address that the page is served at.
+
+    Raises:
+        UserError: it is to have the tab, but cannot train.
     """
-    said = os.environ.get(VARIABLE, "")
-    if said in ("0", "1"):
-        return said == "1"
-    return "SPACE_ID" not in os.environ and is_loopback(host) and importlib.util.find_spec("accelerate") is not None
+    said, can = os.environ.get(VARIABLE, ""), importlib.util.find_spec("accelerate") is not None
+    if said == "1" and not can:
+        raise UserError(f"{VARIABLE}=1 needs what trains: pip install 'swapae[train]', or leave it out")
+    alone = "SPACE_ID" not in os.environ and is_loopback(host)
+    return said == "1" or (said != "0" and alone and can)
 
 
 def models_folder() -> Path:

@@ -6,10 +6,10 @@ CSS = """
   display: none !important;
 }
 #inputs > #to-train-on { grid-column: 1 / -1; }
-#train-drop .row { display: flex; align-items: center; justify-content: space-between; gap: 8px; min-height: 36px; }
+#train-drop .row { display: flex; align-items: center; justify-content: space-between; gap: 8px; min-height: 36px; margin-top: 6px; }
 #train-drop .count { font-size: 0.9rem; }
 #train-drop .clear {
-  min-height: 36px; padding: 6px 12px; cursor: pointer; border-radius: 8px; font-size: 0.9rem;
+  flex: none; min-height: 36px; padding: 6px 12px; cursor: pointer; border-radius: 8px; font-size: 0.9rem;
   border: 1px solid var(--border-color-primary); background: var(--button-secondary-background-fill);
   color: var(--body-text-color);
 }
@@ -25,7 +25,7 @@ CSS = """
 .dark .course { --lpips: #2dd4bf; --texture: #fbbf24; }
 .course svg { width: 100%; height: auto; display: block; }
 .course .marks line { stroke: var(--border-color-primary); }
-.course .marks text { fill: var(--body-text-color); font-size: 10px; }
+.course .marks text { fill: var(--body-text-color); font-size: 13px; }
 .course g.lpips { stroke: var(--lpips); fill: var(--lpips); }
 .course g.texture { stroke: var(--texture); fill: var(--texture); }
 .course polyline { fill: none; stroke-width: 2; }
