@@ -6,7 +6,9 @@ CSS = """
   display: none !important;
 }
 #inputs > #to-train-on { grid-column: 1 / -1; }
-#train-drop .row { display: flex; align-items: center; justify-content: space-between; gap: 8px; min-height: 36px; margin-top: 6px; }
+#train-drop .row {
+  display: flex; align-items: center; justify-content: space-between; gap: 8px; min-height: 36px; margin-top: 6px;
+}
 #train-drop .count { font-size: 0.9rem; }
 #train-drop .clear {
   flex: none; min-height: 36px; padding: 6px 12px; cursor: pointer; border-radius: 8px; font-size: 0.9rem;
