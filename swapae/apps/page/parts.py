@@ -37,6 +37,16 @@ element.addEventListener('click', (event) => {
 });
 """
 
+# Says what is wrong in the `note` of an element.
+SAY = """
+const say = (sentence) => {
+  note.replaceChildren();
+  if (!sentence) return;
+  const words = Object.assign(document.createElement('p'), {className: 'problem', textContent: sentence});
+  words.setAttribute('role', 'alert');
+  note.append(words);
+};
+"""
 HEADER = (
     "<div><h1>swapae</h1><p>The structure of one photograph in the texture of another.</p></div>"
     '<button id="theme" aria-label="Light or dark">&#9680;</button>'

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +13,8 @@ import pytest
 from browsing import TIMEOUT, open_tab, wait_for_another
 from loopback_hub import LoopbackHub
 from playwright.sync_api import Browser, Page, expect
-from studio_page import encoded, free_port, painted
+from space_page import served
+from studio_page import encoded, painted
 
 from swapae import SwapAE
 from swapae.apps.page.training.job import SECRET, Trainings
@@ -25,40 +22,20 @@ from swapae.apps.page.training.process import end_all
 
 pytestmark = pytest.mark.slow
 
-SUPPORT = Path(__file__).parents[2] / "support"
+ROOT = Path(__file__).parents[3]
 # The page as `python app.py` serves it, but with a tiny model, and with a training that samples and saves after a step.
-SERVER = """
+APP = """
 import sys
-from studio_page import tiny_model
-from swapae import SwapAE
+from swapae import SwapAE, SwapAEConfig
 from swapae.apps.page import launch
 from swapae.apps.page.training import job
-SwapAE.default, launch.optimize_for_inference = tiny_model, lambda model: model
+tiny = SwapAEConfig(
+    image_size=64, texture_channels=16, downsamplings=2, encoder_capacity=0.1, generator_capacity=0.1
+)
+SwapAE.default, launch.optimize_for_inference = lambda: SwapAE(tiny).eval(), lambda model: model
 job.COMMAND = "tiny_training"
 sys.exit(launch.main())
 """
-
-
-@contextlib.contextmanager
-def serving(folder: Path, port: int, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
-    """The page's server in a process of its own, once it answers."""
-    root = str(Path(__file__).parents[3])
-    paths = {"PYTHONPATH": os.pathsep.join([root, str(SUPPORT)]), "SWAPAE_TRAINED_MODELS": str(folder / "models")}
-    with (folder / "server.txt").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVER], env=environment | paths | {"PORT": str(port)}, stdout=log, stderr=log
-        )
-        try:
-            while True:
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/config").close()
-                    break
-                assert process.poll() is None, (folder / "server.txt").read_text()
-                time.sleep(0.1)
-            yield process
-        finally:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture
@@ -69,8 +46,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         end_all(f"{SECRET}={job.secret}")
 
 
-def opened(page: Page, port: int) -> None:
-    page.goto(f"http://127.0.0.1:{port}/")
+def opened(page: Page, url: str) -> None:
+    page.goto(url)
     expect(page.locator("#result img").last).to_be_visible()
     page.wait_for_function("window.swapae")
     open_tab(page, "Train")
@@ -84,15 +61,20 @@ def test_a_training_outlives_its_server_and_its_model_can_be_chosen_taken_home_a
             archive.writestr(f"photos/{number}.png", encoded(painted(200, 150, seed=number)))
         archive.writestr("photos/notes.txt", "none")
     (folder / "one.png").write_bytes(encoded(painted(150, 180, seed=20)))
-    port, page = free_port(), browser.new_page()
+    (folder / "app.py").write_text(APP)
+    page = browser.new_page()
     page.set_default_timeout(TIMEOUT)
     expect.set_options(timeout=TIMEOUT)
     trainings, model = Trainings(folder / "models"), folder / "models/blots"
     status = page.locator("#train-status")
     with LoopbackHub() as hub:
-        environment = hub.environment(folder / "home", token="") | {"OMP_NUM_THREADS": "1"}
-        with serving(folder, port, environment) as server:
-            opened(page, port)
+        environment = hub.environment(folder / "home", token="") | {
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests/support'}",
+            "SWAPAE_TRAINED_MODELS": str(trainings.folder),
+            "OMP_NUM_THREADS": "1",
+        }
+        with served(folder, environment, end=signal.SIGKILL) as url:
+            opened(page, url)
             expect(status).to_contain_text("A model of your own")
             page.locator("#train-drop input").set_input_files([folder / "photos.zip", folder / "one.png"])
             expect(page.locator("#train-drop .count")).to_have_text("21 photographs")
@@ -103,10 +85,8 @@ def test_a_training_outlives_its_server_and_its_model_can_be_chosen_taken_home_a
             page.locator("#start-training").click()
             expect(status).to_contain_text("blots: looking through the photographs")
             expect(page.locator("#start-training")).to_be_disabled()
-            server.send_signal(signal.SIGKILL)
-            server.wait()
-        with serving(folder, port, environment):
-            opened(page, port)
+        with served(folder, environment) as url:
+            opened(page, url)
             expect(status).to_contain_text("blots:")
             # What takes long is waited for by files and processes, however busy the machine is.
             while not (model / "run/latest/model.safetensors").is_file():
@@ -152,5 +132,5 @@ def test_a_training_outlives_its_server_and_its_model_can_be_chosen_taken_home_a
             expect(page.get_by_label("Model", exact=True)).to_have_value("blots")
     page.close()
     kept = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size < 10**6]
-    assert (folder / "server.txt") in kept
+    assert (folder / "log.txt") in kept
     assert not [path for path in kept if hub.token.encode() in path.read_bytes()]

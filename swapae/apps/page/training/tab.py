@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from swapae.apps.page.models import Models
-from swapae.apps.page.parts import Strength
+from swapae.apps.page.parts import SAY, Strength
 from swapae.apps.page.results import Results
 from swapae.apps.page.style import on
 from swapae.apps.page.training.handlers import TrainingHandlers
@@ -44,13 +44,6 @@ DROPPING = """
 const frame = element.querySelector('.drop'), input = frame.querySelector('input'), PIECE = 8 * 2 ** 20;
 const note = element.querySelector('.note'), clear = element.querySelector('.clear');
 const count = element.querySelector('.count');
-const say = (sentence) => {
-  note.replaceChildren();
-  if (!sentence) return;
-  const words = Object.assign(document.createElement('p'), {className: 'problem', textContent: sentence});
-  words.setAttribute('role', 'alert');
-  note.append(words);
-};
 const send = async (file) => {
   if (file.size <= PIECE) return [(await upload(file)).path];
   const pieces = [];
@@ -130,7 +123,7 @@ class TrainingTab:
             self.drop = gr.HTML(
                 None,
                 html_template=DROP,
-                js_on_load=DROPPING,
+                js_on_load=SAY + DROPPING,
                 apply_default_css=False,
                 elem_id="train-drop",
                 most=MOST_BYTES,
