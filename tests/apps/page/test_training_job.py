@@ -91,12 +91,17 @@ def test_a_training_is_found_by_another_server_stopped_and_gone_on_with(training
     wait_for(trainings, "stopped")
 
 
-def test_what_a_killed_training_left_running_ends_before_it_goes_on(trainings: Trainings) -> None:
+@pytest.mark.parametrize("tidied", [False, True])
+def test_what_a_killed_training_left_running_ends_before_it_goes_on(trainings: Trainings, tidied: bool) -> None:
     job = begun(trainings)
     child = child_of(trainings)
     os.kill(job.pid, 9)
     wait_for(trainings, "killed")
     assert process.mark_of(child)
+    if tidied:
+        trainings.tidy(job)
+        while process.mark_of(child):
+            time.sleep(0.02)
     (trainings.place / "pids").unlink()
     again = trainings.go_on(job)
     while process.mark_of(child):
@@ -271,9 +276,9 @@ def test_what_cannot_begin_is_a_sentence(
         ("", 30, few.name, "Give the model a name"),
         ("../tulips", 30, few.name, "Give the model a name"),
         (".training", 30, few.name, "Give the model a name"),
-        (handlers.models.opening.replace("(", "").replace(")", ""), 30, "", "There are 0 photographs, and 20"),
+        (handlers.models.opening.replace("(", "").replace(")", ""), 30, "", "0 of 20 photographs are there: drop more"),
         ("tulips", "soon", few.name, "Minutes"),
-        ("tulips", 30, few.name, "There are 1 photographs, and 20 are needed"),
+        ("tulips", 30, few.name, "1 of 20 photographs are there"),
         ("tulips", 30, "1" * 32, "no longer kept here"),
     ]:
         assert words in handlers.began("key", "", name, minutes, dropped)[2], name

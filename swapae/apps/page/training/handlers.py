@@ -50,7 +50,7 @@ class TrainingHandlers:
         more = f"; {FEWEST} are needed" if kept < FEWEST else ""
         words = f"{kept} photograph{'s' * (kept != 1)}{more}"
         lines = [f"{one}: {reason}" for one, reason in reasons]
-        return {"words": words, "details": told.left_out_html(lines), "count": kept, "told": told.now()}, name
+        return {"words": words, "details": told.left_out_html(lines), "told": told.now()}, name
 
     def cleared(self, name: str) -> tuple[dict[str, Any], str]:
         """Values as of `took`, without any."""
@@ -81,11 +81,10 @@ class TrainingHandlers:
     def of_another(self, job: Job | None) -> dict[str, tuple[Any, Callable[[], Any]]]:
         """What is told of a training of somebody else, by part: what it depends on, and what makes the value."""
         status = told.others_html(job, self.course(job, on=True) if job else None)
-        nothing: Callable[[], str] = lambda: ""  # noqa: E731
         return {
             "status": (status, lambda: status),
-            "grid": ("", nothing),
-            "chart": ("", nothing),
+            "grid": ("", str),
+            "chart": ("", str),
             **buttons(start=job is None, stop="", go_on="", share=False),
         }
 
@@ -126,7 +125,7 @@ class TrainingHandlers:
             folder = self.dropped.find(dropped) if dropped else None
             there = count(folder) if folder else 0
             if folder is None or there < FEWEST:
-                raise UserError(f"there are {there} photographs, and {FEWEST} are needed: drop more on the left")
+                raise UserError(f"{there} of {FEWEST} photographs are there: drop more")
             self.trainings.begin(name, float(minutes), digest(key), folder)
         except UserError as error:
             return gr.skip(), gr.skip(), parts.problem(self.scrubbed(str(error))), *self.told(key, seen)
@@ -219,7 +218,8 @@ def given(files: Any) -> list[Given]:
     """
     try:
         return [
-            Given(str(one["name"])[:200], [Path(uploaded(path)) for path in one["pieces"]]) for one in json.loads(files)
+            Given(str(one["name"])[-200:], [Path(uploaded(path)) for path in one["pieces"]])
+            for one in json.loads(files)
         ]
     except (TypeError, ValueError, KeyError, RecursionError) as error:
         if isinstance(error, UserError):

@@ -146,8 +146,13 @@ class Trainings:
                 process.end_all(f"{SECRET}={job.secret}")
 
     def tidy(self, job: Job) -> None:
-        """Delete what a training that is done was given; its small copies stay with the model."""
-        if self.photographs.is_dir() and self.state(job) == "done":
+        """Delete what a training that is done was given; its small copies stay with the model. End what is left of one
+        that was killed: nobody would put its model in place.
+        """
+        state = self.state(job)
+        if state == "killed":
+            process.end_all(f"{SECRET}={job.secret}")
+        if state == "done" and self.photographs.is_dir():
             with self._alone():
                 if self.job == job:
                     shutil.rmtree(self.photographs, ignore_errors=True)

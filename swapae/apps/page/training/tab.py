@@ -87,7 +87,7 @@ frame.addEventListener('drop', (event) => {
 clear.addEventListener('click', () => { trigger('clear', {}); input.focus(); });
 let words = '';
 watch('value', () => {
-  const {problem = '', details = '', count: kept} = props.value || {};
+  const {problem = '', details = ''} = props.value || {};
   say(problem);
   // What was wrong with the newest leaves those from before.
   if (!problem) words = props.value?.words || '';

@@ -23,7 +23,8 @@ IDLE = (
     "cats, fabrics; some hundred are better), give it a name and start. It begins from a model that comes with swapae, "
     "and every setting is chosen for this machine.</p><p>Here a grid of hybrids will show every half minute what it "
     "has learnt. The training goes on when you close this page, and the page works as ever beside it, only more "
-    "slowly. Whoever opens it can choose your model afterwards.</p>"
+    "slowly. Your photographs stay on the machine that serves this page until the training is done, small copies of "
+    "them with the model, which whoever opens the page can choose afterwards.</p>"
 )
 OF_ANOTHER = "Another visitor's training is on. {left}Until then no other can begin; all other tabs work as ever."
 AMONG = 'it is among the models on the tab "Your model"'
@@ -99,9 +100,7 @@ def grid_html(path: Path) -> str:
 
 def no_chart(minutes: float) -> str:
     """What to say before there is a curve."""
-    return parts.quiet(
-        f"The curve of both distances begins after about {seconds_left(60 * minutes / EVALUATIONS)[6:]}."
-    )
+    return parts.quiet(f"The curve of both distances begins after {seconds_left(60 * minutes / EVALUATIONS)}.")
 
 
 def now() -> int:
