@@ -19,6 +19,7 @@ from swapae.apps.page.addresses import canvas_photo, thumbnail
 from swapae.apps.page.compare import compared
 from swapae.apps.page.cutter import EDGES, box_of, on_cutter
 from swapae.apps.page.downloads import downloadable, replayable
+from swapae.apps.page.dragger import on_dragger
 from swapae.apps.page.edits_on import edits_html, edits_on
 from swapae.apps.page.examples import example_number
 from swapae.apps.page.history import History, HistoryStep
@@ -47,13 +48,13 @@ class Handlers:
 
     # ------------------------------------------------------------ the picture
 
-    def shown(self, visit: Visit, control: str, slides: bool = False) -> tuple:
+    def shown(self, visit: Visit, control: str, slides: bool = False, pull: int = 0) -> tuple:
         """Values of picture, status, words, downloads, edits, history strip, undo, redo and keeper.
 
         Args:
             visit: as it is to be.
             control: what was touched, in words.
-            slides: it moves, and its way is one step of the history.
+            slides, pull: of the step that it is in the history.
 
         Nothing is shown, nor put into the history, once the visitor has asked for a newer change.
         """
@@ -68,7 +69,7 @@ class Handlers:
             photograph = studio.taken_in(files["structure"], visit.session)
         except UserError as error:
             return self.refused(visit, error)
-        step = HistoryStep(visit.values, control, time.monotonic(), thumbnail(result.image), visit.paths, slides)
+        step = HistoryStep(visit.values, control, time.monotonic(), thumbnail(result.image), visit.paths, slides, pull)
         kept = self.visits.stepped(visit, step)
         if kept is None:
             return NOTHING_NEW
@@ -231,16 +232,17 @@ class Handlers:
     # ------------------------------------------------------------ what is drawn
 
     def canvases(self, visit: Visit) -> tuple:
-        """Values of painter and cutter: the structure photograph, and what was drawn on it."""
+        """Values of painter, cutter and dragger: the structure photograph, and what was drawn on it."""
         try:
             studio = self.models.studio(visit.model)
             photograph = studio.taken_in(parts.read(visit.paths.get("structure")), visit.session)
         except UserError:
-            return KEEP, KEEP
+            return KEEP, KEEP, KEEP
         grid = grid_of(photograph.encoded.codes.structure)
         image = to_pil(photograph.encoded.image, photograph.encoded.size, photograph.encoded.opacity)
         shown = canvas_photo(image, grid, studio.model.config.stride)
-        return on_canvas(shown, grid, visit.values["paint"]), on_cutter(shown, visit.values)
+        values = visit.values
+        return on_canvas(shown, grid, values["paint"]), on_cutter(shown, values), on_dragger(shown, grid, values)
 
     def grid(self, visit: Visit) -> tuple[int, int]:
         """(rows, columns) of the structure photograph.
@@ -299,7 +301,7 @@ class Handlers:
         """Values of what depends on the model, and the canvases, after another one was chosen."""
         visit = self.visits.of(arguments)
         anew: dict[str, Any] = {"model": visit.model, "history": History(), "touched": ("Model", False)}
-        nothing: dict[str, Any] = {"gains": [], "axes": [], "paint": {}}
+        nothing: dict[str, Any] = {"gains": [], "axes": [], "paint": {}, "still": None}
         visit = self.visits.change(visit, lambda one: one.setting(nothing)._replace(**anew))
         about, gains, axes = self.about_model(visit)
         return *about, *gains, *axes, *[""] * len(AXES), *self.canvases(visit)

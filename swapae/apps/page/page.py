@@ -10,6 +10,7 @@ import gradio as gr
 from swapae.apps.page import parts, tabs
 from swapae.apps.page.arrivals import ArrivalHandlers
 from swapae.apps.page.cutter import EDGES
+from swapae.apps.page.dragging import DraggingHandlers
 from swapae.apps.page.endpoints import InSentences, add_endpoints
 from swapae.apps.page.examples import PAIRS, examples
 from swapae.apps.page.handlers import Handlers, describe_model
@@ -109,7 +110,7 @@ class Page:
         others = [controls.others[name] for name in ("from", "to", "model")]
         # The inputs of every handler, in the order of `Visits.of`.
         self.visit = [self.name, self.turn, *others, *self.named, *controls.gains, *controls.axes]
-        self.drawn = [controls.others[name] for name in ("painter", "cutter")]
+        self.drawn = [controls.others[name] for name in ("painter", "cutter", "dragger")]
         picture = [results.result, results.status, panels.words, results.downloads]
         self.shown = [*picture, results.edits, results.strip, results.undo, results.redo, self.keeper]
         self.settings = [*self.named, *controls.gains, *controls.axes]
@@ -156,8 +157,8 @@ class Page:
             self.then_picture(presets.click(handlers.tried(tab), self.visit, set_here, **SET))
 
     def connect_drawing(self) -> None:
-        """The painter and the cutter."""
-        controls, handlers, (painter, cutter) = self.controls, self.handlers, self.drawn
+        """The painter, the cutter and the dragger."""
+        controls, handlers, (painter, cutter, dragger) = self.controls, self.handlers, self.drawn
         # What is drawn comes with the event, and of waiting ones Gradio keeps the first one's: let none be dropped.
         each = {"trigger_mode": "multiple"}
         painted = [painter, controls.others["note"], *self.shown]
@@ -165,6 +166,7 @@ class Page:
         edges = [controls.named[edge] for edge in EDGES]
         cut = [*edges, controls.others["cutter-note"]]
         self.then_picture(cutter.click(handlers.cut, self.visit, cut, **SET, **each))
+        dragger.click(DraggingHandlers(handlers).dragged, self.visit, [dragger, *self.shown], **self.shows, **each)
 
     def connect_slots(self, pairs: gr.HTML) -> None:
         """The photographs' slots and the examples; after another photograph the presets show that one."""
