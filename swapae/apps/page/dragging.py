@@ -28,6 +28,6 @@ class DraggingHandlers:
             drawn = points_of(event)
         except UserError as error:
             return answer, *self.handlers.refused(visit, error)
-        visit = self.visits.change(visit, lambda one: one.setting(drawn))
+        visit = self.visits.change(visit, lambda one: one.drawing(drawn, visit.turn))
         did, press = str(getattr(event, "did", ""))[:20], turn_of(getattr(event, "press", 0))
         return answer, *self.handlers.shown(visit, did, slides=not press, pull=press)

@@ -145,7 +145,8 @@ class Handlers:
 
     def change(self, visit: Visit, values: Mapping[str, Any], control: str) -> tuple:
         """Values of `set_to`, for a visit with some other settings; `control`: what was touched, in words."""
-        changed = self.visits.change(visit, lambda one: one.setting(values)._replace(touched=(control, False)))
+        changes: dict[str, Any] = {"touched": (control, False), "turn": visit.turn}
+        changed = self.visits.change(visit, lambda one: one.setting(values)._replace(**changes))
         return self.set_to(changed, visit)
 
     @staticmethod
@@ -174,7 +175,8 @@ class Handlers:
         step = history.step
         if step is None:
             return *self.slots(visit, visit.paths), *self.set_to(visit, visit)
-        at_step: dict[str, Any] = {"paths": dict(step.paths), "history": history, "touched": (step.control, False)}
+        at_step: dict[str, Any] = {"paths": dict(step.paths), "history": history, "turn": visit.turn}
+        at_step["touched"] = (step.control, False)
         before, visit = visit, self.visits.change(visit, lambda one: one.setting(step.values)._replace(**at_step))
         return *self.slots(visit, before.paths), *self.set_to(visit, before)
 
@@ -264,7 +266,7 @@ class Handlers:
             paint = {name: one.to_dict() for name, one in SETTINGS["paint"].check("Painted regions", paint).items()}
         except UserError as error:
             paint, note = visit.values["paint"], parts.problem(error)
-        visit = self.visits.change(visit, lambda one: one.setting({"paint": paint}))
+        visit = self.visits.change(visit, lambda one: one.drawing({"paint": paint}, visit.turn))
         shown = self.shown(visit, did)
         # After a newer stroke the canvas shows that one already.
         painter = self.canvases(visit)[0] if self.visits.newest(visit) else KEEP

@@ -205,10 +205,10 @@ def dragged(values: Values, situation: Situation) -> list[Edit]:
     return [operations.Drag(handles, targets, values["still"], STILL_RADIUS)]
 
 
-def pixel(place: Sequence[float], size: tuple[int, int]) -> tuple[int, int]:
-    """The pixel (x, y) of a place that is given in shares of width and height."""
+def pixel(place: Sequence[float], size: tuple[int, int]) -> tuple[float, float]:
+    """The pixel (x, y) of a place that is given in shares of width and height, in the type that recipes read."""
     x, y = (min(int(share * side), side - 1) for share, side in zip(place, size, strict=True))
-    return x, y
+    return float(x), float(y)
 
 
 def restructured(values: Values, situation: Situation) -> list[Edit]:

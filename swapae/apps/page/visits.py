@@ -69,6 +69,10 @@ class Visit(NamedTuple):
         """With other settings."""
         return self._replace(values=self.values | dict(values))
 
+    def drawing(self, drawn: Mapping[str, Any], turn: int) -> Visit:
+        """With what was drawn by the change of a number, unless a later one has set everything."""
+        return self if turn and turn < self.turn else self.setting(drawn)
+
 
 class Visits:
     """All visits; `opening` is what a new one begins with. Threads may share it."""
