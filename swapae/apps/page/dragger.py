@@ -27,7 +27,7 @@ TEMPLATE = (
     '<button type="button" class="brush" hidden data-do="clear">Clear</button></div>'
 )
 SCRIPT = """
-const NEAR = 22, PATIENCE = 5000;  // pixels of the screen; milliseconds
+const NEAR = 22, PATIENCE = 15000;  // pixels of the screen; milliseconds
 const board = element.querySelector('.board'), knobs = element.querySelector('.knobs');
 const taken = element.querySelector('.taken'), remark = element.querySelector('.remark');
 const field = (name) => element.querySelector(`[name=${name}]`);
@@ -110,9 +110,16 @@ const post = () => {
   const mask = still && still.some((level) => level) ? packed(still, grid()) : null;
   clearTimeout(patience);
   // An answer that never comes, of a server that is gone or a queue that is full, holds up nothing for long.
-  patience = setTimeout(() => { answered = asked; if (waiting !== null) post(); }, PATIENCE);
+  patience = setTimeout(go_on, PATIENCE);
+  board.setAttribute('aria-busy', true);
   trigger('click', {points, still: mask, did: waiting, press, number: ++asked});
   waiting = null;
+};
+const go_on = () => {
+  answered = asked;
+  clearTimeout(patience);
+  if (waiting !== null) post();
+  else board.setAttribute('aria-busy', false);
 };
 const nearest = (there) => {
   const frame = canvas().getBoundingClientRect();
@@ -218,10 +225,7 @@ const show = () => {
   if (!props.value) return;
   const {answer, points: given, still: mask} = props.value;
   if (answer) {  // what is shown here is newer than what it is of
-    if (answer !== asked) return;
-    answered = asked;
-    clearTimeout(patience);
-    if (waiting !== null) post();
+    if (answer === asked) go_on();
     return;
   }
   sheet = props.value;

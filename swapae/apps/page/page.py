@@ -100,7 +100,7 @@ class Page:
             credits(self.gallery)
             self.connect(panels, pairs)
             add_endpoints(self.models, self.results_files, self.controls)
-            self.connect_visits(demo, opening)
+            self.connect_visits(demo)
         return demo.queue(max_size=MAX_WAITING)
 
     def connect(self, panels: RecipePanels, pairs: gr.HTML) -> None:
@@ -236,7 +236,7 @@ class Page:
         set_here = [*self.settings, *self.drawn, *told]
         self.then_picture(results.cancel.click(handlers.cancelled, self.visit, set_here, **SET))
 
-    def connect_visits(self, demo: gr.Blocks, opening: Visit) -> None:
+    def connect_visits(self, demo: gr.Blocks) -> None:
         """What happens when a visitor comes and goes."""
         others, handlers = self.controls.others, ArrivalHandlers(self.handlers, self.gallery)
         kinds = [others["from"], others["to"]]
@@ -250,11 +250,17 @@ class Page:
         demo.load(None, None, None, js=f"() => {{ {scripts} }}", api_visibility="private")
         demo.load(None, None, self.name, js=name_of_tab(self.visits.start), api_visibility="private")
         demo.load(describe, None, [others["device"], others["card"]], **AT_ONCE)
-        demo.load(lambda: self.handlers.canvases(opening), None, self.drawn, **EDIT)
+        # Of the visit that the tab may have already, whose restoring may be done before this.
+        demo.load(self.drawn_on, self.name, self.drawn, js=name_of_tab(self.visits.start), **EDIT)
         self.then_previews(self.then_picture(self.keeper.restore(handlers.restored, None, outputs, **setting)))
         self.then_previews(self.then_picture(self.keeper.resume(handlers.resumed, None, outputs, **setting)))
         self.keeper.ask(self.handlers.asked, None, None, trigger_mode="multiple", **AT_ONCE)
         demo.unload(self.left)
+
+    def drawn_on(self, name: str) -> tuple:
+        """Values of the canvases for a visitor who comes, or comes back."""
+        visit = self.visits.named(name)
+        return self.handlers.canvases(self.visits.opening if visit.lost else visit)
 
     def left(self, request: gr.Request) -> None:
         """A visitor closed the page, or is about to load it again."""
