@@ -26,6 +26,7 @@ from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.keeper import HERE, LOST, kept_here
 from swapae.apps.page.models import Models
 from swapae.apps.page.painter import on_canvas, with_region
+from swapae.apps.page.photographs import PhotographFolder
 from swapae.apps.page.refined import UnderWay
 from swapae.apps.page.settings import AXES, DEFAULTS, LAYERS, MAX_DIRECTIONS, ROLES, SETTINGS, checked
 from swapae.apps.page.slots import filled
@@ -41,10 +42,20 @@ STARTED_ANEW = "This page was started anew since you came, and what it kept of y
 
 
 class Handlers:
-    """What the page answers; `models` are what visitors may choose from, `domain` what the first one knows."""
+    """What the page answers.
 
-    def __init__(self, models: Models, visits: Visits, domain: str = "") -> None:
-        self.models, self.visits, self.domain, self.under_way = models, visits, domain, UnderWay()
+    Args:
+        models: what visitors may choose from.
+        visits: all of them.
+        domain: what the first model knows.
+        photographs: a folder that visitors may find some in.
+    """
+
+    def __init__(
+        self, models: Models, visits: Visits, domain: str = "", photographs: PhotographFolder | None = None
+    ) -> None:
+        self.models, self.visits, self.domain, self.photographs = models, visits, domain, photographs
+        self.under_way = UnderWay()
 
     # ------------------------------------------------------------ the picture
 
@@ -95,7 +106,7 @@ class Handlers:
             edits = []
         history = visit.history
         buttons = (gr.Button(interactive=possible) for possible in (history.undoes, history.redoes))
-        keeper = kept_here(visit, LOST if visit.lost else HERE)
+        keeper = kept_here(visit, LOST if visit.lost else HERE, self.photographs)
         if refine:  # with a number of its own, so that the browser notices it each time
             keeper["refine"] = time.monotonic_ns()
         return edits_html(edits), parts.history_html(history), *buttons, keeper

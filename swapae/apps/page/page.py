@@ -13,6 +13,8 @@ from swapae.apps.page.cutter import EDGES
 from swapae.apps.page.dragging import DraggingHandlers
 from swapae.apps.page.endpoints import InSentences, add_endpoints
 from swapae.apps.page.examples import PAIRS, examples
+from swapae.apps.page.finder import finder
+from swapae.apps.page.finding import FindingHandlers
 from swapae.apps.page.handlers import Handlers, describe_model
 from swapae.apps.page.history import History
 from swapae.apps.page.keeper import NUMBERED, STORE, keeper, name_of_tab
@@ -29,13 +31,14 @@ from swapae.apps.page.layout import (
 from swapae.apps.page.models import EMBEDDED_NAME, Models
 from swapae.apps.page.motion import MotionHandlers
 from swapae.apps.page.numbers import CHECK_NUMBERS
+from swapae.apps.page.photographs import PhotographFolder
 from swapae.apps.page.previews import PreviewHandlers
 from swapae.apps.page.refining import RefiningHandlers
 from swapae.apps.page.results import Results
 from swapae.apps.page.settings import AXES, DEFAULTS, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.apps.page.slot_handlers import SlotHandlers
 from swapae.apps.page.slots import slot
-from swapae.apps.page.style import TABS
+from swapae.apps.page.style import TABS, on
 from swapae.apps.page.visits import NAMED, Visit, Visits
 
 # A visitor's files are deleted two hours after they came; looked for every quarter of an hour.
@@ -61,10 +64,12 @@ class Page:
 
     Args:
         models: what visitors may choose from.
+        photographs: a folder that they may find photographs in.
     """
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, photographs: PhotographFolder | None = None) -> None:
         self.models, self.results_files, self.gallery = models, Results(), examples()
+        self.photographs = photographs
         chosen = [*PAIRS[0], *MORE]
         self.opening: dict[str, str] = dict(
             zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=False)
@@ -72,7 +77,7 @@ class Page:
         values = {**DEFAULTS, "gains": [0] * MAX_DIRECTIONS, "axes": [0] * len(AXES)}  # as the controls have them
         self.visits = Visits(Visit(self.opening, ([], []), "", values, History()))
         domain = FLOWERS if models.opening == EMBEDDED_NAME else ""
-        self.handlers = Handlers(models, self.visits, domain)
+        self.handlers = Handlers(models, self.visits, domain, photographs)
         self.previews = PreviewHandlers(self.handlers)
 
     def build(self) -> gr.Blocks:
@@ -86,7 +91,7 @@ class Page:
             self.keeper = keeper(self.visits.start)
             self.name = gr.Textbox("", visible=False, label="The visit's name")
             self.turn = gr.Number(0, precision=0, visible=False, label="The number of the change")
-            self.tabs = tab_row()
+            self.tabs = tab_row(find=self.photographs is not None)
             with gr.Row(elem_id="page"):
                 with gr.Column(scale=3, min_width=240, elem_id="inputs"):
                     self.slots = {role: slot(role, handlers.slot(opening, role)) for role in ROLES}
@@ -96,6 +101,9 @@ class Page:
                 with gr.Column(scale=4, min_width=260, elem_id="controls"):
                     thumbnails = self.previews.thumbnails(TABS[0], opening, others="")
                     self.controls = tabs.all_controls(studio, self.models.names, thumbnails)
+                    if self.photographs is not None:
+                        with gr.Column(elem_classes=on("find"), elem_id="on-find"):
+                            self.finder = finder()
             panels = recipe_panels(shown[2])
             credits(self.gallery)
             self.connect(panels, pairs)
@@ -168,6 +176,19 @@ class Page:
         self.then_picture(cutter.click(handlers.cut, self.visit, cut, **SET, **each))
         dragger.click(DraggingHandlers(handlers).dragged, self.visit, [dragger, *self.shown], **self.shows, **each)
 
+    def connect_finding(self, handlers: SlotHandlers, photographs: PhotographFolder, outputs: list[Any]) -> None:
+        """What finds photographs of a folder."""
+        finder, finding = self.finder, FindingHandlers(handlers, photographs)
+        wish = [*self.visit, finder.by, finder.like, finder.other]
+        search = PREVIEW | {"trigger_mode": "always_last"}
+        for event in (finder.by.input, finder.like.input, finder.search.click, finder.found.search):
+            event(finding.searched, wish, finder.found, **search)
+        finder.found.look(finding.looked, self.visit, finder.found, **AT_ONCE)
+        for event in (self.tabs.select, self.controls.others["model"].input):
+            event(finding.looked, self.visit, finder.found, **AT_ONCE)
+        each = self.shows | {"trigger_mode": "multiple"}
+        self.then_previews(finder.found.click(finding.used, self.visit, outputs, **each))
+
     def connect_slots(self, pairs: gr.HTML) -> None:
         """The photographs' slots and the examples; after another photograph the presets show that one."""
         handlers = SlotHandlers(self.handlers, self.gallery)
@@ -183,6 +204,8 @@ class Page:
                 cleared = self.then_picture(view.clear(handlers.removing(role), self.visit, set_here, **SET))
             self.then_previews(cleared)
         self.then_previews(pairs.click(handlers.picked_pair, self.visit, outputs, **self.shows))
+        if self.photographs is not None:
+            self.connect_finding(handlers, self.photographs, outputs)
 
     def then_picture(self, event: Any) -> Any:
         """After an event that sets controls: the picture of what they are by then."""

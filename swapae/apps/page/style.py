@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swapae.apps.page.settings import ROLES
 
-TABS = ("swap", "mix", "regions", "directions", "structure", "motion", "model", "about")
+TABS = ("swap", "mix", "regions", "directions", "structure", "find", "motion", "model", "about")
 
 CSS = """
 /* Gradio hides what goes beyond it, and then nothing in it can stay in view; what is cut off instead can. */
@@ -221,6 +221,17 @@ p.edits { margin: 4px 0; text-align: center; }
 :is(#painter, #dragger) input { accent-color: var(--color-accent); }
 .dark :is(#painter, #dragger, #downloads) { color-scheme: dark; }
 #painter i { width: 14px; height: 14px; border-radius: 4px; border: 1px solid var(--border-color-primary); }
+ul.found {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 10px; margin: 0; padding: 0;
+  list-style: none;
+}
+.found li { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; align-content: start; }
+.found img { grid-column: 1 / -1; width: 100%; aspect-ratio: 1; margin: 0; object-fit: cover; border-radius: 6px; }
+.found button {
+  min-height: 36px; padding: 2px; cursor: pointer; border-radius: 6px; font-size: 0.75rem; line-height: 1.1;
+  border: 1px solid var(--border-color-primary); background: var(--button-secondary-background-fill);
+  color: var(--body-text-color);
+}
 .presets { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); }
 .presets button { display: flex; flex-direction: column; align-items: center; gap: 4px; }
 #controls .presets button { padding: 6px; font-size: 0.8rem; line-height: 1.2; }
@@ -240,7 +251,7 @@ p.edits { margin: 4px 0; text-align: center; }
   #page > * { width: 100%; }
   #results { display: contents; }
   #stage {
-    position: sticky; top: 0; z-index: 5; padding: 4px 0; background: var(--body-background-fill);
+    position: sticky; top: 0; z-index: 60; padding: 4px 0; background: var(--body-background-fill);
     box-shadow: -28px 0 var(--body-background-fill), 28px 0 var(--body-background-fill);
   }
   /* Photographs first, two beside each other, then the picture, which stays in view above the controls. */
@@ -255,7 +266,7 @@ p.edits { margin: 4px 0; text-align: center; }
   .compare { width: min(100%, calc(42vh * var(--shape, 1))); max-height: 42vh; min-height: 0; }
   #history { display: none; }
   #actions button, #actions select, #cancel-refining, #keeper button, .presets button, #painter button,
-  #dragger .row button, #page button.lg {
+  #dragger .row button, #page button.lg, .found button {
     min-height: 44px; min-width: 44px;
   }
   /* As large to a finger as it should be, and no larger to the eye. */

@@ -119,9 +119,9 @@ def test_one_request_is_under_way_and_the_latest_place_wins(
         open_tab(page, "Structure")
         asked: list[str] = []
         page.on("request", lambda request: "queue/join" in request.url and asked.append(request.post_data or ""))
-        drag(page, "#dragger canvas", (0.3, 0.3), (0.35, 0.3))
-        for place in (0.4, 0.5, 0.6):
-            drag(page, "#dragger canvas", (place - 0.05, 0.3), (place, 0.3))
+        drag(page, "#dragger canvas", (0.3, 0.3), (0.5, 0.3))
+        for place in (0.6, 0.7, 0.8):
+            drag(page, "#dragger canvas", (place - 0.1, 0.3), (place, 0.3))
         assert sum('"points"' in one for one in asked) == 1
         gate.release(1)
         wait_for_another(page, opening)
@@ -129,7 +129,7 @@ def test_one_request_is_under_way_and_the_latest_place_wins(
         settled(page)
         assert sum('"points"' in one for one in asked) == 2 == len(made)
         (point,) = kept_points(visits, page)
-        assert point == pytest.approx([0.3, 0.3, 0.6, 0.3], abs=0.01)
+        assert point == pytest.approx([0.3, 0.3, 0.8, 0.3], abs=0.01)
 
 
 def test_a_finger_pulls_on_a_phone_with_the_picture_in_view(
