@@ -22,7 +22,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A page with a folder of six photographs and a broken one."""
     place, cache = tmp_path_factory.mktemp("hidden-place"), tmp_path_factory.mktemp("cache")
     for seed in range(6):
-        (place / f"holiday {seed}.png").write_bytes(encoded(painted(80, 64, seed)))
+        (place / f"holiday {seed}.png").write_bytes(encoded(painted(64, 64, seed)))
     (place / "broken.jpg").write_bytes(b"nothing")
     model = tiny_model()
     with pytest.MonkeyPatch.context() as patch:
@@ -54,7 +54,7 @@ def test_photographs_are_found_and_used(browser: Browser, url: str, tmp_path: Pa
         assert source(page, "#structure img") == shape
 
         # By a photograph of one's own, the same as one of the folder.
-        (tmp_path / "own.png").write_bytes(encoded(painted(80, 64, 3)))
+        (tmp_path / "own.png").write_bytes(encoded(painted(64, 64, 3)))
         page.locator("#find-other input[type=file]").set_input_files(tmp_path / "own.png")
         expect(page.locator("#find-other a").first).to_be_visible()
         page.get_by_label("Layout").check()

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     place = tmp_path / "private" / "photos"
     (place / "deeper").mkdir(parents=True)
     for seed in range(3):
-        (place / f"{seed}.png").write_bytes(encoded(painted(96, 64, seed)))
+        (place / f"{seed}.png").write_bytes(encoded(painted(64, 64, seed)))
     (place / "deeper" / "3.png").write_bytes(encoded(painted(64, 80, 3)))
     (place / "broken.jpg").write_bytes(b"nothing")
     (place / "long.png").write_bytes(encoded(painted(640, 64, 4)))
@@ -65,7 +65,7 @@ def test_an_index_is_kept_and_brought_up_to_date(
     # The next start encodes nothing; then what came, what changed and what went, without the rest.
     assert len(indexed(PhotographFolder(folder), studio).index) == 4 and len(encodings) == 5
     (folder / "new.png").write_bytes(encoded(painted(64, 64, 7)))
-    (folder / "1.png").write_bytes(encoded(painted(70, 64, 8)))
+    (folder / "1.png").write_bytes(encoded(painted(64, 64, 8)))
     (folder / "0.png").unlink()
     (folder / "broken.jpg").unlink()
     offered = PhotographFolder(folder)
