@@ -6,13 +6,14 @@ FOLDER holds photographs of what the model knows; those that `swapae.data.crops.
 measured, and the others say where optimisation starts. LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS. Optimisation
 makes the LPIPS of `--trunk` small, as the papers do with VGG's, and stops as soon as this very distance is as small as
 the encoder's on the same photograph; AlexNet's, which it never saw, is given beside it. `--full N` lets it run to its
-published number of iterations on N photographs.
+published number of iterations on N photographs. WCT2 takes part where SWAPAE_WCT2_WEIGHTS names its weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,8 @@ from benchmarks.baselines.encoder import Encoder
 from benchmarks.baselines.latents import Im2StyleGAN, Projector, Spread, race
 from benchmarks.baselines.statistics import StatisticsMatching
 from benchmarks.baselines.strotss import Strotss
+from benchmarks.baselines.wavelets import load as load_wavelets
+from benchmarks.baselines.wct2 import Wct2
 from swapae import SwapAE
 from swapae.data.crops import is_validation
 from swapae.evaluation.lpips import LPIPS
@@ -39,6 +42,7 @@ from swapae.pictures.images import fit, load_image, to_pil
 from swapae.pictures.listing import list_images
 from swapae.pictures.saving import save_image
 
+WCT2_VARIABLE = "SWAPAE_WCT2_WEIGHTS"
 STARTING = 200  # photographs that say where optimisation starts
 
 
@@ -163,6 +167,8 @@ def main() -> None:
 
     pairs = [(images[2 * n], images[2 * n + 1]) for n in range(min(options.pairs, len(images) // 2))]
     methods = [Encoder(model), Unchanged(), ColourTransfer(), StatisticsMatching(trunk), Strotss(trunk)]
+    if weights := os.environ.get(WCT2_VARIABLE):
+        methods.append(Wct2(load_wavelets(Path(weights)), "WCT2" if Path(weights).is_dir() else "WCT2, trained here"))
     made, pictures = hybrids(methods, pairs, alex)
     cells = [
         [to_pil(own), to_pil(other), *(to_pil(one[number]) for one in pictures)]
