@@ -138,17 +138,18 @@ const add = (there) => {
   points.push([x, y, x, y]);
   return true;
 };
-const paint = (there) => {
+const paint = (there, from = there) => {
   const [rows, columns] = grid();
   still ??= new Uint8Array(rows * columns);
-  stroke(still, grid(), cell_at(there, grid()), Number(field('size').value) + 0.5, field('erase').checked ? 0 : 255);
+  const size = Number(field('size').value) + 0.5, level = field('erase').checked ? 0 : 255;
+  sweep(still, grid(), cell_at(from, grid()), cell_at(there, grid()), size, level);
 };
 const named = (number) => `Point ${number + 1}`;
 follow(
   (start) => {
     say('');
     press = Date.now();
-    cursor = null;
+    cursor = brushing() ? start : null;
     if (brushing()) { paint(start); draw(); return true; }
     pulled = nearest(start) ?? (add(start) ? [points.length - 1, 2] : null);
     draw();
@@ -156,7 +157,7 @@ follow(
     return Boolean(pulled);
   },
   (there) => {
-    if (brushing()) { if (held) paint(there); cursor = there; return draw(); }
+    if (brushing()) { if (held) paint(there, cursor ?? there); cursor = there; return draw(); }
     if (!held || !pulled) return;
     points[pulled[0]].splice(pulled[1], 2, ...on_photo(there));
     draw();

@@ -15,6 +15,13 @@ const stroke = (levels, [rows, columns], [column, row], size, level) => {
     for (let c = Math.max(0, Math.ceil(column - size)); c <= Math.min(columns - 1, column + size); c++)
       if ((r - row) ** 2 + (c - column) ** 2 <= size * size) levels[r * columns + c] = level;
 };
+// From one cell to another without gaps, however far the pointer went between two of its events.
+const sweep = (levels, grid, [column, row], [to_column, to_row], size, level) => {
+  const steps = Math.max(1, Math.abs(to_column - column), Math.abs(to_row - row));
+  for (let step = 1; step <= steps; step++)
+    stroke(levels, grid, [column + Math.round((to_column - column) * step / steps),
+                          row + Math.round((to_row - row) * step / steps)], size, level);
+};
 const tint = (pen, levels, columns, side, colour) => {
   pen.fillStyle = colour;
   levels.forEach((level, cell) => {

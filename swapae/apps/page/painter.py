@@ -63,8 +63,9 @@ const draw = () => {
     pen.stroke();
   }
 };
-const brush = (column, row) => {
-  stroke(mask(layer()), grid(), [column, row], Number(field('size').value) + 0.5, field('erase').checked ? 0 : 255);
+const brush = (column, row, from = [column, row]) => {
+  const size = Number(field('size').value) + 0.5;
+  sweep(mask(layer()), grid(), from, [column, row], size, field('erase').checked ? 0 : 255);
   draw();
 };
 const send = (did = 'Brush') => {
@@ -83,8 +84,8 @@ const act = (column, row) => {
                     likeness: Number(field('likeness').value)});
 };
 follow(
-  (start) => { act(...cell(start)); return !field('pick').checked; },
-  (there) => { cursor = cell(there); if (held) brush(...cursor); else draw(); },
+  (start) => { cursor = cell(start); act(...cursor); return !field('pick').checked; },
+  (there) => { const before = cursor; cursor = cell(there); if (held) brush(...cursor, before); else draw(); },
   () => send());
 const at_cursor = () => cursor ??= [Math.floor(grid()[1] / 2), Math.floor(grid()[0] / 2)];
 arrows(([right, down]) => {

@@ -14,6 +14,7 @@ from swapae.apps.page import page as page_module
 from swapae.apps.page.models import Models
 from swapae.apps.page.studio import Studio
 from swapae.apps.page.visits import Visits
+from swapae.editing.validation import Mask
 
 pytestmark = pytest.mark.slow
 WAIT = 60
@@ -89,6 +90,9 @@ def test_points_are_pulled_live_held_taken_away_and_undone(
         wait_for_another(page, alone)
         held = settled(page)
         expect(page.locator("#edits")).to_contain_text("Painted: not dragged")
+        still = visits.named(page.evaluate("sessionStorage.getItem('swapae visit')")).values["still"]
+        mask = Mask(still["height"], still["width"], tuple(still["runs"])).to_tensor()[0, 0]
+        assert mask[:, 4:-4].amax(0).all() and not mask[:8].any()  # without gaps, however few the events
         page.reload()
         wait_for_source(page, held)
         expect(knobs).to_have_count(1)
