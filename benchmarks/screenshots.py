@@ -20,7 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 import app
 from swapae import SwapAE
 from swapae.apps.page.models import directions_of
-from swapae.apps.page.style import TABS
+from swapae.apps.page.tabs import INTRODUCTIONS
 from swapae.rounding import ceil_div
 
 DESK, PHONE = (1360, 940), (390, 844)
@@ -83,7 +83,7 @@ def main() -> None:
                 page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
                 page.goto(f"{url}?__theme={theme}")
                 page.locator("#result img").last.wait_for()
-                for tab in TABS:
+                for tab in INTRODUCTIONS:
                     act(page, tab)
                     shots.append(Image.open(io.BytesIO(page.screenshot(full_page=name == "phone"))).convert("RGB"))
                     if options.single:

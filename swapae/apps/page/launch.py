@@ -15,6 +15,7 @@ from swapae.apps.page import zerogpu
 from swapae.apps.page.models import Models, directions_of, load_model, trained_form
 from swapae.apps.page.page import Page
 from swapae.apps.page.parts import MAX_FILE_SIZE
+from swapae.apps.page.photographs import PhotographFolder
 from swapae.apps.page.studio import Studio
 from swapae.apps.page.style import CSS, tab_rules
 from swapae.editing.directions import Directions
@@ -38,7 +39,11 @@ LAUNCH: dict[str, Any] = {
 
 
 def build_demo(
-    model: Autoencoder, directions: Directions | None = None, allowed: Sequence[str] = (), source: str | None = None
+    model: Autoencoder,
+    directions: Directions | None = None,
+    allowed: Sequence[str] = (),
+    source: str | None = None,
+    photographs: PhotographFolder | None = None,
 ) -> gr.Blocks:
     """The page for a model in evaluation mode; launch it with `**LAUNCH`.
 
@@ -47,9 +52,23 @@ def build_demo(
         directions: the model's, if it has any.
         allowed: folders or "owner/name" of further models that visitors may choose.
         source: the model's own folder or name; the embedded model's if not given.
+        photographs: a folder that visitors may find photographs in.
     """
     studio = Studio(model, directions, trained=trained_form(model, source or folders.EMBEDDED))
-    return Page(Models(studio, allowed, source)).build()
+    if photographs is not None:
+        photographs.index(studio)  # which begins to make it
+    return Page(Models(studio, allowed, source), photographs).build()
+
+
+def offered(folder: str) -> PhotographFolder:
+    """The folder that visitors may find photographs in.
+
+    Raises:
+        UserError: there is none, or no photographs in it, or a GPU is lent, which the background is not.
+    """
+    if zerogpu.ACTIVE:
+        raise UserError("--photos cannot be used where a GPU is lent for a picture at a time (ZeroGPU): leave it out")
+    return PhotographFolder(folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,13 +86,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FOLDER_OR_NAME",
         help="a model that visitors may choose as well; also $SWAPAE_MODELS, with commas between",
     )
+    parser.add_argument(
+        "--photos",
+        metavar="FOLDER",
+        default=os.environ.get("SWAPAE_PHOTOS") or None,
+        help="photographs that visitors may find by their look or shape, and use; also $SWAPAE_PHOTOS",
+    )
     options = parser.parse_args(arguments)
     # A Space is reached from outside its container; everyone else has to ask for that.
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
     try:
         source = options.model or folders.EMBEDDED
         model = optimize_for_inference(SwapAE.default()) if options.model is None else load_model(options.model)
-        demo = build_demo(model, directions_of(model, source), options.allow_model, options.model)
+        photographs = None if options.photos is None else offered(options.photos)
+        demo = build_demo(model, directions_of(model, source), options.allow_model, options.model, photographs)
         # Only now: the picture that the page opens with is nobody's, and no GPU is lent before the launch.
         zerogpu.lend(model, source)
         zerogpu.prepare(source)

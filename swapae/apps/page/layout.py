@@ -12,6 +12,7 @@ from swapae.apps.page import parts
 from swapae.apps.page.compare import compare
 from swapae.apps.page.downloads import downloads
 from swapae.apps.page.examples import Example
+from swapae.apps.page.finder import TAB as FIND
 from swapae.apps.page.style import TABS, on
 from swapae.apps.page.tabs import INTRODUCTIONS
 
@@ -91,13 +92,18 @@ class RecipePanels(NamedTuple):
     note: gr.HTML
 
 
-def tab_row() -> gr.HTML:
-    """The row of tabs and the introduction of the one that is open; a `select` event carries `tab`."""
+def tab_row(find: bool = False) -> gr.HTML:
+    """The row of tabs and the introduction of the one that is open; a `select` event carries `tab`.
+
+    Args:
+        find: there is a folder to find photographs in.
+    """
+    names = INTRODUCTIONS | ({"find": FIND} if find else {})
     tabs = "".join(
         f'<button type="button" role="tab" id="tab-{tab}" data-tab="{tab}" data-words="{html.escape(words)}" '
         f'aria-controls="controls" aria-selected="{str(tab == TABS[0]).lower()}" '
         f'tabindex="{0 if tab == TABS[0] else -1}">{name}</button>'
-        for tab, (name, words) in INTRODUCTIONS.items()
+        for tab, (name, words) in ((tab, names[tab]) for tab in TABS if tab in names)
     )
     row = f'<div role="tablist" aria-label="Ways to edit">{tabs}</div>'
     introduction = f'<p class="quiet" id="introduction">{INTRODUCTIONS[TABS[0]][1]}</p>'
