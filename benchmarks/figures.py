@@ -3,7 +3,7 @@
 python benchmarks/figures.py --data shared/data/flowers256/images --attribution docs/flowers256/attribution.csv
 
 Writes swaps.jpg, 6 structures in 6 textures; interpolation.jpg, from the own texture to another's; directions.jpg,
-the named directions at several gains; figures_attribution.csv.
+the named directions at several gains; drag.jpg, points dragged as the page does it; figures_attribution.csv.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import csv
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from swapae import Codes, SwapAE
+from swapae.apps.page.studio import Studio
 from swapae.data.crops import is_validation
 from swapae.editing.directions import Directions
 from swapae.pictures.grids import labelled_grid, swap_grid
@@ -43,12 +44,20 @@ ALPHAS = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 GAINS = [-1.5, -0.75, 0.0, 0.75, 1.5]
 EDITED = 4  # which of the structures the directions are shown on
 CELL = 128
+# Points of structures that are dragged, [x, y, to x, to y] from 0 to 1, and the width of a picture in that figure.
+DRAGGED = {
+    0: [[0.49, 0.5, 0.62, 0.4]],
+    4: [[0.93, 0.36, 0.82, 0.22], [0.1, 0.42, 0.2, 0.42], [0.08, 0.7, 0.2, 0.7], [0.4, 0.08, 0.4, 0.04]],
+    5: [[0.62, 0.3, 0.42, 0.2], [0.93, 0.38, 0.73, 0.3], [0.78, 0.53, 0.6, 0.46], [0.82, 0.95, 0.82, 0.95]],
+}
+DRAGGED_CELL = 256
 
 
 class Painter:
     """The embedded model, and the photographs that the figures are of."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.model = SwapAE.default()
         self.directions = Directions.from_pretrained(self.model)
         config = self.model.config
@@ -98,6 +107,30 @@ class Painter:
         ]
         return labelled_grid(rows, list(self.directions.named), [f"{gain:+g}" for gain in GAINS], CELL)
 
+    def drags(self) -> Image.Image:
+        """A row for each photograph: with its points, as the model draws it, and dragged."""
+        studio, rows = Studio(self.model), []
+        for number, points in DRAGGED.items():
+            data = (self.folder / STRUCTURES[number]).read_bytes()
+            plain, dragged = (
+                studio.edit({"structure": data}, {"amount": 0.0, "points": some}) for some in ([], points)
+            )
+            rows.append([with_points(plain.before, points), plain.image, dragged.image])
+        return labelled_grid(rows, [""] * len(rows), ["photograph", "as the model draws it", "dragged"], DRAGGED_CELL)
+
+
+def with_points(image: Image.Image, points: list[list[float]]) -> Image.Image:
+    """A picture with a line from each point, a small circle, to its target, a disc."""
+    image = image.convert("RGB")
+    pen = ImageDraw.Draw(image)
+    for point in points:
+        x, y, to_x, to_y = (share * side for share, side in zip(point, 2 * image.size, strict=True))
+        for width, colour in ((5, "black"), (2, "white")):
+            pen.line((x, y, to_x, to_y), fill=colour, width=width)
+            pen.circle((x, y), 3 + width / 2, outline=colour, width=width)
+        pen.circle((to_x, to_y), 7, fill="#0f766e", outline="white", width=2)
+    return image
+
 
 @torch.inference_mode()
 def main() -> None:
@@ -115,6 +148,7 @@ def main() -> None:
         ("swaps", painter.swaps()),
         ("interpolation", painter.interpolation()),
         ("directions", painter.edits()),
+        ("drag", painter.drags()),
     ):
         save_image(sheet, arguments.output / f"{name}.jpg")
     with open(arguments.attribution, encoding="utf-8", newline="") as file:

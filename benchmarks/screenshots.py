@@ -13,7 +13,6 @@ import io
 import shutil
 import socket
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
@@ -21,8 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 import app
 from swapae import SwapAE
 from swapae.apps.page.models import directions_of
-from swapae.apps.page.style import TABS
-from swapae.apps.page.training.job import Trainings
+from swapae.apps.page.tabs import INTRODUCTIONS
 from swapae.rounding import ceil_div
 
 DESK, PHONE = (1360, 940), (390, 844)
@@ -73,12 +71,11 @@ def main() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     model = SwapAE.default()
-    nothing = TemporaryDirectory()
-    demo = app.build_demo(model, directions_of(model), trainings=Trainings(Path(nothing.name)))
+    demo = app.build_demo(model, directions_of(model))
     _, url, _ = demo.launch(
         server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **app.LAUNCH
     )
-    with nothing, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         for name, (width, height), columns, small in (("desktop", DESK, 2, 640), ("phone", PHONE, 8, 200)):
             for theme in THEMES:
@@ -86,7 +83,7 @@ def main() -> None:
                 page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
                 page.goto(f"{url}?__theme={theme}")
                 page.locator("#result img").last.wait_for()
-                for tab in TABS:
+                for tab in INTRODUCTIONS:
                     act(page, tab)
                     shots.append(Image.open(io.BytesIO(page.screenshot(full_page=name == "phone"))).convert("RGB"))
                     if options.single:

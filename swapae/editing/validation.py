@@ -124,7 +124,8 @@ def several(check: Check, most: int, least: int = 1) -> Check:
 
     def check_all(name: str, values: Any) -> tuple[Any, ...]:
         if not isinstance(values, list | tuple) or not least <= len(values) <= most:
-            raise UserError(f"{name} must be a list of {least} to {most} values")
+            count = most if least == most else f"{least} to {most}"
+            raise UserError(f"{name} must be a list of {count} values")
         return tuple(check(name, value) for value in values)
 
     return check_all

@@ -45,7 +45,8 @@ def sentence_of(edit: Edit, names: list[str]) -> str:
             pairs = [*zip(handles, targets, strict=True)]
             moved = [f"{shown(start)} to {shown(end)}" for start, end in pairs if start != end]
             pins = [shown(start) for start, end in pairs if start == end]
-            held = f"; {', '.join(pins)} held" if pins else ""
+            pinned = ", ".join(pins) if len(pins) < 5 else f"{len(pins)} points"
+            held = f"; {pinned} held" if pins else ""
             return f"Dragged: {', '.join(moved) or 'nothing'}{held}{'; nothing where painted' if mask else ''}."
         case operations.Outpaint(rows, columns):
             return f"More picture beyond the border: {rows} rows above and below, {columns} columns to each side."

@@ -54,6 +54,7 @@ ENDPOINTS = {
         "structure_image texture_image third_image fourth_image alpha shape left top width height right down "
         "scale flip leave wider taller join seam shared model more_images"
     ),
+    "/drag": "structure_image texture_image alpha points edges still model",
     "/film": (
         "structure_image texture_image third_image fourth_image alpha kind frames rate back format model direction "
         "reach more_images"

@@ -73,8 +73,10 @@ class ArrivalHandlers:
         return visit._replace(model=model if model in self.handlers.models.names else visit.model)
 
     def path_of(self, photograph: Any) -> str | None:
-        """The path of an example or an upload, which come from the browser; None if it is neither."""
+        """The path of an example, of a photograph found here or of an upload, as the browser tells; None if of none."""
         try:
+            if isinstance(photograph, Mapping) and "found" in photograph and self.handlers.photographs:
+                return self.handlers.photographs.path(photograph["found"])
             if isinstance(photograph, Mapping):
                 return str(self.gallery[int(photograph["example"])].path)
             return uploaded(photograph)

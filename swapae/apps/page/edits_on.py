@@ -93,6 +93,11 @@ def direction_edits(values: Values, names: Sequence[str]) -> list[EditOn]:
 def structure_edits(values: Values) -> list[EditOn]:
     """Of the tab Structure."""
     found = []
+    moved = sum(tuple(point[:2]) != tuple(point[2:]) for point in values["points"])
+    if moved:
+        found.append(EditOn("points", "structure", f"{moved} point{'s' * (moved > 1)} dragged", {"points": []}))
+        if values["still"]:
+            found.append(EditOn("still", "structure", "Painted: not dragged", {"still": None}))
     if values["shape"]:
         found.append(EditOn("shape", "structure", f"Shapes of 2: {percent(values['shape'])}", {"shape": 0.0}))
     if values["right"] or values["down"] or values["flip"] or values["scale"] != 100:

@@ -39,6 +39,7 @@ OUTPUTS = {
     "directions": "picture",
     "translate": "picture",
     "structure": "picture",
+    "drag": "picture",
     "film": "film",
     "restyle": "film",
     "replay": "picture",
@@ -81,6 +82,8 @@ def parameter_components(controls: Controls) -> dict[str, Any]:
         "likeness": parts.Strength(-1, 1, 0.9, visible=False, label="Likeness"),
         "gain": parts.Strength(-3, 3, 1, visible=False, label="Gain"),
         "paint": gr.JSON({}, visible=False, label="Masks by layer: third, fourth, texture, own or protect"),
+        "points": gr.JSON([], visible=False, label="Points, [[x, y, to x, to y], ...] from 0 to 1 across and down"),
+        "still": gr.JSON(None, visible=False, label="Mask of what is not dragged"),
         "gains": gr.JSON({}, visible=False, label="Gains by the names of directions"),
         "recipe": parts.Files(None, visible=False, label="Recipe, a .json file"),
         "images": parts.Files(None, visible=False, file_count="multiple", label="Photographs"),
@@ -267,9 +270,25 @@ class Endpoints:
     ) -> Any:
         """A piece copied or moved, shapes blended, the picture widened or joined with others."""
         given = locals()
-        values = {name: given[name] for name in OF_TAB["structure"]} | {"amount": alpha, "join": join or []}
+        values = {name: given[name] for name in OF_TAB["structure"] if name in given}
+        values |= {"amount": alpha, "join": join or []}
         photographs = structure_image, texture_image, third_image, fourth_image
         return self._edit(model, photographs, values, more_images)
+
+    def drag(
+        self,
+        structure_image: str | None,
+        texture_image: str | None,
+        alpha: float,
+        points: Any,
+        edges: bool = True,
+        still: Any = None,
+        model: str = "",
+    ) -> Any:
+        """Points of a photograph dragged elsewhere, and the shapes around them with them; a point that is to stay goes
+        to where it is, and a mask as /similar gives it says what does not move."""
+        values = {"amount": alpha, "points": points, "edges": edges, "still": still}
+        return self._edit(model, (structure_image, texture_image), values)
 
     def film(
         self,

@@ -19,12 +19,14 @@ from swapae.apps.page.addresses import canvas_photo, thumbnail
 from swapae.apps.page.compare import compared
 from swapae.apps.page.cutter import EDGES, box_of, on_cutter
 from swapae.apps.page.downloads import downloadable, replayable
+from swapae.apps.page.dragger import on_dragger
 from swapae.apps.page.edits_on import edits_html, edits_on
 from swapae.apps.page.examples import example_number
 from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.keeper import HERE, LOST, kept_here
 from swapae.apps.page.models import Models
 from swapae.apps.page.painter import on_canvas, with_region
+from swapae.apps.page.photographs import PhotographFolder
 from swapae.apps.page.refined import UnderWay
 from swapae.apps.page.settings import AXES, DEFAULTS, LAYERS, MAX_DIRECTIONS, ROLES, SETTINGS, checked
 from swapae.apps.page.slots import filled
@@ -40,20 +42,30 @@ STARTED_ANEW = "This page was started anew since you came, and what it kept of y
 
 
 class Handlers:
-    """What the page answers; `models` are what visitors may choose from, `domain` what the first one knows."""
+    """What the page answers.
 
-    def __init__(self, models: Models, visits: Visits, domain: str = "") -> None:
-        self.models, self.visits, self.domain, self.under_way = models, visits, domain, UnderWay()
+    Args:
+        models: what visitors may choose from.
+        visits: all of them.
+        domain: what the first model knows.
+        photographs: a folder that visitors may find some in.
+    """
+
+    def __init__(
+        self, models: Models, visits: Visits, domain: str = "", photographs: PhotographFolder | None = None
+    ) -> None:
+        self.models, self.visits, self.domain, self.photographs = models, visits, domain, photographs
+        self.under_way = UnderWay()
 
     # ------------------------------------------------------------ the picture
 
-    def shown(self, visit: Visit, control: str, slides: bool = False) -> tuple:
+    def shown(self, visit: Visit, control: str, slides: bool = False, pull: int = 0) -> tuple:
         """Values of picture, status, words, downloads, edits, history strip, undo, redo and keeper.
 
         Args:
             visit: as it is to be.
             control: what was touched, in words.
-            slides: it moves, and its way is one step of the history.
+            slides, pull: of the step that it is in the history.
 
         Nothing is shown, nor put into the history, once the visitor has asked for a newer change.
         """
@@ -68,7 +80,7 @@ class Handlers:
             photograph = studio.taken_in(files["structure"], visit.session)
         except UserError as error:
             return self.refused(visit, error)
-        step = HistoryStep(visit.values, control, time.monotonic(), thumbnail(result.image), visit.paths, slides)
+        step = HistoryStep(visit.values, control, time.monotonic(), thumbnail(result.image), visit.paths, slides, pull)
         kept = self.visits.stepped(visit, step)
         if kept is None:
             return NOTHING_NEW
@@ -94,7 +106,7 @@ class Handlers:
             edits = []
         history = visit.history
         buttons = (gr.Button(interactive=possible) for possible in (history.undoes, history.redoes))
-        keeper = kept_here(visit, LOST if visit.lost else HERE)
+        keeper = kept_here(visit, LOST if visit.lost else HERE, self.photographs)
         if refine:  # with a number of its own, so that the browser notices it each time
             keeper["refine"] = time.monotonic_ns()
         return edits_html(edits), parts.history_html(history), *buttons, keeper
@@ -144,7 +156,8 @@ class Handlers:
 
     def change(self, visit: Visit, values: Mapping[str, Any], control: str) -> tuple:
         """Values of `set_to`, for a visit with some other settings; `control`: what was touched, in words."""
-        changed = self.visits.change(visit, lambda one: one.setting(values)._replace(touched=(control, False)))
+        changes: dict[str, Any] = {"touched": (control, False), "turn": visit.turn}
+        changed = self.visits.change(visit, lambda one: one.setting(values)._replace(**changes))
         return self.set_to(changed, visit)
 
     @staticmethod
@@ -173,7 +186,8 @@ class Handlers:
         step = history.step
         if step is None:
             return *self.slots(visit, visit.paths), *self.set_to(visit, visit)
-        at_step: dict[str, Any] = {"paths": dict(step.paths), "history": history, "touched": (step.control, False)}
+        at_step: dict[str, Any] = {"paths": dict(step.paths), "history": history, "turn": visit.turn}
+        at_step["touched"] = (step.control, False)
         before, visit = visit, self.visits.change(visit, lambda one: one.setting(step.values)._replace(**at_step))
         return *self.slots(visit, before.paths), *self.set_to(visit, before)
 
@@ -231,16 +245,17 @@ class Handlers:
     # ------------------------------------------------------------ what is drawn
 
     def canvases(self, visit: Visit) -> tuple:
-        """Values of painter and cutter: the structure photograph, and what was drawn on it."""
+        """Values of painter, cutter and dragger: the structure photograph, and what was drawn on it."""
         try:
             studio = self.models.studio(visit.model)
             photograph = studio.taken_in(parts.read(visit.paths.get("structure")), visit.session)
         except UserError:
-            return KEEP, KEEP
+            return KEEP, KEEP, KEEP
         grid = grid_of(photograph.encoded.codes.structure)
         image = to_pil(photograph.encoded.image, photograph.encoded.size, photograph.encoded.opacity)
         shown = canvas_photo(image, grid, studio.model.config.stride)
-        return on_canvas(shown, grid, visit.values["paint"]), on_cutter(shown, visit.values)
+        values = visit.values
+        return on_canvas(shown, grid, values["paint"]), on_cutter(shown, values), on_dragger(shown, grid, values)
 
     def grid(self, visit: Visit) -> tuple[int, int]:
         """(rows, columns) of the structure photograph.
@@ -262,7 +277,7 @@ class Handlers:
             paint = {name: one.to_dict() for name, one in SETTINGS["paint"].check("Painted regions", paint).items()}
         except UserError as error:
             paint, note = visit.values["paint"], parts.problem(error)
-        visit = self.visits.change(visit, lambda one: one.setting({"paint": paint}))
+        visit = self.visits.change(visit, lambda one: one.drawing({"paint": paint}, visit.turn))
         shown = self.shown(visit, did)
         # After a newer stroke the canvas shows that one already.
         painter = self.canvases(visit)[0] if self.visits.newest(visit) else KEEP
@@ -299,7 +314,7 @@ class Handlers:
         """Values of what depends on the model, and the canvases, after another one was chosen."""
         visit = self.visits.of(arguments)
         anew: dict[str, Any] = {"model": visit.model, "history": History(), "touched": ("Model", False)}
-        nothing: dict[str, Any] = {"gains": [], "axes": [], "paint": {}}
+        nothing: dict[str, Any] = {"gains": [], "axes": [], "paint": {}, "still": None}
         visit = self.visits.change(visit, lambda one: one.setting(nothing)._replace(**anew))
         about, gains, axes = self.about_model(visit)
         return *about, *gains, *axes, *[""] * len(AXES), *self.canvases(visit)

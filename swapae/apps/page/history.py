@@ -21,6 +21,7 @@ class HistoryStep:
         thumbnail: how it looked, as the address of a small JPEG.
         paths: of the photographs, by role.
         slides: it was a slider, whose way is one step.
+        pull: the number of the press that it is part of, whose way is one step too; 0 of none.
     """
 
     values: dict[str, Any]
@@ -29,10 +30,15 @@ class HistoryStep:
     thumbnail: str
     paths: dict[str, str] = field(default_factory=dict)
     slides: bool = True
+    pull: int = 0
 
     def same(self, other: HistoryStep) -> bool:
         """Whether both show the same."""
         return (self.values, self.paths) == (other.values, other.paths)
+
+    def goes_on_soon_after(self, last: HistoryStep) -> bool:
+        """Whether it is the next position of the same slider."""
+        return self.slides and last.control == self.control and self.time - last.time < ONE_STEP
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class History:
             return History(tuple(looks), self.position)
         steps = self.steps[: self.position + 1]
         last = steps[-1] if len(steps) > 1 else None
-        if last and step.slides and last.control == step.control and step.time - last.time < ONE_STEP:
+        if last and (step.goes_on_soon_after(last) or (step.pull and step.pull == last.pull)):
             steps = steps[:-1]
         steps = (*steps, step)[-MOST:]
         return History(steps, len(steps) - 1)

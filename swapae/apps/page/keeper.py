@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from swapae.apps.page.examples import copy_of_example, example_number
+from swapae.apps.page.photographs import PhotographFolder
 from swapae.apps.page.visits import Visit
 
 # What the keeper is told: that the visit is kept here, or that the server does not know it.
@@ -122,16 +123,25 @@ def name_of_tab(start: str) -> str:
     return f"() => {{ {NAMING.replace('START', start)} return visitOfTab().name; }}"
 
 
-def kept_here(visit: Visit, state: str) -> dict[str, Any]:
-    """What the browser is told of a visit, and what it is to keep of it, if it goes on."""
+def kept_here(visit: Visit, state: str, photographs: PhotographFolder | None = None) -> dict[str, Any]:
+    """What the browser is told of a visit, and what it is to keep of it, if it goes on.
+
+    Args:
+        visit, state: the visit, and whether it is kept here.
+        photographs: those that were found in a folder are told by their keys.
+    """
     told: dict[str, Any] = {"state": state}
     if state != HERE:
         return told
-    numbers = {role: example_number(path) for role, path in visit.paths.items()}
-    photographs = {
-        role: path if (number := numbers[role]) is None else {"example": number} for role, path in visit.paths.items()
-    }
+
+    def told_as(path: str) -> Any:
+        if (number := example_number(path)) is not None:
+            return {"example": number}
+        key = photographs and photographs.key_of(path)
+        return {"found": key} if key else path
+
+    here = {role: told_as(path) for role, path in visit.paths.items()}
     # Gradio sends the photographs of the kinds, so that the browser has none to keep: only that there were own ones.
     kinds = any(not copy_of_example(path) for paths in visit.kinds for path in paths)
-    visit_here = {"values": visit.values, "photographs": photographs, "model": visit.model, "kinds": kinds}
+    visit_here = {"values": visit.values, "photographs": here, "model": visit.model, "kinds": kinds}
     return told | {"visit": visit_here}

@@ -15,10 +15,11 @@ from swapae.apps.page import zerogpu
 from swapae.apps.page.models import Models, directions_of, load_model, trained_form
 from swapae.apps.page.page import Page
 from swapae.apps.page.parts import MAX_FILE_SIZE
+from swapae.apps.page.photographs import PhotographFolder
 from swapae.apps.page.studio import Studio
 from swapae.apps.page.style import CSS, tab_rules
 from swapae.apps.page.training.job import Trainings, trained_here
-from swapae.apps.page.training.permission import models_folder, offered
+from swapae.apps.page.training.permission import models_folder, trains_at
 from swapae.apps.page.training.style import CSS as TRAINING
 from swapae.editing.directions import Directions
 from swapae.hub import folders
@@ -45,6 +46,7 @@ def build_demo(
     directions: Directions | None = None,
     allowed: Sequence[str] = (),
     source: str | None = None,
+    photographs: PhotographFolder | None = None,
     trainings: Trainings | None = None,
 ) -> gr.Blocks:
     """The page for a model in evaluation mode; launch it with `**LAUNCH`.
@@ -54,13 +56,27 @@ def build_demo(
         directions: the model's, if it has any.
         allowed: folders or "owner/name" of further models that visitors may choose.
         source: the model's own folder or name; the embedded model's if not given.
+        photographs: a folder that visitors may find photographs in.
         trainings: of models of visitors' own, which they may choose as well; None where nobody may train.
     """
     studio = Studio(model, directions, trained=trained_form(model, source or folders.EMBEDDED))
+    if photographs is not None:
+        photographs.index(studio)  # which begins to make it
     if trainings is None:
-        return Page(Models(studio, allowed, source)).build()
+        return Page(Models(studio, allowed, source), photographs).build()
     folder = trainings.folder
-    return Page(Models(studio, allowed, source, lambda: trained_here(folder)), trainings).build()
+    return Page(Models(studio, allowed, source, lambda: trained_here(folder)), photographs, trainings).build()
+
+
+def offered(folder: str) -> PhotographFolder:
+    """The folder that visitors may find photographs in.
+
+    Raises:
+        UserError: there is none, or no photographs in it, or a GPU is lent, which the background is not.
+    """
+    if zerogpu.ACTIVE:
+        raise UserError("--photos cannot be used where a GPU is lent for a picture at a time (ZeroGPU): leave it out")
+    return PhotographFolder(folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,14 +94,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FOLDER_OR_NAME",
         help="a model that visitors may choose as well; also $SWAPAE_MODELS, with commas between",
     )
+    parser.add_argument(
+        "--photos",
+        metavar="FOLDER",
+        default=os.environ.get("SWAPAE_PHOTOS") or None,
+        help="photographs that visitors may find by their look or shape, and use; also $SWAPAE_PHOTOS",
+    )
     options = parser.parse_args(arguments)
     # A Space is reached from outside its container; everyone else has to ask for that.
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
     try:
         source = options.model or folders.EMBEDDED
         model = optimize_for_inference(SwapAE.default()) if options.model is None else load_model(options.model)
-        trainings = Trainings(models_folder()) if offered(host) else None
-        demo = build_demo(model, directions_of(model, source), options.allow_model, options.model, trainings)
+        photographs = None if options.photos is None else offered(options.photos)
+        trainings = Trainings(models_folder()) if trains_at(host) else None
+        directions = directions_of(model, source)
+        demo = build_demo(model, directions, options.allow_model, options.model, photographs, trainings)
         # Only now: the picture that the page opens with is nobody's, and no GPU is lent before the launch.
         zerogpu.lend(model, source)
         zerogpu.prepare(source)

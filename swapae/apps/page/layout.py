@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -12,8 +12,10 @@ from swapae.apps.page import parts
 from swapae.apps.page.compare import compare
 from swapae.apps.page.downloads import downloads
 from swapae.apps.page.examples import Example
+from swapae.apps.page.finder import TAB as FIND
 from swapae.apps.page.style import TABS, on
 from swapae.apps.page.tabs import INTRODUCTIONS
+from swapae.apps.page.training.told import TAB as TRAIN
 
 # Tabs as the ARIA practices want them: one of them is reached by Tab, the arrows go from there to the others.
 TAB_SCRIPT = """
@@ -91,14 +93,19 @@ class RecipePanels(NamedTuple):
     note: gr.HTML
 
 
-def tab_row(without: Collection[str] = ()) -> gr.HTML:
-    """The row of tabs, `without` some, and the introduction of the one that is open; `select` events carry `tab`."""
+def tab_row(find: bool = False, train: bool = False) -> gr.HTML:
+    """The row of tabs and the introduction of the one that is open; a `select` event carries `tab`.
+
+    Args:
+        find: there is a folder to find photographs in.
+        train: visitors may train models.
+    """
+    names = INTRODUCTIONS | ({"find": FIND} if find else {}) | ({"train": TRAIN} if train else {})
     tabs = "".join(
         f'<button type="button" role="tab" id="tab-{tab}" data-tab="{tab}" data-words="{html.escape(words)}" '
         f'aria-controls="controls" aria-selected="{str(tab == TABS[0]).lower()}" '
         f'tabindex="{0 if tab == TABS[0] else -1}">{name}</button>'
-        for tab, (name, words) in INTRODUCTIONS.items()
-        if tab not in without
+        for tab, (name, words) in ((tab, names[tab]) for tab in TABS if tab in names)
     )
     row = f'<div role="tablist" aria-label="Ways to edit">{tabs}</div>'
     introduction = f'<p class="quiet" id="introduction">{INTRODUCTIONS[TABS[0]][1]}</p>'

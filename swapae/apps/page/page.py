@@ -10,8 +10,11 @@ import gradio as gr
 from swapae.apps.page import parts, tabs
 from swapae.apps.page.arrivals import ArrivalHandlers
 from swapae.apps.page.cutter import EDGES
+from swapae.apps.page.dragging import DraggingHandlers
 from swapae.apps.page.endpoints import InSentences, add_endpoints
 from swapae.apps.page.examples import PAIRS, examples
+from swapae.apps.page.finder import finder
+from swapae.apps.page.finding import FindingHandlers
 from swapae.apps.page.handlers import Handlers, describe_model
 from swapae.apps.page.history import History
 from swapae.apps.page.keeper import NUMBERED, STORE, keeper, name_of_tab
@@ -28,13 +31,14 @@ from swapae.apps.page.layout import (
 from swapae.apps.page.models import EMBEDDED_NAME, Models
 from swapae.apps.page.motion import MotionHandlers
 from swapae.apps.page.numbers import CHECK_NUMBERS
+from swapae.apps.page.photographs import PhotographFolder
 from swapae.apps.page.previews import PreviewHandlers
 from swapae.apps.page.refining import RefiningHandlers
 from swapae.apps.page.results import Results
 from swapae.apps.page.settings import AXES, DEFAULTS, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.apps.page.slot_handlers import SlotHandlers
 from swapae.apps.page.slots import slot
-from swapae.apps.page.style import TABS
+from swapae.apps.page.style import TABS, on
 from swapae.apps.page.training.job import Trainings
 from swapae.apps.page.training.tab import TrainingTab
 from swapae.apps.page.visits import NAMED, Visit, Visits
@@ -62,11 +66,15 @@ class Page:
 
     Args:
         models: what visitors may choose from.
+        photographs: a folder that they may find photographs in.
         trainings: of models of visitors' own; None where nobody may train.
     """
 
-    def __init__(self, models: Models, trainings: Trainings | None = None) -> None:
+    def __init__(
+        self, models: Models, photographs: PhotographFolder | None = None, trainings: Trainings | None = None
+    ) -> None:
         self.models, self.results_files, self.gallery = models, Results(), examples()
+        self.photographs = photographs
         chosen = [*PAIRS[0], *MORE]
         self.opening: dict[str, str] = dict(
             zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=False)
@@ -74,7 +82,7 @@ class Page:
         values = {**DEFAULTS, "gains": [0] * MAX_DIRECTIONS, "axes": [0] * len(AXES)}  # as the controls have them
         self.visits = Visits(Visit(self.opening, ([], []), "", values, History()))
         domain = FLOWERS if models.opening == EMBEDDED_NAME else ""
-        self.handlers = Handlers(models, self.visits, domain)
+        self.handlers = Handlers(models, self.visits, domain, photographs)
         self.previews = PreviewHandlers(self.handlers)
         self.training = TrainingTab(trainings, models, self.results_files) if trainings else None
 
@@ -89,7 +97,7 @@ class Page:
             self.keeper = keeper(self.visits.start)
             self.name = gr.Textbox("", visible=False, label="The visit's name")
             self.turn = gr.Number(0, precision=0, visible=False, label="The number of the change")
-            self.tabs = tab_row(() if self.training else ("train",))
+            self.tabs = tab_row(find=self.photographs is not None, train=self.training is not None)
             with gr.Row(elem_id="page"):
                 with gr.Column(scale=3, min_width=240, elem_id="inputs"):
                     self.slots = {role: slot(role, handlers.slot(opening, role)) for role in ROLES}
@@ -103,6 +111,9 @@ class Page:
                 with gr.Column(scale=4, min_width=260, elem_id="controls"):
                     thumbnails = self.previews.thumbnails(TABS[0], opening, others="")
                     self.controls = tabs.all_controls(studio, self.models.names, thumbnails)
+                    if self.photographs is not None:
+                        with gr.Column(elem_classes=on("find"), elem_id="on-find"):
+                            self.finder = finder()
                     if self.training:
                         self.training.controls()
             panels = recipe_panels(shown[2])
@@ -111,7 +122,7 @@ class Page:
             if self.training:
                 self.training.connect(demo, self.controls.others["model"])
             add_endpoints(self.models, self.results_files, self.controls)
-            self.connect_visits(demo, opening)
+            self.connect_visits(demo)
         return demo.queue(max_size=MAX_WAITING)
 
     def connect(self, panels: RecipePanels, pairs: gr.HTML) -> None:
@@ -121,7 +132,7 @@ class Page:
         others = [controls.others[name] for name in ("from", "to", "model")]
         # The inputs of every handler, in the order of `Visits.of`.
         self.visit = [self.name, self.turn, *others, *self.named, *controls.gains, *controls.axes]
-        self.drawn = [controls.others[name] for name in ("painter", "cutter")]
+        self.drawn = [controls.others[name] for name in ("painter", "cutter", "dragger")]
         picture = [results.result, results.status, panels.words, results.downloads]
         self.shown = [*picture, results.edits, results.strip, results.undo, results.redo, self.keeper]
         self.settings = [*self.named, *controls.gains, *controls.axes]
@@ -168,8 +179,8 @@ class Page:
             self.then_picture(presets.click(handlers.tried(tab), self.visit, set_here, **SET))
 
     def connect_drawing(self) -> None:
-        """The painter and the cutter."""
-        controls, handlers, (painter, cutter) = self.controls, self.handlers, self.drawn
+        """The painter, the cutter and the dragger."""
+        controls, handlers, (painter, cutter, dragger) = self.controls, self.handlers, self.drawn
         # What is drawn comes with the event, and of waiting ones Gradio keeps the first one's: let none be dropped.
         each = {"trigger_mode": "multiple"}
         painted = [painter, controls.others["note"], *self.shown]
@@ -177,6 +188,20 @@ class Page:
         edges = [controls.named[edge] for edge in EDGES]
         cut = [*edges, controls.others["cutter-note"]]
         self.then_picture(cutter.click(handlers.cut, self.visit, cut, **SET, **each))
+        dragger.click(DraggingHandlers(handlers).dragged, self.visit, [dragger, *self.shown], **self.shows, **each)
+
+    def connect_finding(self, handlers: SlotHandlers, photographs: PhotographFolder, outputs: list[Any]) -> None:
+        """What finds photographs of a folder."""
+        finder, finding = self.finder, FindingHandlers(handlers, photographs)
+        wish = [*self.visit, finder.by, finder.like, finder.other]
+        search = PREVIEW | {"trigger_mode": "always_last"}
+        for event in (finder.by.input, finder.like.input, finder.search.click, finder.found.search):
+            event(finding.searched, wish, finder.found, **search)
+        finder.found.look(finding.looked, self.visit, finder.found, **AT_ONCE)
+        for event in (self.tabs.select, self.controls.others["model"].input):
+            event(finding.looked, self.visit, finder.found, **AT_ONCE)
+        each = self.shows | {"trigger_mode": "multiple"}
+        self.then_previews(finder.found.click(finding.used, self.visit, outputs, **each))
 
     def connect_slots(self, pairs: gr.HTML) -> None:
         """The photographs' slots and the examples; after another photograph the presets show that one."""
@@ -193,6 +218,8 @@ class Page:
                 cleared = self.then_picture(view.clear(handlers.removing(role), self.visit, set_here, **SET))
             self.then_previews(cleared)
         self.then_previews(pairs.click(handlers.picked_pair, self.visit, outputs, **self.shows))
+        if self.photographs is not None:
+            self.connect_finding(handlers, self.photographs, outputs)
 
     def then_picture(self, event: Any) -> Any:
         """After an event that sets controls: the picture of what they are by then."""
@@ -246,7 +273,7 @@ class Page:
         set_here = [*self.settings, *self.drawn, *told]
         self.then_picture(results.cancel.click(handlers.cancelled, self.visit, set_here, **SET))
 
-    def connect_visits(self, demo: gr.Blocks, opening: Visit) -> None:
+    def connect_visits(self, demo: gr.Blocks) -> None:
         """What happens when a visitor comes and goes."""
         others, handlers = self.controls.others, ArrivalHandlers(self.handlers, self.gallery)
         kinds = [others["from"], others["to"]]
@@ -260,11 +287,17 @@ class Page:
         demo.load(None, None, None, js=f"() => {{ {scripts} }}", api_visibility="private")
         demo.load(None, None, self.name, js=name_of_tab(self.visits.start), api_visibility="private")
         demo.load(describe, None, [others["device"], others["card"]], **AT_ONCE)
-        demo.load(lambda: self.handlers.canvases(opening), None, self.drawn, **EDIT)
+        # Of the visit that the tab may have already, whose restoring may be done before this.
+        demo.load(self.drawn_on, self.name, self.drawn, js=name_of_tab(self.visits.start), **EDIT)
         self.then_previews(self.then_picture(self.keeper.restore(handlers.restored, None, outputs, **setting)))
         self.then_previews(self.then_picture(self.keeper.resume(handlers.resumed, None, outputs, **setting)))
         self.keeper.ask(self.handlers.asked, None, None, trigger_mode="multiple", **AT_ONCE)
         demo.unload(self.left)
+
+    def drawn_on(self, name: str) -> tuple:
+        """Values of the canvases for a visitor who comes, or comes back."""
+        visit = self.visits.named(name)
+        return self.handlers.canvases(self.visits.opening if visit.lost else visit)
 
     def left(self, request: gr.Request) -> None:
         """A visitor closed the page, or is about to load it again."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from swapae.apps.page.drawing import canvas_html
+from swapae.apps.page.drawing import BRUSH, canvas_html
 from swapae.apps.page.settings import FURTHER
 from swapae.editing.validation import MAX_MASK_SIDE, Mask
 
@@ -52,21 +52,9 @@ const layer = () => element.querySelector('[name=brush]:checked').value;
 const grid = () => (props.value && props.value.grid) || [1, 1];
 const mask = (name) => masks[name] ??= new Uint8Array(grid()[0] * grid()[1]);
 const draw = () => {
-  const paper = canvas(), [rows, columns] = grid(), side = Math.ceil(384 / columns);
-  paper.width = columns * side;
-  paper.height = rows * side;
-  const pen = paper.getContext('2d');
-  if (photo) pen.drawImage(photo, 0, 0, photo.naturalWidth, photo.naturalHeight, 0, 0,
-    paper.width * props.value.share[0], paper.height * props.value.share[1]);
-  for (const [name, levels] of Object.entries(masks)) {
-    pen.fillStyle = colours[name];
-    levels.forEach((level, cell) => {
-      if (!level) return;
-      pen.globalAlpha = 0.55 * level / 255;
-      pen.fillRect(cell % columns * side, Math.floor(cell / columns) * side, side, side);
-    });
-  }
-  pen.globalAlpha = 1;
+  if (!props.value) return;
+  const [pen, side] = lay(canvas(), props.value);
+  for (const [name, levels] of Object.entries(masks)) tint(pen, levels, grid()[1], side, colours[name]);
   if (cursor) {
     pen.lineWidth = 2;
     pen.strokeStyle = colours[layer()];
@@ -75,34 +63,20 @@ const draw = () => {
     pen.stroke();
   }
 };
-const brush = (column, row) => {
-  const [rows, columns] = grid(), size = Number(field('size').value) + 0.5, levels = mask(layer());
-  const level = field('erase').checked ? 0 : 255;
-  for (let r = Math.max(0, Math.ceil(row - size)); r <= Math.min(rows - 1, row + size); r++)
-    for (let c = Math.max(0, Math.ceil(column - size)); c <= Math.min(columns - 1, column + size); c++)
-      if ((r - row) ** 2 + (c - column) ** 2 <= size * size) levels[r * columns + c] = level;
+const brush = (column, row, from = [column, row]) => {
+  const size = Number(field('size').value) + 0.5;
+  sweep(mask(layer()), grid(), from, [column, row], size, field('erase').checked ? 0 : 255);
   draw();
 };
-const runs = (levels) => {
-  const found = [];
-  levels.forEach((level) => {
-    if (found.length && found[found.length - 2] === level) found[found.length - 1]++;
-    else found.push(level, 1);
-  });
-  return found;
-};
 const send = (did = 'Brush') => {
-  const [height, width] = grid(), paint = {};
+  const paint = {};
   for (const [name, levels] of Object.entries(masks))
-    if (levels.some((level) => level)) paint[name] = {height, width, runs: runs(levels)};
+    if (levels.some((level) => level)) paint[name] = packed(levels, grid());
   const text = JSON.stringify(paint);
   if (text !== sent) trigger('click', {paint, did});
   sent = text;
 };
-const cell = ([across, along]) => {
-  const [rows, columns] = grid();
-  return [Math.min(columns - 1, Math.floor(across * columns)), Math.min(rows - 1, Math.floor(along * rows))];
-};
+const cell = (there) => cell_at(there, grid());
 const act = (column, row) => {
   const [rows, columns] = grid();
   if (!field('pick').checked) return brush(column, row);
@@ -110,8 +84,8 @@ const act = (column, row) => {
                     likeness: Number(field('likeness').value)});
 };
 follow(
-  (start) => { act(...cell(start)); return !field('pick').checked; },
-  (there) => { cursor = cell(there); if (held) brush(...cursor); else draw(); },
+  (start) => { cursor = cell(start); act(...cursor); return !field('pick').checked; },
+  (there) => { const before = cursor; cursor = cell(there); if (held) brush(...cursor, before); else draw(); },
   () => send());
 const at_cursor = () => cursor ??= [Math.floor(grid()[1] / 2), Math.floor(grid()[0] / 2)];
 arrows(([right, down]) => {
@@ -138,13 +112,9 @@ const show = () => {
   if (!props.value) return;
   masks = {};
   for (const [name, plain] of Object.entries(props.value.paint)) {
-    let cell = 0;
     const levels = mask(name);
-    if (plain.height * plain.width !== levels.length) { delete masks[name]; continue; }
-    for (let run = 0; run < plain.runs.length; run += 2) {
-      levels.fill(plain.runs[run], cell, cell + plain.runs[run + 1]);
-      cell += plain.runs[run + 1];
-    }
+    if (plain.height * plain.width === levels.length) unpacked(plain, levels);
+    else delete masks[name];
   }
   sent = JSON.stringify(props.value.paint);
   load(props.value.photo, draw);
@@ -156,7 +126,7 @@ show();
 
 def painter() -> gr.HTML:
     """The painter, empty; a click event carries either `paint` or a point to select from."""
-    return canvas_html(TEMPLATE, COLOURS + SCRIPT, "painter")
+    return canvas_html(TEMPLATE, BRUSH + COLOURS + SCRIPT, "painter")
 
 
 def on_canvas(shown: Mapping[str, Any], grid: tuple[int, int], paint: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,15 @@ it was" and what was done on one tab still holds on the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from swapae.editing import Box, operations
 from swapae.editing.directions import Directions
+from swapae.editing.dragging import MAX_POINTS
 from swapae.editing.operations import Edit
-from swapae.editing.validation import Check, Mask, choice, mask, number, several, shown, switch, whole
+from swapae.editing.validation import Check, Mask, choice, mask, number, optional, several, shown, switch, whole
 from swapae.errors import UserError
 
 Values = Mapping[str, Any]
@@ -48,7 +50,18 @@ def painted(name: str, value: Any) -> dict[str, Mask]:
     return {layer: one for layer, one in masks.items() if not one.empty}
 
 
+def covering(name: str, value: Any) -> Mask | None:
+    """A mask; none if it is empty."""
+    one = optional(mask)(name, value)
+    return None if one is None or one.empty else one
+
+
 SHARE, PERCENT = number(0, 1), number(0, 100)
+# Points that hold the edge of a picture: corners and middles of the sides; and those that are left for a visitor.
+PINS = tuple((x, y) for y in (0.0, 0.5, 1.0) for x in (0.0, 0.5, 1.0) if (x, y) != (0.5, 0.5))
+MAX_DRAGGED = MAX_POINTS - len(PINS)
+PIN_FREE = 0.08  # of the short side: within so much of where a visitor drags, no pin works against that
+STILL_RADIUS = 2  # cells outside of what is not dragged, over which half of the fade goes
 SETTINGS: dict[str, Setting] = {
     # Swap
     "amount": Setting("Strength", SHARE, 1.0),
@@ -69,6 +82,9 @@ SETTINGS: dict[str, Setting] = {
     "orthogonal": Setting("Keep directions from affecting each other", switch, False),
     "translation": Setting("From one kind to the other", number(-3, 3), 0.0),
     # Structure
+    "points": Setting("Dragged points", several(several(SHARE, 4, 4), MAX_DRAGGED, 0), []),
+    "edges": Setting("Hold the edges of the picture", switch, True),
+    "still": Setting("What is not dragged", covering, None),
     "shape": Setting("Towards the shapes of photograph 2", SHARE, 0.0),
     "left": Setting("Left edge of the piece", PERCENT, 30.0),
     "top": Setting("Top edge of the piece", PERCENT, 30.0),
@@ -105,12 +121,14 @@ class Situation(NamedTuple):
     Attributes:
         number: gives a role's place among the recipe's photographs, taking it in; or UserError if there is none.
         grid: (rows, columns) of the structure photograph.
+        size: (width, height) of it, in pixels.
         directions: of the model, if it has any.
         domains: the places of photographs of the one kind and of the other.
     """
 
     number: Callable[[str], int]
     grid: tuple[int, int]
+    size: tuple[int, int]
     directions: Directions | None
     domains: Callable[[], tuple[tuple[int, ...], tuple[int, ...]]]
 
@@ -121,7 +139,7 @@ def edits_of(values: Values, situation: Situation) -> list[Edit]:
     Raises:
         UserError: a photograph or directions that are not there.
     """
-    tabs = (swapped, mixed, brushed, directed, restructured, resized, kept)
+    tabs = (swapped, mixed, brushed, directed, dragged, restructured, resized, kept)
     return [edit for tab in tabs for edit in tab(values, situation)]
 
 
@@ -172,6 +190,25 @@ def directed(values: Values, situation: Situation) -> list[Edit]:
     if values["translation"]:
         edits.append(operations.Translate(*situation.domains(), values["translation"]))
     return edits
+
+
+def dragged(values: Values, situation: Situation) -> list[Edit]:
+    """Of the tab Structure, points of the photograph dragged elsewhere."""
+    pairs = [(pixel(point[:2], situation.size), pixel(point[2:], situation.size)) for point in values["points"]]
+    if all(handle == target for handle, target in pairs):
+        return []
+    if values["edges"]:
+        ends, free = [end for pair in pairs for end in pair], PIN_FREE * min(situation.size)
+        pins = [pixel(pin, situation.size) for pin in PINS]
+        pairs += [(pin, pin) for pin in pins if all(math.dist(pin, end) > free for end in ends)]
+    handles, targets = zip(*pairs, strict=True)
+    return [operations.Drag(handles, targets, values["still"], STILL_RADIUS)]
+
+
+def pixel(place: Sequence[float], size: tuple[int, int]) -> tuple[float, float]:
+    """The pixel (x, y) of a place that is given in shares of width and height, in the type that recipes read."""
+    x, y = (min(int(share * side), side - 1) for share, side in zip(place, size, strict=True))
+    return float(x), float(y)
 
 
 def restructured(values: Values, situation: Situation) -> list[Edit]:

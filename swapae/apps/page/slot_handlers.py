@@ -46,7 +46,8 @@ class SlotHandlers:
     def unchanged(self, visit: Visit, role: str, problem: str) -> tuple:
         """Values as of `chose` where nothing changes but that a slot says why."""
         slots = (self.handlers.slot(visit, role, problem) if one == role else KEEP for one in ROLES)
-        return *slots, KEEP, KEEP, KEEP, KEEP, KEEP, KEEP, *self.handlers.around(visit)
+        canvases = KEEP, KEEP, KEEP
+        return *slots, *canvases, KEEP, KEEP, KEEP, KEEP, *self.handlers.around(visit)
 
     def missing(self, role: str, visit: Visit) -> tuple:
         """Values as of `chose` after a photograph that is needed was taken away: the picture stays."""

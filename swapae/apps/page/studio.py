@@ -186,8 +186,11 @@ class Studio:
             RecipePhotographs(files, take or partial(self.uploads.get, visit=visit)),
         )
         photographs.number("structure")
-        grid = grid_of(photographs.taken["structure"].encoded.codes.structure)
-        edits = edits_of(settings, Situation(photographs.number, grid, self.directions, photographs.domains))
+        own = photographs.taken["structure"].encoded
+        situation = Situation(
+            photographs.number, grid_of(own.codes.structure), own.size, self.directions, photographs.domains
+        )
+        edits = edits_of(settings, situation)
         inputs = tuple(PhotographId(role, upload.sha256) for role, upload in photographs.taken.items())
         if len(inputs) > MAX_PHOTOGRAPHS:
             raise UserError(f"at most {MAX_PHOTOGRAPHS} photographs make a picture, got {len(inputs)}")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from swapae.apps.page.settings import ROLES
 
-TABS = ("swap", "mix", "regions", "directions", "structure", "motion", "train", "model", "about")
+TABS = ("swap", "mix", "regions", "directions", "structure", "find", "motion", "train", "model", "about")
 
 CSS = """
-.gradio-container { width: 100%; min-width: 0; max-width: 1440px !important; margin: 0 auto !important; }
+/* Gradio hides what goes beyond it, and then nothing in it can stay in view; what is cut off instead can. */
+.gradio-container {
+  width: 100%; min-width: 0; max-width: 1440px !important; margin: 0 auto !important; overflow: clip !important;
+}
 .gradio-container > .main { width: 100%; min-width: 0; max-width: 100% !important; padding: 4px 28px !important; }
 .gradio-container main { max-width: 100% !important; padding: 4px 0 16px !important; }
 .gradio-container main > .column { min-width: 0 !important; gap: 10px; }
@@ -163,9 +166,9 @@ p.edits { margin: 4px 0; text-align: center; }
 #actions > button:disabled { opacity: 0.4; cursor: default; }
 #actions > * { width: auto; flex: 0 0 auto; min-width: 0; }
 #downloads, #downloads .html-container, #downloads .html-container > div { width: auto; }
-#downloads .row, #painter .row, #keeper .row { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
+:is(#downloads, #painter, #dragger, #keeper) .row { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
 #downloads .row { flex-wrap: nowrap; white-space: nowrap; }
-#downloads button, #downloads select, .presets button, #painter button, #keeper button {
+#downloads button, #downloads select, .presets button, #painter button, #dragger .row button, #keeper button {
   min-height: 36px; padding: 6px 12px; cursor: pointer; border-radius: 8px; font-size: 0.9rem;
   border: 1px solid var(--border-color-primary); background: var(--button-secondary-background-fill);
   color: var(--body-text-color);
@@ -195,18 +198,40 @@ p.edits { margin: 4px 0; text-align: center; }
 .steps img { display: block; width: 36px; height: 36px; margin: 0; border-radius: 5px; }
 
 /* Controls of the tabs. */
-#painter .row { margin-top: 6px; }
-:is(#painter, #cutter) canvas {
+.board { position: relative; }
+/* Where the points go; the canvas beneath has the pointer. */
+.knob {
+  position: absolute; width: 24px; height: 24px; margin: -12px; padding: 0; border-radius: 50%; font-size: 0.75rem;
+  line-height: 1; font-weight: 700; color: #fff; background: #0f766e; border: 2px solid #fff; pointer-events: none;
+  box-shadow: 0 0 3px #000;
+}
+#dragger .row:empty { display: none; }
+#dragger .remark:empty { display: none; }
+:is(#painter, #dragger) .row { margin-top: 6px; }
+:is(#painter, #cutter, #dragger) canvas {
   width: 100%; border-radius: 8px; cursor: crosshair; touch-action: none; display: block;
 }
-#painter label { display: inline-flex; gap: 6px; align-items: center; font-size: 0.9rem; min-height: 28px; }
+:is(#painter, #dragger) label {
+  display: inline-flex; gap: 6px; align-items: center; font-size: 0.9rem; min-height: 28px;
+}
 #painter fieldset { border: 0; padding: 0; margin: 6px 0 0; display: grid; grid-template-columns: 1fr 1fr; gap: 0 8px; }
-#painter input[type=range] { width: 90px; }
+:is(#painter, #dragger) input[type=range] { width: 90px; }
 /* The browser's own marks: Gradio's reset takes them away. */
-#painter input[type=radio], #painter input[type=checkbox] { appearance: auto; }
-#painter input { accent-color: var(--color-accent); }
-.dark #painter, .dark #downloads { color-scheme: dark; }
+:is(#painter, #dragger) :is(input[type=radio], input[type=checkbox]) { appearance: auto; }
+:is(#painter, #dragger) input { accent-color: var(--color-accent); }
+.dark :is(#painter, #dragger, #downloads) { color-scheme: dark; }
 #painter i { width: 14px; height: 14px; border-radius: 4px; border: 1px solid var(--border-color-primary); }
+ul.found {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 10px; margin: 0; padding: 0;
+  list-style: none;
+}
+.found li { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; align-content: start; }
+.found img { grid-column: 1 / -1; width: 100%; aspect-ratio: 1; margin: 0; object-fit: cover; border-radius: 6px; }
+.found button {
+  min-height: 36px; padding: 2px; cursor: pointer; border-radius: 6px; font-size: 0.75rem; line-height: 1.1;
+  border: 1px solid var(--border-color-primary); background: var(--button-secondary-background-fill);
+  color: var(--body-text-color);
+}
 .presets { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); }
 .presets button { display: flex; flex-direction: column; align-items: center; gap: 4px; }
 #controls .presets button { padding: 6px; font-size: 0.8rem; line-height: 1.2; }
@@ -225,7 +250,10 @@ p.edits { margin: 4px 0; text-align: center; }
   #page { flex-direction: column; flex-wrap: nowrap; gap: 10px; }
   #page > * { width: 100%; }
   #results { display: contents; }
-  #stage { position: sticky; top: 0; z-index: 5; padding: 4px 0; background: var(--body-background-fill); }
+  #stage {
+    position: sticky; top: 0; z-index: 60; padding: 4px 0; background: var(--body-background-fill);
+    box-shadow: -28px 0 var(--body-background-fill), 28px 0 var(--body-background-fill);
+  }
   /* Photographs first, two beside each other, then the picture, which stays in view above the controls. */
   #inputs { gap: 10px; }
   #inputs > :is(#structure, #texture) { grid-column: span 3; }
@@ -238,7 +266,7 @@ p.edits { margin: 4px 0; text-align: center; }
   .compare { width: min(100%, calc(42vh * var(--shape, 1))); max-height: 42vh; min-height: 0; }
   #history { display: none; }
   #actions button, #actions select, #cancel-refining, #keeper button, .presets button, #painter button,
-  #page button.lg {
+  #dragger .row button, #page button.lg, .found button {
     min-height: 44px; min-width: 44px;
   }
   /* As large to a finger as it should be, and no larger to the eye. */
@@ -254,7 +282,7 @@ p.edits { margin: 4px 0; text-align: center; }
   .edits button { width: 44px; height: 44px; }
   ul.edits { flex-wrap: nowrap; overflow-x: auto; justify-content: flex-start; }
   .edits li { flex: none; }
-  #painter label { min-height: 44px; }
+  :is(#painter, #dragger) label { min-height: 44px; }
   #actions > button { padding: 6px 10px; }
 }
 """

@@ -10,6 +10,7 @@ import gradio as gr
 import torch
 
 from swapae.apps.page.cutter import EDGES, cutter
+from swapae.apps.page.dragger import dragger
 from swapae.apps.page.examples import examples
 from swapae.apps.page.filming import BUTTONS, FORMATS, MAX_FRAMES
 from swapae.apps.page.painter import fine_grid, painter
@@ -25,9 +26,8 @@ INTRODUCTIONS = {
     "mix": ("Mix", "Blend the looks of several photographs; there is always one more empty place."),
     "regions": ("Regions", "Paint where each look goes, or what stays as it is."),
     "directions": ("Directions", "Warmer, brighter, more like a tulip: sliders along what the model knows."),
-    "structure": ("Structure", "Copy a piece, widen the picture, or lay photographs side by side."),
+    "structure": ("Structure", "Pull points of the photograph, copy a piece, or lay photographs side by side."),
     "motion": ("Motion", "A film of the edit, along a direction, or through the looks of all photographs."),
-    "train": ("Train", "A model of your own, from your photographs."),
     "model": ("Your model", "Which model makes the pictures."),
     "about": ("About", "What this is, its limits and its licence."),
 }
@@ -70,6 +70,7 @@ OF_TAB: dict[str, tuple[str, ...]] = {
     "regions": ("paint", "feather"),
     "directions": ("gains", "axes", "orthogonal", "translation"),
     "structure": (
+        *("points", "edges", "still"),
         *("shape", "left", "top", "width", "height", "right", "down", "scale", "flip", "leave"),
         *("wider", "taller", "join", "seam", "shared"),
     ),
@@ -224,6 +225,10 @@ def directions(controls: Controls, studio: Studio) -> None:
 
 def structure(controls: Controls, studio: Studio) -> None:
     """Of the tab Structure."""
+    with gr.Accordion("Drag points"):
+        gr.HTML(quiet("Press on the photograph and pull. A point left in place holds it."), apply_default_css=False)
+        controls.others["dragger"] = dragger()
+        controls.tick("edges")
     controls.tries("structure")
     controls.slider("wider", 0, 100, 5, "% more, carried on beyond the border")
     controls.slider("taller", 0, 100, 5, "% more")

@@ -19,8 +19,9 @@ from swapae.apps.page.studio import MAX_DOMAIN
 
 # Visits that are remembered; of more, those unused for longest are forgotten.
 MOST = 200
-# The settings that are one component each.
-NAMED = tuple(name for name in SETTINGS if name not in ("paint", "gains", "axes"))
+# The settings that are drawn on a canvas and kept here, and those that are one component each.
+DRAWN = ("paint", "points", "still")
+NAMED = tuple(name for name in SETTINGS if name not in (*DRAWN, "gains", "axes"))
 
 
 class Visit(NamedTuple):
@@ -67,6 +68,10 @@ class Visit(NamedTuple):
     def setting(self, values: Mapping[str, Any]) -> Visit:
         """With other settings."""
         return self._replace(values=self.values | dict(values))
+
+    def drawing(self, drawn: Mapping[str, Any], turn: int) -> Visit:
+        """With what was drawn by the change of a number, unless a later one has set everything."""
+        return self if turn and turn < self.turn else self.setting(drawn)
 
 
 class Visits:
@@ -173,7 +178,7 @@ class Visits:
         rest = rest[len(NAMED) :]
         values |= {"gains": rest[:MAX_DIRECTIONS], "axes": rest[MAX_DIRECTIONS:]}
         visit = self.named(name)
-        values["paint"] = visit.values["paint"]
+        values |= {drawn: visit.values[drawn] for drawn in DRAWN}
         kinds = source or [], target or []
         return visit._replace(kinds=kinds, model=model, values=values, turn=turn_of(turn))
 

@@ -13,6 +13,7 @@ from studio_page import launched, tiny_directions, tiny_model
 from app import build_demo
 from swapae.apps.page.tabs import INTRODUCTIONS
 from swapae.apps.page.training.job import Trainings
+from swapae.apps.page.training.told import TAB as TRAIN
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +49,7 @@ def test_axe_finds_nothing_serious(
         wait_for_another(page, seen)
         page.evaluate(axe)
         found = []
-        for tab, (name, _) in INTRODUCTIONS.items():
+        for tab, (name, _) in (INTRODUCTIONS | {"train": TRAIN}).items():
             page.get_by_role("tab", name=name, exact=True).click()
             controls = page.locator(f"#on-{tab}")
             expect(controls).to_be_visible()

@@ -35,6 +35,8 @@ HALF = {"height": 32, "width": 40, "runs": [255, 20, 0, 20] * 32}
         ("/regions", {"paint": {"third": HALF, "protect": HALF}, "alpha": 0}, (80, 64)),
         ("/directions", {"gains": {"warm": 1.5}, "alpha": 0}, (80, 64)),
         ("/directions", {"gains": {"structure1": 2, "layout2": -1, "texture2": 1}}, (80, 64)),
+        ("/drag", {"points": [[0.5, 0.5, 0.7, 0.4], [0.2, 0.8, 0.2, 0.8]], "still": HALF}, (80, 64)),
+        ("/drag", {"points": [[0.5, 0.5, 0.7, 0.4]], "alpha": 0, "edges": False}, (80, 64)),
         ("/structure", {"right": 30, "flip": True, "scale": 150}, (80, 64)),
         ("/structure", {"right": -20, "leave": True, "shape": 0.3}, (80, 64)),
         ("/structure", {"wider": 50}, (120, 64)),

@@ -70,6 +70,30 @@ def test_settings_of_all_tabs_act_together(model: SwapAE, directions: Directions
         Studio(model).edit(files, values)
 
 
+def test_dragged_points_are_pixels_and_the_edges_are_pinned_but_where_one_drags(model: SwapAE) -> None:
+    files, studio = {"structure": encoded(painted(96, 64, 1))}, Studio(model)
+    still = {"height": 16, "width": 24, "runs": [255, 24, 0, 360]}
+
+    def drags(**values: object) -> list:
+        return list(studio.edit(files, {"amount": 0, **values}).recipe.edits)
+
+    assert drags(points=[[0.2, 0.3, 0.2, 0.3]], still=still) == []  # nothing moves
+    (free,) = drags(points=[[0.5, 0.5, 0.75, 0.25], [1, 1, 1, 1]], edges=False, still=still)
+    assert free.handles == ((48, 32), (95, 63)) and free.targets == ((72, 16), (95, 63)) and free.mask is not None
+    (pinned,) = drags(points=[[0.5, 0.5, 0.99, 0.98]])
+    pins = set(pinned.handles[1:])
+    assert pins == set(pinned.targets[1:]) and pinned.mask is None
+    assert pins == {(x, y) for x in (0, 48, 95) for y in (0, 32, 63)} - {(48, 32), (95, 63)}
+    assert in_words(studio.edit(files, {"amount": 0, "points": [[0.5, 0.5, 0.7, 0.5]]}).recipe) == [
+        "Dragged: 48,32 to 67,32; 8 points held."
+    ]
+    with pytest.raises(UserError, match="the point 48,32 cannot go to 67,32 and to 9,6"):
+        drags(points=[[0.5, 0.5, 0.7, 0.5], [0.5, 0.5, 0.1, 0.1]])
+    for points in ([[0.5, 0.5, 0.7]], [[0.5, 0.5, 0.7, 1.1]], "all", [[0.1, 0.1, 0.2, 0.2]] * 25):
+        with pytest.raises(UserError, match="^Dragged points must be"):
+            drags(points=points)
+
+
 NOTHING = ("No mix", "Nothing painted", "Not at all", "As it was")
 
 

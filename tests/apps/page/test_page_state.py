@@ -15,9 +15,11 @@ from visiting import everything, inputs, settled, shown
 
 from swapae import UserError
 from swapae.apps.page.arrivals import ArrivalHandlers
+from swapae.apps.page.dragging import DraggingHandlers
 from swapae.apps.page.edits_on import edits_html, edits_on
 from swapae.apps.page.enlarging import enlarge
 from swapae.apps.page.filming import MAX_FRAMES, FilmSettings, make_film, steps_of
+from swapae.apps.page.handlers import NOTHING_NEW
 from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.long_work import Stopped, Told, told
 from swapae.apps.page.motion import MotionHandlers, progress_words, steadiness
@@ -223,7 +225,7 @@ def test_edits_that_are_on_are_listed_and_each_can_be_taken_away() -> None:
         {
             **{"amount": 0.5, "coarse": 0.0, "keep": "colour", "third": 0.7, "gains": [0, 1.5], "axes": [0, 0, 1.0]},
             **{"paint": {"third": HALF, "own": HALF}, "translation": 1.0, "shape": 0.2, "flip": True, "wider": 20.0},
-            **{"join": ["texture", "fourth"]},
+            **{"join": ["texture", "fourth"], "still": HALF, "points": [[0, 0, 0, 0], [0, 0, 1, 1]]},
         }
     )
     edits = edits_on(values, ["warm", "bright"])
@@ -237,6 +239,8 @@ def test_edits_that_are_on_are_listed_and_each_can_be_taken_away() -> None:
         ("directions", "Bright +1.5"),
         ("directions", "Texture axis 3 +1"),
         ("directions", "To the other kind +1"),
+        ("structure", "1 point dragged"),
+        ("structure", "Painted: not dragged"),
         ("structure", "Shapes of 2: 20 %"),
         ("structure", "A piece copied"),
         ("structure", "20 % wider"),
@@ -245,7 +249,8 @@ def test_edits_that_are_on_are_listed_and_each_can_be_taken_away() -> None:
     ]
     for one in edits:
         left = edits_on(values | one.without, ["warm", "bright"])
-        gone = {one.name} | ({"coarse"} if one.name == "amount" else set())  # the layers are parts of it
+        parts = {"amount": {"coarse"}, "points": {"still"}}.get(one.name, set())
+        gone = {one.name} | parts
         assert {other.name for other in left} == {other.name for other in edits} - gone
         assert one.name in edits_html(edits)
     assert "No edits" in edits_html(edits_on(checked({"amount": 0}), []))
@@ -339,6 +344,39 @@ def test_strokes_and_buttons_of_the_painter_are_steps_of_their_own(
     steps = handlers.visits.named(settings[0]).history.steps
     assert [step.control for step in steps][-3:] == ["Invert", "Clear", "Clear all"]
     assert shown(last)["strip"].count("<button") == len(steps)
+
+
+def test_the_way_of_a_point_is_one_step_and_what_is_undone_does_not_come_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    handlers = everything(monkeypatch, tmp_path)
+    dragging, name = DraggingHandlers(handlers), f"{handlers.visits.start}.a"
+
+    def pull(turn: int, points: object, press: int, number: object = 1) -> tuple:
+        event = gr.EventData(None, {"points": points, "still": None, "did": "Point", "press": press, "number": number})
+        return dragging.dragged(event, *inputs(handlers.visits, "a", turn=turn))
+
+    def points(visit_or_step: object) -> list:
+        return visit_or_step.values["points"]
+
+    handlers.moved("Strength", *inputs(handlers.visits, "a", turn=1))
+    first, second = [0.5, 0.5, 0.6, 0.5], [0.1, 0.2, 0.1, 0.3]
+    pull(2, [[0.5, 0.5, 0.55, 0.5]], 100)
+    pull(3, [first], 100)
+    answer, *told = pull(4, [first, second], 200, 7)
+    assert answer == {"answer": 7} and shown(tuple(told))["result"] != gr.skip()
+    kept = handlers.visits.named(name)
+    assert [points(step) for step in kept.history.steps] == [[], [first], [first, second]]
+    undone = handlers.undo(*inputs(handlers.visits, "a", turn=6))
+    assert undone[-1]["points"] == points(handlers.visits.named(name)) == [first]
+    # One that was on its way when it was undone changes nothing any more.
+    assert pull(5, [first, second], 300)[1:] == NOTHING_NEW
+    assert points(handlers.visits.named(name)) == [first]
+    # What comes from a browser may be anything, and is said.
+    for bad in ("all", [[0.5, 0.5, 2, 0.5]], None):
+        answer, *told = pull(7, bad, 400, "x")
+        assert answer == {"answer": 0} and "Dragged points must be" in shown(tuple(told))["status"]
+    assert points(handlers.visits.named(name)) == [first]
 
 
 def test_a_larger_picture_is_made_in_turns_at_its_size() -> None:

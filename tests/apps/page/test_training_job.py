@@ -25,7 +25,7 @@ from swapae.apps.page.training.chart import chart
 from swapae.apps.page.training.course import Evaluation, complaint, course, left_out
 from swapae.apps.page.training.handlers import TrainingHandlers
 from swapae.apps.page.training.job import Job, Trainings, trained_here
-from swapae.apps.page.training.permission import digest, models_folder, offered
+from swapae.apps.page.training.permission import digest, models_folder, trains_at
 from swapae.apps.page.training.sharing import push
 
 SUPPORT = Path(__file__).parents[2] / "support"
@@ -198,13 +198,13 @@ def test_where_the_tab_is(monkeypatch: pytest.MonkeyPatch, environment: dict, ho
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert offered(host) is there
+    assert trains_at(host) is there
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     if environment.get("SWAPAE_TRAIN") == "1":
         with pytest.raises(UserError, match="needs what trains"):
-            offered(host)
+            trains_at(host)
     else:
-        assert not offered(host)
+        assert not trains_at(host)
     monkeypatch.setenv("SWAPAE_TRAINED_MODELS", "here")
     assert models_folder() == Path("here")
 

@@ -18,7 +18,7 @@ VARIABLE, FOLDER = "SWAPAE_TRAIN", "SWAPAE_TRAINED_MODELS"
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
 
-def offered(host: str) -> bool:
+def trains_at(host: str) -> bool:
     """Whether the page has the tab: `SWAPAE_TRAIN` says so, or it is served to this machine alone and can train.
 
     Args:

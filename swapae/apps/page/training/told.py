@@ -16,6 +16,7 @@ from swapae.apps.page.training.course import Course
 from swapae.apps.page.training.job import Job, State
 from swapae.training.own_model import EVALUATIONS, FEWEST
 
+TAB = "Train", "A model of your own, from your photographs."  # what the tab is called, and its introduction
 SHOWN = 8  # names of photographs that were left out
 GRID_SIDE = 1100
 IDLE = (
