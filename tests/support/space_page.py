@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,8 +19,8 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 @contextlib.contextmanager
-def served(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """The address of the page, once it answers; PYTHONPATH is only what `environment` says."""
+def served(folder: Path, environment: Mapping[str, str], end: signal.Signals = signal.SIGTERM) -> Iterator[str]:
+    """The address of the page, once it answers and until the signal `end`; PYTHONPATH is what `environment` says."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -39,5 +40,5 @@ def served(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
                 time.sleep(0.1)
             yield url
         finally:
-            process.terminate()
+            process.send_signal(end)
             process.wait()

@@ -18,6 +18,9 @@ from swapae.apps.page.parts import MAX_FILE_SIZE
 from swapae.apps.page.photographs import PhotographFolder
 from swapae.apps.page.studio import Studio
 from swapae.apps.page.style import CSS, tab_rules
+from swapae.apps.page.training.job import Trainings, trained_here
+from swapae.apps.page.training.permission import models_folder, trains_at
+from swapae.apps.page.training.style import CSS as TRAINING
 from swapae.editing.directions import Directions
 from swapae.hub import folders
 from swapae.inference.fast import optimize_for_inference
@@ -30,7 +33,7 @@ LAUNCH: dict[str, Any] = {
         font=["system-ui", "sans-serif"],  # no font is fetched from anywhere
         font_mono=["ui-monospace", "monospace"],
     ),
-    "css": CSS + tab_rules(),
+    "css": CSS + tab_rules() + TRAINING,
     "max_file_size": MAX_FILE_SIZE,
     # Visitors whose history is remembered; of more, the ones who came first are forgotten.
     "state_session_capacity": 200,
@@ -44,6 +47,7 @@ def build_demo(
     allowed: Sequence[str] = (),
     source: str | None = None,
     photographs: PhotographFolder | None = None,
+    trainings: Trainings | None = None,
 ) -> gr.Blocks:
     """The page for a model in evaluation mode; launch it with `**LAUNCH`.
 
@@ -53,11 +57,15 @@ def build_demo(
         allowed: folders or "owner/name" of further models that visitors may choose.
         source: the model's own folder or name; the embedded model's if not given.
         photographs: a folder that visitors may find photographs in.
+        trainings: of models of visitors' own, which they may choose as well; None where nobody may train.
     """
     studio = Studio(model, directions, trained=trained_form(model, source or folders.EMBEDDED))
     if photographs is not None:
         photographs.index(studio)  # which begins to make it
-    return Page(Models(studio, allowed, source), photographs).build()
+    if trainings is None:
+        return Page(Models(studio, allowed, source), photographs).build()
+    folder = trainings.folder
+    return Page(Models(studio, allowed, source, lambda: trained_here(folder)), photographs, trainings).build()
 
 
 def offered(folder: str) -> PhotographFolder:
@@ -99,7 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         source = options.model or folders.EMBEDDED
         model = optimize_for_inference(SwapAE.default()) if options.model is None else load_model(options.model)
         photographs = None if options.photos is None else offered(options.photos)
-        demo = build_demo(model, directions_of(model, source), options.allow_model, options.model, photographs)
+        trainings = Trainings(models_folder()) if trains_at(host) else None
+        directions = directions_of(model, source)
+        demo = build_demo(model, directions, options.allow_model, options.model, photographs, trainings)
         # Only now: the picture that the page opens with is nobody's, and no GPU is lent before the launch.
         zerogpu.lend(model, source)
         zerogpu.prepare(source)

@@ -15,6 +15,7 @@ from swapae.apps.page.examples import Example
 from swapae.apps.page.finder import TAB as FIND
 from swapae.apps.page.style import TABS, on
 from swapae.apps.page.tabs import INTRODUCTIONS
+from swapae.apps.page.training.told import TAB as TRAIN
 
 # Tabs as the ARIA practices want them: one of them is reached by Tab, the arrows go from there to the others.
 TAB_SCRIPT = """
@@ -92,13 +93,14 @@ class RecipePanels(NamedTuple):
     note: gr.HTML
 
 
-def tab_row(find: bool = False) -> gr.HTML:
+def tab_row(find: bool = False, train: bool = False) -> gr.HTML:
     """The row of tabs and the introduction of the one that is open; a `select` event carries `tab`.
 
     Args:
         find: there is a folder to find photographs in.
+        train: visitors may train models.
     """
-    names = INTRODUCTIONS | ({"find": FIND} if find else {})
+    names = INTRODUCTIONS | ({"find": FIND} if find else {}) | ({"train": TRAIN} if train else {})
     tabs = "".join(
         f'<button type="button" role="tab" id="tab-{tab}" data-tab="{tab}" data-words="{html.escape(words)}" '
         f'aria-controls="controls" aria-selected="{str(tab == TABS[0]).lower()}" '

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,14 +27,26 @@ class Models:
         first: the studio of the model that the page opens with.
         allowed: folders, or "owner/name" on the Hub, that visitors may choose as well.
         source: folder or name of the model that the page opens with; the embedded model's if not given.
+        trained: gives the folders of the models that were trained on the page, by their names.
     """
 
-    def __init__(self, first: Studio, allowed: Sequence[str] = (), source: str | None = None) -> None:
+    def __init__(
+        self,
+        first: Studio,
+        allowed: Sequence[str] = (),
+        source: str | None = None,
+        trained: Callable[[], Mapping[str, Path]] = dict,
+    ) -> None:
         self.first, self.source = first, source or folders.EMBEDDED
         self.opening = EMBEDDED_NAME if source is None else shown_name(source)
-        self.sources = {shown_name(source): source for source in allowed}
-        self._loaded: OrderedDict[str, Studio] = OrderedDict()
+        self._allowed, self._trained = {shown_name(source): source for source in allowed}, trained
+        self._loaded: OrderedDict[tuple[str, int], Studio] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Folders and names of the models beside the first, by what visitors see of them."""
+        return {name: str(path) for name, path in self._trained().items()} | self._allowed
 
     @property
     def names(self) -> list[str]:
@@ -49,18 +61,19 @@ class Models:
         """
         if name in (None, "", self.opening):
             return self.first
-        if not isinstance(name, str) or name not in self.sources:
+        source = self.sources.get(name) if isinstance(name, str) else None
+        if source is None:
             raise UserError(f"this page has no such model; choose one of {', '.join(self.names)}")
         with self._lock:
-            if name not in self._loaded:
-                source = self.sources[name]
+            key = str(name), version(source)
+            if key not in self._loaded:
                 model = zerogpu.lend(load_model(source), source)
                 turns, trained = self.first.turns, trained_form(model, source)
-                self._loaded[name] = Studio(model, directions_of(model, source), turns=turns, trained=trained)
-            self._loaded.move_to_end(name)
+                self._loaded[key] = Studio(model, directions_of(model, source), turns=turns, trained=trained)
+            self._loaded.move_to_end(key)
             while len(self._loaded) > MOST_LOADED:
                 self._loaded.popitem(last=False)
-            return self._loaded[name]
+            return self._loaded[key]
 
     def leave(self, visit: str) -> None:
         """Forget what only this visit had uploaded."""
@@ -108,6 +121,12 @@ def directions_of(model: Autoencoder, source: str | Path = folders.EMBEDDED) -> 
         return Directions.from_pretrained(model, source)
     except UserError:
         return None
+
+
+def version(source: str) -> int:
+    """A number that changes when other weights are written into a folder, as by a training that goes on."""
+    weights = Path(source, folders.WEIGHTS_FILE)
+    return weights.stat().st_mtime_ns if weights.is_file() else 0
 
 
 def shown_name(source: str) -> str:

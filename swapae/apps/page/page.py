@@ -39,6 +39,8 @@ from swapae.apps.page.settings import AXES, DEFAULTS, MAX_DIRECTIONS, ROLES, SET
 from swapae.apps.page.slot_handlers import SlotHandlers
 from swapae.apps.page.slots import slot
 from swapae.apps.page.style import TABS, on
+from swapae.apps.page.training.job import Trainings
+from swapae.apps.page.training.tab import TrainingTab
 from swapae.apps.page.visits import NAMED, Visit, Visits
 
 # A visitor's files are deleted two hours after they came; looked for every quarter of an hour.
@@ -65,9 +67,12 @@ class Page:
     Args:
         models: what visitors may choose from.
         photographs: a folder that they may find photographs in.
+        trainings: of models of visitors' own; None where nobody may train.
     """
 
-    def __init__(self, models: Models, photographs: PhotographFolder | None = None) -> None:
+    def __init__(
+        self, models: Models, photographs: PhotographFolder | None = None, trainings: Trainings | None = None
+    ) -> None:
         self.models, self.results_files, self.gallery = models, Results(), examples()
         self.photographs = photographs
         chosen = [*PAIRS[0], *MORE]
@@ -79,6 +84,7 @@ class Page:
         domain = FLOWERS if models.opening == EMBEDDED_NAME else ""
         self.handlers = Handlers(models, self.visits, domain, photographs)
         self.previews = PreviewHandlers(self.handlers)
+        self.training = TrainingTab(trainings, models, self.results_files) if trainings else None
 
     def build(self) -> gr.Blocks:
         """The page; launch it with `launch.LAUNCH`."""
@@ -91,22 +97,30 @@ class Page:
             self.keeper = keeper(self.visits.start)
             self.name = gr.Textbox("", visible=False, label="The visit's name")
             self.turn = gr.Number(0, precision=0, visible=False, label="The number of the change")
-            self.tabs = tab_row(find=self.photographs is not None)
+            self.tabs = tab_row(find=self.photographs is not None, train=self.training is not None)
             with gr.Row(elem_id="page"):
                 with gr.Column(scale=3, min_width=240, elem_id="inputs"):
                     self.slots = {role: slot(role, handlers.slot(opening, role)) for role in ROLES}
                     pairs = example_pairs(self.gallery)
+                    if self.training:
+                        self.training.inputs()
                 with gr.Column(scale=6, min_width=320, elem_id="results"):
                     self.results = results_column(shown)
+                    if self.training:
+                        self.training.results()
                 with gr.Column(scale=4, min_width=260, elem_id="controls"):
                     thumbnails = self.previews.thumbnails(TABS[0], opening, others="")
                     self.controls = tabs.all_controls(studio, self.models.names, thumbnails)
                     if self.photographs is not None:
                         with gr.Column(elem_classes=on("find"), elem_id="on-find"):
                             self.finder = finder()
+                    if self.training:
+                        self.training.controls()
             panels = recipe_panels(shown[2])
             credits(self.gallery)
             self.connect(panels, pairs)
+            if self.training:
+                self.training.connect(demo, self.controls.others["model"])
             add_endpoints(self.models, self.results_files, self.controls)
             self.connect_visits(demo)
         return demo.queue(max_size=MAX_WAITING)

@@ -37,6 +37,16 @@ element.addEventListener('click', (event) => {
 });
 """
 
+# Says what is wrong in the `note` of an element.
+SAY = """
+const say = (sentence) => {
+  note.replaceChildren();
+  if (!sentence) return;
+  const words = Object.assign(document.createElement('p'), {className: 'problem', textContent: sentence});
+  words.setAttribute('role', 'alert');
+  note.append(words);
+};
+"""
 HEADER = (
     "<div><h1>swapae</h1><p>The structure of one photograph in the texture of another.</p></div>"
     '<button id="theme" aria-label="Light or dark">&#9680;</button>'
@@ -128,6 +138,22 @@ class Choice(gr.Radio, metaclass=WithoutStub):
     def preprocess(self, payload: Any) -> Any:
         """The value as it came."""
         return payload
+
+
+class Listed(gr.Dropdown, metaclass=WithoutStub):
+    """A list whose choice arrives unchecked, likewise: it may be of what was added since the page was opened."""
+
+    def get_block_name(self) -> str:
+        """The part of the page that draws it."""
+        return "dropdown"
+
+    def preprocess(self, payload: Any) -> Any:
+        """The choice as it came."""
+        return payload
+
+    def postprocess(self, value: Any) -> Any:
+        """The choice as it is, of which Gradio would complain in the log."""
+        return value
 
 
 def session() -> str:

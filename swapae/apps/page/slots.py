@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from swapae.apps.page.addresses import slot_picture
-from swapae.apps.page.parts import MAX_FILE_SIZE
+from swapae.apps.page.parts import MAX_FILE_SIZE, SAY
 from swapae.apps.page.settings import ROLES
 from swapae.apps.page.style import on
 from swapae.errors import UserError
@@ -36,13 +36,6 @@ TEMPLATE = """
 SCRIPT = """
 const frame = element.querySelector('.drop'), input = frame.querySelector('input');
 const note = element.querySelector('.note'), NAMES = /\\.(heic|heif|hif|avif|jxl|tiff?|bmp|webp|png|jpe?g|gif)$/i;
-const say = (sentence) => {
-  note.replaceChildren();
-  if (!sentence) return;
-  const words = Object.assign(document.createElement('p'), {className: 'problem', textContent: sentence});
-  words.setAttribute('role', 'alert');
-  note.append(words);
-};
 const remark = (sentence) => {
   say('');
   if (sentence) note.append(Object.assign(document.createElement('p'), {className: 'quiet', textContent: sentence}));
@@ -106,7 +99,7 @@ def slot(role: str, value: dict[str, Any]) -> gr.HTML:
     return gr.HTML(
         value,
         html_template=TEMPLATE,
-        js_on_load=SCRIPT,
+        js_on_load=SAY + SCRIPT,
         apply_default_css=False,
         elem_id=role,
         elem_classes=["slot", *further],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swapae.apps.page.settings import ROLES
 
-TABS = ("swap", "mix", "regions", "directions", "structure", "find", "motion", "model", "about")
+TABS = ("swap", "mix", "regions", "directions", "structure", "find", "motion", "train", "model", "about")
 
 CSS = """
 /* Gradio hides what goes beyond it, and then nothing in it can stay in view; what is cut off instead can. */

@@ -14,7 +14,7 @@ from swapae.apps.page.dragger import dragger
 from swapae.apps.page.examples import examples
 from swapae.apps.page.filming import BUTTONS, FORMATS, MAX_FRAMES
 from swapae.apps.page.painter import fine_grid, painter
-from swapae.apps.page.parts import IMAGE_TYPES, PICK, Choice, Files, Strength, presets_html, quiet
+from swapae.apps.page.parts import IMAGE_TYPES, PICK, Choice, Files, Listed, Strength, presets_html, quiet
 from swapae.apps.page.restyling import MAX_VIDEO_FRAMES
 from swapae.apps.page.settings import AXES, FURTHER, MAX_DIRECTIONS, ROLES, SETTINGS
 from swapae.apps.page.studio import Studio
@@ -294,7 +294,7 @@ def motion(controls: Controls, studio: Studio) -> None:
 
 def model(controls: Controls, models: list[str]) -> None:
     """Of the tab Your model."""
-    controls.others["model"] = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
+    controls.others["model"] = Listed(models, value=models[0], label="Model", elem_id="model")
     gr.HTML(
         quiet("Whoever runs this page chooses which models it offers."),
         apply_default_css=False,

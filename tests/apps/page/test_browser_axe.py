@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from axe import grave_findings, script
 from browsing import upload, visited, wait_for_another
 from playwright.sync_api import Browser, expect
+from studio_page import launched, tiny_directions, tiny_model
 
+from app import build_demo
 from swapae.apps.page.tabs import INTRODUCTIONS
+from swapae.apps.page.training.job import Trainings
+from swapae.apps.page.training.told import TAB as TRAIN
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page with every tab that there may be."""
+    model, trainings = tiny_model(), Trainings(tmp_path_factory.mktemp("models"))
+    with launched(build_demo(model, tiny_directions(model), trainings=trainings)) as url:
+        yield url
 
 
 def test_axe_finds_what_is_serious(browser: Browser) -> None:
@@ -35,7 +49,7 @@ def test_axe_finds_nothing_serious(
         wait_for_another(page, seen)
         page.evaluate(axe)
         found = []
-        for tab, (name, _) in INTRODUCTIONS.items():
+        for tab, (name, _) in (INTRODUCTIONS | {"train": TRAIN}).items():
             page.get_by_role("tab", name=name, exact=True).click()
             controls = page.locator(f"#on-{tab}")
             expect(controls).to_be_visible()

@@ -183,7 +183,7 @@ def test_api_knows_only_allowed_models(client: Client, four: list[dict]) -> None
     axes = ["texture1", "texture2", "structure1", "layout1", "layout2"]
     assert known == {"models": [EMBEDDED_NAME], "directions": ["warm", *axes]}
     for name in ("someone/else", "/etc", "../weights"):
-        with pytest.raises(AppError, match="not in the list of choices"):
+        with pytest.raises(AppError, match="This page has no such model"):
             client.predict(*four[:2], model=name, api_name="/swap")
 
 

@@ -94,7 +94,7 @@ def test_where_it_serves(
     monkeypatch.setattr(SwapAE, "default", lambda: None)
     monkeypatch.setattr(launch, "optimize_for_inference", lambda model: model)
     monkeypatch.setattr(launch, "directions_of", lambda model, source: None)
-    monkeypatch.setattr(launch, "build_demo", lambda model, directions, allowed, source, photographs: Page())
+    monkeypatch.setattr(launch, "build_demo", lambda *arguments: Page())
     assert launch.main(arguments) == 0
     assert (launched["server_name"], launched["server_port"]) == (host, port)
     assert launched["max_file_size"] == launch.MAX_FILE_SIZE
