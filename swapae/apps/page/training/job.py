@@ -12,7 +12,6 @@ status        its exit status, once it ended; without one and without its proces
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import secrets
 import shutil
@@ -182,6 +181,8 @@ class Trainings:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold off every other thread and server that would start or stop a training."""
+        import fcntl  # not on Windows, where the page has no such tab
+
         try:
             self.place.mkdir(parents=True, exist_ok=True)
             with (self.place / "lock").open("w") as lock:

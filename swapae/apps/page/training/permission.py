@@ -30,6 +30,10 @@ def trains_at(host: str) -> bool:
     said, can = os.environ.get(VARIABLE, ""), importlib.util.find_spec("accelerate") is not None
     if said == "1" and not can:
         raise UserError(f"{VARIABLE}=1 needs what trains: pip install 'swapae[train]', or leave it out")
+    if os.name != "posix":  # groups of processes are started and interrupted otherwise there
+        if said == "1":
+            raise UserError(f"{VARIABLE}=1 works on Linux and macOS alone: leave it out, and train by `swapae train`")
+        return False
     alone = "SPACE_ID" not in os.environ and is_loopback(host)
     return said == "1" or (said != "0" and alone and can)
 
