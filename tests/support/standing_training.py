@@ -7,7 +7,7 @@ from pathlib import Path
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 status = Path(sys.argv[1])
-other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 status.with_name("pids").write_text(str(other.pid))
 try:
     signal.pause()
