@@ -5,7 +5,8 @@ python benchmarks/embed.py runs/flowers/2_swap/latest --name flowers --data shar
 Directions are made of the photographs that were trained on, with `--classes` those of the first words of the files'
 names too. The card's text is docs/NAME256/about.md, its table what `swapae evaluate` measures of the model as it is
 written here, on the photographs kept out of training, with those trained on as the reference. `--evaluation` keeps the
-figures. LPIPS needs its trunks: see SWAPAE_LPIPS_WEIGHTS.
+figures. `--and FOLDER SHARE` embeds the mean of two stages of a training. LPIPS needs its trunks: see
+SWAPAE_LPIPS_WEIGHTS.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def main() -> None:
     """Write a folder of swapae/weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="folder of the model")
+    parser.add_argument("--and", dest="other", nargs=2, metavar=("FOLDER", "SHARE"), help="blend in another's weights")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--name", required=True, help="as in `SwapAE.embedded(NAME)`")
     parser.add_argument("--classes", action="store_true", help="directions of the first words of the files' names")
@@ -44,7 +46,10 @@ def main() -> None:
     target = WEIGHTS / arguments.name
     about = Path(f"docs/{arguments.name}256/about.md").read_text().strip()  # before the long work
     # What is measured, and what directions are made of, are the rounded weights.
-    model = SwapAE.from_pretrained(arguments.model, dtype=torch.float16).float()
+    model = SwapAE.from_pretrained(arguments.model)
+    if arguments.other:
+        blend(model, SwapAE.from_pretrained(arguments.other[0]), float(arguments.other[1]))
+    model = model.half().float()
     config = model.config
     photographs = listed_photographs(arguments.data)
     kept_out = {name: digest for name, digest in photographs.items() if is_validation(name)}
@@ -72,6 +77,16 @@ def main() -> None:
     target.mkdir(exist_ok=True)
     directions.save(target / FILE, model)
     model.half().save_pretrained(target, model_card_kwargs=card)
+
+
+@torch.no_grad()
+def blend(model: SwapAE, other: SwapAE, share: float) -> None:
+    """Move weights towards those of a later stage of the same training, or an earlier one, by a share in [0, 1].
+
+    Means of weights along one training are models too, between its ends in what they can (Wortsman et al. 2022).
+    """
+    for own, others in zip(model.parameters(), other.parameters(), strict=True):
+        own.lerp_(others, share)
 
 
 if __name__ == "__main__":
