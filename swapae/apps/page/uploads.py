@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,6 +24,8 @@ PREVIEW_SIDE = 768
 CACHE_BYTES = 256 * 1024**2
 # What nobody asked for again within this many seconds is no longer kept, whoever had uploaded it.
 KEEP_SECONDS = 3600.0
+# Visits that left last, for whom work that was under way must not keep anything any more.
+LEFT = 1000
 
 
 class Upload(NamedTuple):
@@ -71,6 +73,7 @@ class UploadCache:
         self.model, self.most_bytes = model, most_bytes
         self._entries: OrderedDict[str, CacheEntry] = OrderedDict()
         self._held = 0
+        self._left: deque[str] = deque(maxlen=LEFT)
         # Also held while encoding: two threads with the same new photograph must not both do the work.
         self._lock = threading.Lock()
 
@@ -94,18 +97,18 @@ class UploadCache:
         """
         key = hashlib.sha256(data).hexdigest()
         with self._lock:
-            now = time.monotonic()
+            now, gone = time.monotonic(), visit in self._left
             self._drop(lambda entry: now - entry.asked > KEEP_SECONDS)
             if key not in self._entries:
                 encoded, preview, size = encode_upload(self.model, data)
                 upload = Upload(encoded, preview, key, size)
-                if upload.nbytes > self.most_bytes:
+                if upload.nbytes > self.most_bytes or gone:
                     return upload
                 self._entries[key] = CacheEntry(upload, set(), now)
                 self._held += upload.nbytes
             entry = self._entries[key]
             self._entries.move_to_end(key)
-            entry.visits |= {visit} if visit else set()
+            entry.visits |= {visit} if visit and not gone else set()
             entry.asked = now
             while self._held > self.most_bytes:
                 self._forget(next(iter(self._entries)))
@@ -114,6 +117,7 @@ class UploadCache:
     def leave(self, visit: str) -> None:
         """Forget the photographs that only this visit had."""
         with self._lock:
+            self._left.extend([visit] if visit else [])
             for entry in self._entries.values():
                 entry.visits.discard(visit)
             self._drop(lambda entry: not entry.visits)

@@ -140,6 +140,8 @@ def test_photographs_are_forgotten_with_the_last_visit_that_had_them(
     assert len(encodings) == 3
     studio.uploads.leave("two")
     assert not len(studio.uploads) and studio.uploads.nbytes == 0
+    studio.uploads.get(structure, "two")  # by work that was under way
+    assert not len(studio.uploads)
     # Who does not say goodbye is forgotten with time.
     studio.uploads.get(structure, "three")
     now = uploads.time.monotonic()
