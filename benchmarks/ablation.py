@@ -29,7 +29,7 @@ from swapae.train import main as train
 from swapae.training import augment, generator_step
 from swapae.training.config import TrainConfig, to_dict
 from swapae.training.discriminator_step import DiscriminatorStep
-from swapae.training.own_model import launch_command, look_at_machine
+from swapae.training.own_model import Machine, launch_command, look_at_machine
 from swapae.training.trainer import Trainer
 
 
@@ -100,17 +100,15 @@ def settings(data: Path, output: Path, precision: str, minutes: float) -> TrainC
     )  # fmt: skip
 
 
-def run(config: TrainConfig, variant: str) -> None:
+def run(config: TrainConfig, variant: str, machine: Machine) -> None:
     """Train in processes of their own, or go on, or find it done."""
     if (config.output / "done").is_file():
         return
-    machine = look_at_machine()
     config.output.parent.mkdir(parents=True, exist_ok=True)
     path = config.output.with_suffix(".json")
     path.write_text(json.dumps(to_dict(config), indent=2))
     command, environment = launch_command(machine, path)
-    place = command.index("-m", command.index("-m") + 1)  # of `-m swapae.train`, after the launcher's own
-    command[place : place + 2] = [__file__, "--train", variant]
+    command[-4:-2] = [__file__, "--train", variant]  # in place of `-m swapae.train`, before its `--config FILE`
     environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     subprocess.run([sys.executable, *command], env={**os.environ, **environment}, check=True)
     (config.output / "done").touch()
@@ -153,14 +151,20 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     options = parser.parse_args()
     output: Path = options.output
-    common = settings(options.data, output / "start", look_at_machine().precision, options.minutes)
-    run(replace(common, losses="autoencoder", minutes=options.minutes / 2), "as it is")
+    # Once for all of them: measured again, it might come out otherwise.
+    machine = look_at_machine()
+    common = settings(options.data, output / "start", machine.precision, options.minutes)
+    run(replace(common, losses="autoencoder", minutes=options.minutes / 2), "as it is", machine)
     names = output / "validation.txt"
     names.write_text("".join(f"{path.name}\n" for path in list_images(options.data) if is_validation(path)))
     found = {}
     for name in options.only:
         place = output / folder_of(name)
-        run(replace(common, output=place.resolve(), init=str(output / "start"), **VARIANTS[name].settings), name)
+        run(
+            replace(common, output=place.resolve(), init=str(output / "start"), **VARIANTS[name].settings),
+            name,
+            machine,
+        )
         images = json.loads((place / "log.jsonl").read_text().splitlines()[-1])["images"]
         evaluation = output / f"{place.name}_evaluation"
         found[name] = {"images": images, **measured(place / "latest", options.data, names, evaluation)}

@@ -69,14 +69,15 @@ class FindingHandlers:
         try:
             path = self.photographs.path(found.key)
             kept = found.key, Path(path).stat().st_mtime
-            if kept not in self._pictures:
+            address = self._pictures.get(kept)
+            if address is None:
                 image = load_image(path, background=None, draft_to=2 * SIDE)
                 image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-                self._pictures[kept] = jpeg_address(image, 80)
+                address = self._pictures[kept] = jpeg_address(image, 80)
                 while len(self._pictures) > MOST_KEPT:
                     self._pictures.popitem(last=False)
-            return self._pictures[kept]
-        except (UserError, OSError, KeyError):
+            return address
+        except (UserError, OSError):
             return None
 
     def used(self, event: gr.EventData, *arguments: Any) -> tuple:

@@ -117,7 +117,8 @@ class UploadCache:
     def leave(self, visit: str) -> None:
         """Forget the photographs that only this visit had."""
         with self._lock:
-            self._left.extend([visit] if visit else [])
+            if visit:
+                self._left.append(visit)
             for entry in self._entries.values():
                 entry.visits.discard(visit)
             self._drop(lambda entry: not entry.visits)
