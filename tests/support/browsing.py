@@ -8,8 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-# Nothing that a browser does of its own accord over the network, and no sandbox, which root may not have.
+# Milliseconds that anything may take; Playwright's own 5 seconds for an expectation are short on a busy machine.
 TIMEOUT = 20_000
+expect.set_options(timeout=TIMEOUT)
 
 
 @contextmanager
@@ -17,7 +18,6 @@ def visited(browser: Browser, url: str) -> Iterator[Page]:
     """The page, opened; afterwards, that it asked only this machine and complained of nothing."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(TIMEOUT)
-    expect.set_options(timeout=TIMEOUT)
     strangers: list[str] = []
     complaints: list[str] = []
     page.on(

@@ -11,11 +11,13 @@ from swapae.backbones import FrozenBackbone
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator
 from swapae.errors import UserError
 from swapae.losses import Losses, LossWeights
+from swapae.training.config import TrainConfig
 from swapae.training.discriminator_step import DiscriminatorStep
 from swapae.training.generation import Generation
 from swapae.training.generator_step import GeneratorStep
 from swapae.training.optimizers import EMA, adam, compile_networks
 from swapae.training.random import StepRandom
+from swapae.training.trainer import make_evaluator
 
 
 def losses_of(made):
@@ -145,6 +147,15 @@ def test_averaged_weights_by_hand():
     assert not target.weight.requires_grad
     EMA(source, target, half_life=100, ramp=False).update(batch=100, images_seen=100)
     assert target.weight.item() == pytest.approx(0.875)
+
+
+def test_evaluations_of_all_runs_pair_photographs_that_are_no_neighbours_by_name():
+    config = TrainConfig("photos", "run")
+    images = [torch.full((1, 3, 64, 72), number / 20) for number in range(20)]
+    kinds = [[round(20 * image.mean().item()) // 5 for image in make_evaluator(config, images).images] for _ in "ab"]
+    assert kinds[0] == kinds[1] and sorted(kinds[0]) == sorted(list(range(4)) * 5)
+    textures = make_evaluator(config, images).textures
+    assert sum(kinds[0][i] != kinds[0][j] for i, j in enumerate(textures)) > 10
 
 
 @pytest.mark.slow

@@ -64,7 +64,6 @@ def test_a_training_outlives_its_server_and_its_model_can_be_chosen_taken_home_a
     (folder / "app.py").write_text(APP)
     page = browser.new_page()
     page.set_default_timeout(TIMEOUT)
-    expect.set_options(timeout=TIMEOUT)
     trainings, model = Trainings(folder / "models"), folder / "models/blots"
     status = page.locator("#train-status")
     with LoopbackHub() as hub:

@@ -48,8 +48,10 @@ def test_what_is_kept_of_a_visit_goes_with_it(browser: Browser, monkeypatch: pyt
         page.wait_for_function("() => document.querySelectorAll('#history button').length === 2")
         assert len(studio.uploads)
         page.close()
-        assert left.wait(TIMEOUT / 1000)
-        assert not len(studio.uploads)
+        # A browser may break a connection off before and open it again; what counts is what the last one leaves.
+        while len(studio.uploads):
+            assert left.wait(TIMEOUT / 1000)
+            left.clear()
 
 
 def test_a_model_the_operator_allowed_brings_its_directions(browser: Browser, tmp_path: Path) -> None:
