@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsing import open_tab, source, wait_for_another
+from browsing import open_tab, source, wait_for_another, wait_for_source
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.slow
@@ -52,17 +52,24 @@ def test_a_desk_has_all_of_the_first_screen_and_the_picture_stays(page: Page) ->
 
 
 def test_numbers_that_cannot_be_are_said(page: Page) -> None:
-    box, seen = page.locator("#amount input[type=number]"), source(page)
+    box, note, opening = page.locator("#amount input[type=number]"), page.locator("#amount .number-note"), source(page)
+    box.fill("0.5")
+    halfway = wait_for_another(page, opening)
     box.fill("5")
     box.blur()
-    expect(page.locator("#amount .number-note")).to_have_text("5 is not from 0 to 1: it is 1 now.")
+    expect(note).to_have_text("5 is not from 0 to 1: it is 1 now.")
+    wait_for_source(page, opening)  # the picture is of what the box says
+    box.fill("0.5")
+    expect(note).to_have_count(0)
+    wait_for_source(page, halfway)
     box.fill("")
     box.blur()
-    expect(page.locator("#amount .number-note")).to_contain_text("The box was empty: it is ")
+    expect(note).to_have_text("The box was empty: it is 0.5 again.")
+    expect(box).to_have_value("0.5")
+    expect(page.locator("#edits")).to_contain_text("50 %")
+    assert "must be a number" not in page.locator("body").inner_text()
     box.fill("0")
-    box.blur()
-    wait_for_another(page, seen)
-    expect(page.locator("#amount .number-note")).to_have_count(0)
+    wait_for_another(page, halfway)
 
 
 def test_the_handle_moves_by_keys_and_everything_has_a_name_of_its_own(page: Page) -> None:
