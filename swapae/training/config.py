@@ -57,6 +57,8 @@ class TrainConfig:
         swap_weight: likewise, of the hybrids' realism.
         colour_weight: likewise, of the difference of the hybrid's colours, in mean and deviation, from its texture
             image's; not in the paper.
+        alternation_weight: likewise, of the share of the generator's features at the structure's resolution that
+            alternates from cell to cell, which shows as a grid of dots; not in the paper.
         noise: random noise maps for fine detail, for all pictures or for hybrids alone (reconstruction losses drive
             noise out), or zero; a short training with discriminators of pixels does better without, since it would take
             noise for texture long before it learns to draw any.
@@ -107,6 +109,7 @@ class TrainConfig:
     patch_weight: float | None = None
     swap_weight: float | None = None
     colour_weight: float | None = None
+    alternation_weight: float | None = None
     noise: TrainingNoise = "random"
     colour_jitter: bool = False
     hide_grain: float = 0.0
@@ -153,6 +156,7 @@ def loss_weights(config: TrainConfig, preset: Preset) -> LossWeights:
         "gan_swap": config.swap_weight,
         "perceptual": config.perceptual_weight,
         "colour": config.colour_weight,
+        "alternation": config.alternation_weight,
     }
     return dataclasses.replace(weights, **{name: value for name, value in chosen.items() if value is not None})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from torch import Tensor, nn
 
@@ -49,6 +50,19 @@ class GeneratorStep(nn.Module):
 
         return shifted_distance
 
+    @contextmanager
+    def head_features(self) -> Iterator[list[Tensor]]:
+        """What the generator's head blocks make within, [B, C, h, w] of each, if a loss is to see it."""
+        features: list[Tensor] = []
+        generator = self.model.generator
+        blocks = generator.blocks[: generator.head_blocks] if self.weights.alternation else ()
+        hooks = [block.register_forward_hook(lambda _, __, made: features.append(made)) for block in blocks]
+        try:
+            yield features
+        finally:
+            for hook in hooks:
+                hook.remove()
+
     def forward(
         self, discriminators: DiscriminatorStep, images: Tensor, random: StepRandom
     ) -> tuple[Losses, Fakes | None]:
@@ -65,7 +79,8 @@ class GeneratorStep(nn.Module):
         for parameter in trained:
             parameter.requires_grad_(False)
         try:
-            fakes = generate(self.model, images, encode, *noise_makers)
+            with self.head_features() as features:
+                fakes = generate(self.model, images, encode, *noise_makers)
             losses = generator_losses(
                 fakes,
                 images,
@@ -76,6 +91,7 @@ class GeneratorStep(nn.Module):
                 self.weights,
                 self.perceptual(random),
                 discriminators.adversarial,
+                features,
             )
             return losses, Fakes(*(pictures.detach() for pictures in fakes))
         finally:

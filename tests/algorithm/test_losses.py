@@ -11,6 +11,7 @@ from swapae.losses import (
     LOSS_PRESETS,
     Fakes,
     LossWeights,
+    alternation_loss,
     discriminator_losses,
     generate,
     generator_losses,
@@ -118,6 +119,20 @@ def test_terms_by_hand():
         lambda a, b: (a - b).abs().sum(1),
     ).terms
     assert perceptual["g_perceptual"].item() == pytest.approx(2 * 0.75)
+
+
+def test_alternation_is_the_share_of_what_changes_sign_from_cell_to_cell():
+    rows, columns = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
+    board, stripes, waves = (-1.0) ** (rows + columns), (-1.0) ** columns, torch.sin(columns * math.pi / 8)
+    torch.manual_seed(0)
+    noise = torch.randn(64, 32, 32)
+    # Of white noise: the squared weights of [-1, 2, -1]/4 twice, and of it with [1, 2, 1]/4 and the other way round.
+    for map_, share in ((board, 1), (stripes, 1), (stripes.T, 1), (waves, math.sin(math.pi / 16) ** 4), (noise, 0.42)):
+        features = 7 * map_.expand(2, 64, 32, 32) + 5
+        assert alternation_loss(features).item() == pytest.approx(share, abs=0.01)
+    # Each image counts alike, however strong its features are.
+    both = torch.stack([board[None], 100 * waves[None]])
+    assert alternation_loss(both).item() == pytest.approx(0.5, abs=0.01)
 
 
 def test_r1_is_the_squared_gradient():

@@ -111,8 +111,9 @@ def test_a_training_stopped_before_it_has_a_model_does_not_say_that_there_is_one
 def test_a_stopped_training_keeps_the_best_goes_on_and_ends_with_directions(tmp_path):
     """Ctrl-C reaches the whole group, as from a terminal; what is waited for are files, not times."""
     make_photographs(tmp_path / "photos", 21)
-    often = "import sys, swapae.training.own_model as own; own.SAVE_SECONDS = 8; from swapae.apps.cli import main; "
-    command = [sys.executable, "-c", often + "sys.exit(main())", "train", "photos", "-o", "mine", "--workers", "0"]
+    often = "import sys, swapae.training.own_model as own; own.SAVE_SECONDS = 8; "
+    short = "from swapae.apps.cli import main, own_model; own_model.SHORTEST = 0.1; sys.exit(main())"
+    command = [sys.executable, "-c", often + short, "train", "photos", "-o", "mine", "--workers", "0"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     run_folder = tmp_path / "mine/run"
 
@@ -132,7 +133,7 @@ def test_a_stopped_training_keeps_the_best_goes_on_and_ends_with_directions(tmp_
     assert not (tmp_path / "mine/directions.safetensors").exists()
     saved = json.loads((next((run_folder / "checkpoints").glob("step_*")) / "state.json").read_text())["counters"]
 
-    second = start("--minutes", "1")
+    second = start("--minutes", "0.1")
     said = second.communicate()[1]
     assert second.returncode == 0, said
     assert f"from image {saved['images_seen']}" in said

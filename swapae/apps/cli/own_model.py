@@ -40,7 +40,7 @@ from swapae.training.own_model import (
 from swapae.training.run_folder import CONFIG_FILE, LOG_FILE, card_metrics
 
 PHOTOGRAPHS, RUN = "photographs", "run"  # folders beside the model
-LONGEST = 7 * 24 * 60  # minutes
+SHORTEST, LONGEST = 1, 7 * 24 * 60  # minutes
 
 
 def train(
@@ -64,7 +64,7 @@ def train(
         start: a model to start from instead: folder, owner/name on the Hugging Face Hub, or a name.
         workers: processes that look through the photographs.
     """
-    check_between("minutes", minutes, 1, LONGEST)
+    check_between("minutes", minutes, SHORTEST, LONGEST)
     check_between("workers", workers, 0, 256)
     run, copies = output / RUN, output / PHOTOGRAPHS
     check_folder(output)

@@ -1,8 +1,8 @@
 """Numbers typed into the boxes beside the sliders: what cannot be taken is said, not quietly made something else."""
 
-# Gradio's sliders send what cannot be, and put the nearest number that is possible, or their default, without a word and
-# without sending that. Here a number that cannot be is kept from them, and once the box is left they get the nearest one
-# that can, or for an emptied box the one of before, as if it had been typed.
+# Gradio's sliders send what cannot be, and put the nearest number that is possible, or their default, without a word
+# and without sending that. Here a number that cannot be is kept from them, and once the box is left they get the
+# nearest that can, or for an emptied box the one of before, as if it had been typed.
 CHECK_NUMBERS = """
 () => {
   const box = (event) => event.target.matches?.('#controls input[type=number]') ? event.target : null;
