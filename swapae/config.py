@@ -29,7 +29,7 @@ LARGEST = 100_000
 
 @dataclass(frozen=True)
 class SwapAEConfig:
-    """What fixes the shapes of encoder and generator (paper, appendix B).
+    """What fixes the shapes of encoder and generator (paper, appendix B), and what else decoding needs to know.
 
     Args:
         image_size: short side in pixels of the photographs the model is trained at. The networks are
@@ -42,6 +42,8 @@ class SwapAEConfig:
         generator_capacity: factor on the generator's channels.
         head_blocks: residual blocks of the generator at the structure's resolution; each more lets it look two
             structure cells further.
+        noise_in_reconstructions: whether the generator learnt to redraw photographs with its noise maps on, as the
+            paper's did. Where training gave noise to hybrids alone, reconstructions are decoded without.
     """
 
     image_size: int = 256
@@ -52,6 +54,7 @@ class SwapAEConfig:
     encoder_steepness: float = 2.0
     generator_capacity: float = 1.0
     head_blocks: int = 2
+    noise_in_reconstructions: bool = True
 
     def __post_init__(self) -> None:
         check_positive(self)
@@ -86,6 +89,7 @@ class SwapAEConfig:
     def fingerprint(self) -> str:
         """Hexadecimal digest of the configuration; codes carry it, so that no other model decodes them."""
         values = dataclasses.asdict(self)
+        del values["noise_in_reconstructions"]  # codes are the same
         if self.head_blocks == 2:  # of before there was a choice
             del values["head_blocks"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
@@ -152,8 +156,12 @@ class DiscriminatorConfig:
 
 
 def check_positive(config: SwapAEConfig | DiscriminatorConfig) -> None:
-    """Raise UserError unless every field is a positive number below `LARGEST`, of the type of its default."""
+    """Raise UserError unless every field is of the type of its default, and a number positive and below `LARGEST`."""
     for field in dataclasses.fields(config):
+        if isinstance(field.default, bool):
+            if not isinstance(getattr(config, field.name), bool):
+                raise UserError(f"{type(config).__name__}.{field.name} must be true or false")
+            continue
         value, kind = getattr(config, field.name), int if isinstance(field.default, int) else float
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < LARGEST:
             raise UserError(
@@ -166,7 +174,7 @@ def check_positive(config: SwapAEConfig | DiscriminatorConfig) -> None:
 
 
 # Fields that configurations written before may lack.
-ADDED = {"head_blocks"}
+ADDED = {"head_blocks", "noise_in_reconstructions"}
 Config = TypeVar("Config", SwapAEConfig, DiscriminatorConfig)
 
 

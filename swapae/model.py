@@ -65,6 +65,14 @@ class Autoencoder:
             return Codes(*self.encoder(contiguous))
         return Codes(*self.encoder(contiguous, opacity.to(images.device)))
 
+    def reconstruction_noise(self, noise: Noise = DEFAULT_NOISE_SEED) -> Noise:
+        """The noise to decode a photograph's own codes with, where hybrids have `noise`: this, or none at all.
+
+        Stochastic detail is no part of the photograph. A generator that never redrew photographs with noise
+        (`config.noise_in_reconstructions`) would put grain of its own on them.
+        """
+        return noise if self.config.noise_in_reconstructions else "zero"
+
     def decode(
         self,
         codes: Codes,
@@ -159,7 +167,7 @@ class Autoencoder:
 
     def forward(self, images: Tensor) -> Tensor:
         """Reconstruction of images [B, 3, H, W]."""
-        return self.decode(self.encode(images))
+        return self.decode(self.encode(images), noise=self.reconstruction_noise())
 
     def save_codes(self, codes: Codes, path: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> None:
         """Write codes of this model to a file, see `codes.save_codes`."""

@@ -26,6 +26,7 @@ from swapae.editing.state import EditContext, EditState, EncodedPhotograph, init
 from swapae.editing.validation import MAX_PHOTOGRAPHS, members, shown, whole
 from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
+from swapae.inputs import Noise
 from swapae.model import DEFAULT_NOISE_SEED, Autoencoder
 from swapae.pictures.images import MAX_PIXELS, Picture, fit, load_image
 from swapae.pictures.texts import is_picture, text_of
@@ -214,7 +215,11 @@ class Recipe:
         Raises:
             UserError: an edit that does not fit.
         """
-        return self.final_state(context).decode(context.model, self.noise)
+        return self.final_state(context).decode(context.model, self.noise_with(context.model))
+
+    def noise_with(self, model: Autoencoder) -> Noise:
+        """What the model decodes the final state with: without edits it is a reconstruction."""
+        return self.noise if self.edits else model.reconstruction_noise(self.noise)
 
     def final_state(self, context: EditContext) -> EditState:
         """The codes after all edits.

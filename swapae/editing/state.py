@@ -14,6 +14,7 @@ from torch import Tensor
 from swapae.codes import Codes
 from swapae.editing.directions import Directions
 from swapae.errors import UserError
+from swapae.inputs import Noise
 from swapae.model import Autoencoder
 
 # A state has at most this many times the cells of a square photograph: it bounds the work a recipe can ask for.
@@ -110,7 +111,7 @@ class EditState(NamedTuple):
             raise UserError("pixels of the photograph cannot be kept once the picture has another size")
         return self.original
 
-    def decode(self, model: Autoencoder, noise: int) -> Tensor:
+    def decode(self, model: Autoencoder, noise: Noise) -> Tensor:
         """[1, 3, H, W], finished, clamped to [-1, 1] and cropped; with opacity as a fourth channel where it has one."""
         codes = Codes(self.structure, self.textures[0])
         several = self.textures if len(self.textures) > 1 else None

@@ -28,7 +28,7 @@ from swapae.evaluation.networks import Networks
 from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, SwapAE
 from swapae.pictures.images import MAX_PIXELS, Fitted, fit, load_image
 
-MEASURING_VERSION = 4  # of what is measured: earlier results are of no use to a newer one
+MEASURING_VERSION = 5  # of what is measured: earlier results are of no use to a newer one
 # By what places of images are compared: patches of luminance, their grain, and the main network's first layers.
 LOCAL = ("pixels", "grain", "layer1", "layer2")
 PIXELS_HELD = 16_000_000  # of photographs kept with their layers, of some 50 bytes a pixel
@@ -102,7 +102,7 @@ class Measuring:
 
     def _reconstruction(self, path: Path) -> Measured:
         subject = self.subject(path)
-        picture = self.decode(subject.codes)
+        picture = self.reconstruct(subject.codes)
         distances = {f"lpips_{net}": lpips(subject.image, picture) for net, lpips in self.networks.lpips.items()}
         distances |= {"psnr": psnr(subject.image, picture), "ssim": ssim(subject.image, picture)}
         layers = self.networks.layers(picture)
@@ -165,6 +165,10 @@ class Measuring:
         """The picture of codes, [1, 3, S, S] in [-1, 1], float32."""
         return self.model.decode(codes, noise=self.noise).float().clamp(-1, 1)
 
+    def reconstruct(self, codes: Codes) -> Tensor:
+        """As `decode`, of a photograph's own codes."""
+        return self.model.decode(codes, noise=self.model.reconstruction_noise(self.noise)).float().clamp(-1, 1)
+
     @functools.cached_property
     def model_digest(self) -> str:
         """Of the model's weights."""
@@ -174,6 +178,7 @@ class Measuring:
     def digest(self) -> str:
         """Of everything but the photographs that figures depend on: model, networks and settings."""
         parts = [MEASURING_VERSION, self.model.config.fingerprint, self.model_digest, self.size, self.noise, self.dtype]
+        parts += [self.model.reconstruction_noise(self.noise)]
         parts += [self.networks.main, *self.networks.lpips, *map(digest_of, self.networks.lpips.values())]
         parts += [self.networks.sets.name, digest_of(self.networks.sets.weights)]
         return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -67,7 +67,7 @@ def page(results: Results, measuring: Measuring, folder: Path) -> str:
         subject = measuring.subject(folder / name)
         images = [
             image(subject.image, "photograph"),
-            image(measuring.decode(subject.codes), "reconstruction", generated),
+            image(measuring.reconstruct(subject.codes), "reconstruction", generated),
         ]
         caption = f"{escape(name)}: {figures[net]:.3f}"
         return f'<figure class="two"><div>{"".join(images)}</div><figcaption>{caption}</figcaption></figure>'

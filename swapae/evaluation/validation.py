@@ -54,7 +54,7 @@ class Evaluator:
         sums = torch.zeros(5)
         local: list[Tensor] = []
         for i, (image, j) in enumerate(zip(self.images, self.textures, strict=True)):
-            reconstruction = model.decode(codes[i]).clamp(-1, 1)
+            reconstruction = model.decode(codes[i], noise=model.reconstruction_noise()).clamp(-1, 1)
             hybrid = self.layers(model.decode(Codes(codes[i].structure, codes[j].texture)).clamp(-1, 1))
             local.append(local_moments(grain_patches(hybrid[0])[0]))
             sums += torch.stack(

@@ -144,6 +144,8 @@ class TrainConfig:
 def choose_preset(config: TrainConfig) -> Preset:
     """The preset, at the resolution and with the kind of discriminators that are given."""
     preset = PRESETS[config.preset] if config.resolution is None else PRESETS[config.preset].at(config.resolution)
+    model = dataclasses.replace(preset.model, noise_in_reconstructions=config.noise != "hybrids")
+    preset = dataclasses.replace(preset, model=model)
     return preset if config.discriminators is None else dataclasses.replace(preset, kind=config.discriminators)
 
 

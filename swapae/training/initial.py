@@ -84,7 +84,7 @@ def start_from(where: str, preset: Preset, model: nn.Module, ema: nn.Module, dis
         UserError: as of `read_initial`, or the model is of other sizes than the preset.
     """
     initial = read_initial(where)
-    if differs := differing(initial.config, preset.model, ignore=("image_size",)):
+    if differs := differing(initial.config, preset.model, ignore=("image_size", "noise_in_reconstructions")):
         raise UserError(f"--init {where} is of another --preset: its {differs}")
     model.load_state_dict(initial.model)
     ema.load_state_dict(initial.ema)

@@ -10,6 +10,7 @@ come nearer to the photograph as well (`docs/fidelity.md`).
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import os
 from collections.abc import Callable
@@ -52,6 +53,8 @@ class RefinedPhotograph:
         if not self.changes:
             return model
         changed = copy.deepcopy(model)
+        # It learnt to redraw this photograph with its noise on, which edits of it have.
+        changed.config = dataclasses.replace(model.config, noise_in_reconstructions=True)
         with torch.no_grad():
             for name, change in self.changes.items():
                 changed.generator.get_parameter(name).add_(change.to(model.device, model.dtype))

@@ -28,7 +28,7 @@ from swapae.codes import Codes
 from swapae.config import DiscriminatorConfig, DiscriminatorKind, Preset, SwapAEConfig
 from swapae.errors import UserError, first_line
 from swapae.files import atomic_path
-from swapae.model import SwapAE
+from swapae.model import DEFAULT_NOISE_SEED, SwapAE
 from swapae.pictures.grids import swap_grid
 from swapae.pictures.images import Fitted, to_pil
 from swapae.pictures.saving import save_image
@@ -179,8 +179,13 @@ class RunFolder:
         """Write and return a grid of swaps between photographs not trained on; its diagonal reconstructs."""
         device = next(self.ema.parameters()).device
         codes = [self.ema.encode(example.tensor.to(device)) for example in self._examples]
+
+        def picture(structure: Codes, texture: Codes) -> Tensor:
+            noise = self.ema.reconstruction_noise() if structure is texture else DEFAULT_NOISE_SEED
+            return self.ema.decode(Codes(structure.structure, texture.texture), noise=noise)
+
         hybrids = [
-            [to_pil(self.ema.decode(Codes(a.structure, b.texture)), example.size) for b in codes]
+            [to_pil(picture(a, b), example.size) for b in codes]
             for a, example in zip(codes, self._examples, strict=True)
         ]
         inputs = [to_pil(example.tensor, example.size) for example in self._examples]

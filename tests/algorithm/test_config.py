@@ -13,6 +13,7 @@ FIELDS = [
     (kind, field.name, type(field.default))
     for kind in (SwapAEConfig, DiscriminatorConfig)
     for field in dataclasses.fields(kind)
+    if field.name != "noise_in_reconstructions"
 ]
 
 
@@ -28,6 +29,12 @@ def test_each_field_refuses_what_is_no_positive_number(kind, name, of) -> None:
     else:
         config = kind(**{name: 3})
         assert type(getattr(config, name)) is float and config == kind(**{name: 3.0})
+
+
+def test_a_switch_refuses_what_is_no_truth_value() -> None:
+    for value in (0, 1, "false", None):
+        with pytest.raises(UserError, match="noise_in_reconstructions must be true or false"):
+            SwapAEConfig(noise_in_reconstructions=value)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -65,12 +72,16 @@ def test_a_parsed_configuration_must_have_exactly_the_fields() -> None:
 
 def test_the_fingerprint_tells_configurations_apart() -> None:
     configs = [SwapAEConfig()]
-    for field in dataclasses.fields(SwapAEConfig):
-        value = getattr(configs[0], field.name)
-        configs.append(dataclasses.replace(configs[0], **{field.name: 2 * value}))
+    for kind, name, _ in FIELDS:
+        if kind is DiscriminatorConfig:
+            continue
+        value = getattr(configs[0], name)
+        configs.append(dataclasses.replace(configs[0], **{name: 2 * value}))
     fingerprints = {config.fingerprint for config in configs}
     assert len(fingerprints) == len(configs) == 9
     assert all(re.fullmatch("[0-9a-f]{16}", fingerprint) for fingerprint in fingerprints)
+    # It says nothing about codes.
+    assert SwapAEConfig(noise_in_reconstructions=False).fingerprint == SwapAEConfig().fingerprint
     # Kept codes carry it: it may not change from one release to the next.
     assert SwapAEConfig().fingerprint == "7f19f17e26d0819b"
     assert SwapAEConfig(encoder_capacity=1, encoder_steepness=2).fingerprint == SwapAEConfig().fingerprint

@@ -40,6 +40,7 @@ from swapae.editing.recipes import MAX_BYTES, ModelId, PhotographId, Recipe, enc
 from swapae.editing.state import EditContext, initial_state
 from swapae.editing.validation import Mask
 from swapae.errors import UserError
+from swapae.model import DEFAULT_NOISE_SEED
 from swapae.pictures.images import load_image, to_pil
 from swapae.pictures.saving import save_image
 
@@ -118,6 +119,21 @@ def test_replays_to_the_same_bits_through_a_file(tiny_model, directions, tmp_pat
     unedited = recipe_of(tiny_model, []).replay(tiny_model, FILES)
     assert first.shape != unedited.shape or not torch.equal(first, unedited)
     assert first.abs().max() <= 1
+
+
+@pytest.mark.parametrize("noisy", [True, False])
+def test_a_reconstruction_has_the_noise_that_the_model_learnt_them_with(tiny_model, directions, noisy):
+    tiny_model.config = dataclasses.replace(tiny_model.config, noise_in_reconstructions=noisy)
+    images = encode_photograph(tiny_model, FILES[0]).image
+    codes = tiny_model.encode(images)
+    expected = tiny_model.decode(codes, noise=DEFAULT_NOISE_SEED if noisy else "zero")
+    assert torch.equal(tiny_model(images), expected)
+    unedited = recipe_of(tiny_model, []).replay(tiny_model, FILES)
+    height, width = unedited.shape[2:]
+    torch.testing.assert_close(unedited, expected.clamp(-1, 1)[..., :height, :width])
+    # With an edit that does nothing the noise is on.
+    still = recipe_of(tiny_model, [SwapTexture(1, 0.0, "linear")])
+    assert torch.equal(still.replay(tiny_model, FILES), unedited) == noisy
 
 
 def test_edits_follow_each_other(tiny_model, directions):

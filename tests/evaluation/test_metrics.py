@@ -157,8 +157,13 @@ class Fixed:
         number = torch.tensor([[next(i for i, other in enumerate(self.images) if other is image)]])
         return Codes(number, number)
 
-    def decode(self, codes):
-        return self._decode(*(int(code) for code in codes))
+    def reconstruction_noise(self):
+        return "zero"
+
+    def decode(self, codes, noise=None):
+        structure, texture = map(int, codes)
+        assert (noise == "zero") == (structure == texture)
+        return self._decode(structure, texture)
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def reconstruct(
 
     def compute(job: Job, photograph: Fitted) -> Image.Image:
         with session.faithful(photograph, fidelity) as own:
-            return session.decode(own, Frame.of(photograph))
+            return session.decode(own, Frame.of(photograph), reconstructs=True)
 
     settings = {"image": image} | ({"fidelity": fidelity} if fidelity else {})
     work.run("reconstruct", settings, work.read, compute, lambda job: None if fidelity else session.recipe(job.inputs))

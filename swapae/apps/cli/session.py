@@ -227,20 +227,26 @@ class Session:
 
     # ------------------------------------------------------------ out
 
-    def generate(self, codes: Codes, textures: Sequence[Tensor] | None = None) -> Tensor:
-        """The images that codes describe, [1, 3, H, W] in [-1, 1] and float32; `textures`: one per block instead."""
+    def generate(self, codes: Codes, textures: Sequence[Tensor] | None = None, *, reconstructs: bool = False) -> Tensor:
+        """The images that codes describe, [1, 3, H, W] in [-1, 1] and float32.
+
+        Args:
+            textures: one per block instead of the codes'.
+            reconstructs: they are a photograph's own.
+        """
         codes = Codes(*(code.to(self.device, self.dtype) for code in codes))
         stride, seed = self.model.config.stride, self.options.seed
+        noise = self.model.reconstruction_noise(seed) if reconstructs else seed
         tile = self.tile(*(stride * side for side in codes.structure.shape[2:]))
         if tile is None:
-            return self.model.decode(codes, noise=seed, block_textures=textures).float().clamp(-1, 1)
+            return self.model.decode(codes, noise=noise, block_textures=textures).float().clamp(-1, 1)
         track = partial(tqdm, desc="decode", unit="tile")
-        images = tiling.decode(self.model, codes, tile, track, noise=seed, block_textures=textures)
+        images = tiling.decode(self.model, codes, tile, track, noise=noise, block_textures=textures)
         return images.float().clamp_(-1, 1)
 
-    def decode(self, codes: Codes, frame: Frame) -> Image.Image:
-        """The picture that codes describe, in a photograph's frame."""
-        return to_pil(self.generate(codes), *frame)
+    def decode(self, codes: Codes, frame: Frame, *, reconstructs: bool = False) -> Image.Image:
+        """The picture that codes describe, in a photograph's frame; `reconstructs`: they are a photograph's own."""
+        return to_pil(self.generate(codes, reconstructs=reconstructs), *frame)
 
     def save(self, picture: Image.Image, output: Path, recipe: Recipe | None = None, of: Path | None = None) -> None:
         """Write a generated picture, which says that it is one, and how it was made if that is known.

@@ -47,7 +47,7 @@ def enlarge(
         state = recipe.final_state(context)
         if state.size[0] * state.size[1] > MAX_LARGE:
             raise UserError(f"the picture would have over {MAX_LARGE // 10**6} million pixels: choose a smaller size")
-        image = to_pil(state.decode(tiled, recipe.noise))  # type: ignore[arg-type]
+        image = to_pil(state.decode(tiled, recipe.noise_with(context.model)))  # type: ignore[arg-type]
     image.info.update(recipe.model.metadata())
     return image
 

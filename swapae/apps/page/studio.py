@@ -268,5 +268,6 @@ def change_outside(recipe: Recipe, context: EditContext, picture: Tensor) -> flo
     if mask.all():
         return None
     with torch.inference_mode():
-        plain = Recipe(recipe.model, recipe.inputs, rest, recipe.noise).render(context)
+        state = Recipe(recipe.model, recipe.inputs, rest, recipe.noise).final_state(context)
+        plain = state.decode(context.model, recipe.noise)  # the picture's, though no edit may be left
         return editing.change(plain[:, :3], picture[:, :3], mask).outside_mean
