@@ -51,7 +51,9 @@ LOSS_PRESETS = {
     "release": dataclasses.replace(LossWeights(), gan_swap=1.0),
     # For discriminators that look through a pretrained network. Their gradients are some four times as long as those of
     # LPIPS at weights of 1, and would have reconstructions forgotten: here all parts pull about as hard.
-    "features": LossWeights(gan_reconstruction=0.25, gan_swap=0.4, patch=0.75, perceptual=4.0, colour=1.0),
+    "features": LossWeights(
+        gan_reconstruction=0.25, gan_swap=0.4, patch=0.75, perceptual=4.0, colour=1.0, alternation=6.0
+    ),
     # Reconstruction alone: a cheap start for the others, no model to swap with.
     "autoencoder": LossWeights(gan_reconstruction=0.0, gan_swap=0.0, patch=0.0),
 }

@@ -168,7 +168,7 @@ def test_the_generator_and_the_discriminators_share_fakes(discriminators, tiny_m
     images = torch.rand(4, 3, 64, 64) * 2 - 1
     losses, fakes = generator(discriminators, images, StepRandom(0, 0))
     assert [len(kind) for kind in fakes] == [2, 4] and not any(kind.requires_grad for kind in fakes)
-    assert {"g_l1", "g_reconstruction", "g_hybrid", "g_patch", "g_colour"} == set(losses.terms)
+    assert {"g_l1", "g_reconstruction", "g_hybrid", "g_patch", "g_colour", "g_alternation"} == set(losses.terms)
     losses.total.backward()
     assert all(parameter.grad is not None for parameter in generator.parameters())
     assert all(parameter.grad is None for parameter in discriminators.parameters())

@@ -11,7 +11,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 PRESET = ["--preset", "small128", "--discriminators", "pixels", "--num-workers", "0", "--tracker", "none"]
 FEATURES = ["--discriminators", "features", "--noise", "hybrids", "--colour-jitter", "--hide-grain", "0.5"]
-FEATURES += ["--structure-noise", "0.4", "--zoom", "--max-gradient-norm", "20", "--alternation-weight", "1"]
+FEATURES += ["--structure-noise", "0.4", "--zoom", "--max-gradient-norm", "20"]
 
 
 def make_photographs(folder, count=12):

@@ -197,10 +197,11 @@ def test_the_embedded_models_settings_are_complete(tmp_path):
         config = parse(["--config", str(path)], "train_accelerate.py")
         # The EMA alone is another start than the run, whose discriminators come along.
         before = config.init and config.init.removesuffix("/latest")
-        assert before == output and config.preset == "small256"
+        assert before == output or (path.name, before) == ("4_sharp.json", "runs/flowers/mean")  # of the two before
+        assert config.preset == "small256"
         check(dataclasses.replace(config, output=tmp_path / "run"), 1)
         output = str(config.output)
-    assert output == "runs/flowers/3_sharper"
+    assert output == "runs/flowers/5_calm"
     listed = (ROOT / "docs/flowers256/validation.txt").read_text().split()
     with open(ROOT / "docs/flowers256/attribution.csv", newline="") as file:
         names = [row["file"] for row in csv.DictReader(file)]
