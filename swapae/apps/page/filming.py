@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +15,9 @@ from swapae import editing
 from swapae.apps.page.long_work import Progress
 from swapae.apps.page.settings import Values
 from swapae.apps.page.studio import Studio
+from swapae.editing.motion import ease
+from swapae.editing.operations import Drag
+from swapae.editing.recipes import Recipe
 from swapae.editing.state import EditContext, EditState
 from swapae.editing.validation import choice, number, switch, whole
 from swapae.errors import UserError
@@ -79,7 +84,7 @@ def make_film(
         recipe, context = studio.plan(files, values)
         state = recipe.final_state(context)
         if settings.kind == "edit":
-            stops = [unedited(state, context), state]
+            stops, steps = coming_about(recipe, context, state, steps, closed)
         elif settings.kind == "textures":
             stops = through_textures(studio, files, state, context)
         else:
@@ -109,6 +114,38 @@ def unedited(state: EditState, context: EditContext) -> EditState:
     if structure.shape != state.structure.shape:
         structure = state.structure
     return state._replace(structure=structure, textures=(texture,))
+
+
+def coming_about(
+    recipe: Recipe, context: EditContext, state: EditState, steps: int, closed: bool
+) -> tuple[list[EditState], int]:
+    """The stops of a film in which edits come about, and the frames from one to the next.
+
+    Codes go the straight way from the photograph's to the edited ones, but for points that are dragged: those move, and
+    so each frame is a stop. On the straight way what is at one place would fade while it appears at the other.
+    """
+    before = unedited(state, context)
+    if not any(isinstance(edit, Drag) for edit in recipe.edits):
+        return [before, state], steps
+    stops = [before, *(part_way(recipe, context, before, ease(step / steps)) for step in range(1, steps)), state]
+    return (stops + stops[-2:0:-1] if closed else stops), 1
+
+
+def part_way(recipe: Recipe, context: EditContext, before: EditState, share: float) -> EditState:
+    """The state at which points are dragged a share of their way, and all else has come about by that share."""
+
+    def dragged(edit: Drag) -> Drag:
+        pairs = zip(edit.handles, edit.targets, strict=True)
+        targets = tuple((x + share * (to_x - x), y + share * (to_y - y)) for (x, y), (to_x, to_y) in pairs)
+        return dataclasses.replace(edit, targets=targets)
+
+    edits = tuple(dragged(edit) if isinstance(edit, Drag) else edit for edit in recipe.edits)
+    state = dataclasses.replace(recipe, edits=edits).final_state(context)
+    alone = dataclasses.replace(recipe, edits=tuple(edit for edit in edits if isinstance(edit, Drag)))
+    structure = alone.final_state(context).structure
+    if structure.shape == state.structure.shape:
+        state = state._replace(structure=editing.interpolate_spherical(structure, state.structure, share))
+    return state.edit_textures(lambda texture: editing.interpolate_spherical(before.textures[0], texture, share))
 
 
 def through_textures(
@@ -146,11 +183,12 @@ def film_frames(
         for layer in range(layers)
     ]
     structures = editing.journey([stop.structure for stop in stops], steps, closed=closed)
-    while True:
+    for place in itertools.count():
         with studio.turns.one_of_many(), torch.inference_mode():
             structure = next(structures, None)
             if structure is None:
                 return
-            frame = stops[-1]._replace(structure=structure, textures=tuple(next(way) for way in ways))
+            frame = stops[place // steps % len(stops)]  # for what it has beside codes: opacity and finishes
+            frame = frame._replace(structure=structure, textures=tuple(next(way) for way in ways))
             picture = to_pil(frame.decode(model, noise))
         yield picture

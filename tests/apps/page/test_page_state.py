@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 import pytest
 from PIL import Image
 from studio_page import encoded, painted, tiny_model
@@ -86,6 +87,32 @@ def test_an_edit_goes_between_the_frames_of_a_film(tmp_path: Path) -> None:
 
     make_film(studio, files, values, tmp_path / "a.gif", FilmSettings(frames=3), watched)
     assert order == [0, 1, 2, "edit", 3, 4, 5]
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_dragged_points_move_in_a_film(tmp_path: Path, back: bool) -> None:
+    studio, files = Studio(tiny_model()), {role: encoded(painted(64, 64, seed)) for seed, role in enumerate(ROLES[:2])}
+    values = DEFAULTS | {"gains": [], "axes": [], "amount": 0.0, "points": [[0.5, 0.5, 0.8, 0.2]]}
+    frames: list[Image.Image] = []
+
+    def watched(made: Iterator, total: int) -> Iterator:
+        for frame in made:
+            frames.append(frame)
+            yield frame
+        assert len(frames) == total
+
+    make_film(studio, files, values, tmp_path / "a.gif", FilmSettings(frames=2, back=back), watched)
+    half = studio.edit(files, values | {"points": [[0.5, 0.5, 0.65, 0.35]]}).image
+    whole = studio.edit(files, values).image
+
+    def levels(one: Image.Image, other: Image.Image) -> int:
+        return int(np.abs(np.asarray(one, int) - np.asarray(other, int)).max())
+
+    assert len(frames) == (4 if back else 3)
+    # Films have codes of unit length, which round otherwise.
+    assert max(levels(frames[1], half), levels(frames[2], whole)) <= 4
+    assert min(levels(frames[0], half), levels(half, whole)) > 20
+    assert not back or frames[3] == frames[1]
 
 
 def test_long_work_is_told_and_gives_its_result() -> None:
