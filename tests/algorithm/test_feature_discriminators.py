@@ -175,12 +175,14 @@ def test_the_generator_and_the_discriminators_share_fakes(discriminators, tiny_m
 
 
 def test_noise_is_in_hybrids_alone_and_is_kept_alive(discriminators, tiny_model):
-    torch.nn.init.constant_(tiny_model.generator.blocks[0].conv1.noise_weight, -0.3)
-    torch.nn.init.zeros_(tiny_model.generator.blocks[0].conv2.noise_weight)
+    head, last = tiny_model.generator.blocks[0], tiny_model.generator.blocks[-1]
+    torch.nn.init.constant_(last.conv1.noise_weight, -0.3)
+    torch.nn.init.zeros_(last.conv2.noise_weight)
+    torch.nn.init.constant_(head.conv1.noise_weight, 0.3)
     keep_noise(tiny_model)
-    first = tiny_model.generator.blocks[0]
-    assert first.conv1.noise_weight.item() == pytest.approx(-0.3)
-    assert first.conv2.noise_weight.item() == pytest.approx(LEAST_NOISE)
+    assert last.conv1.noise_weight.item() == pytest.approx(-0.3)
+    assert last.conv2.noise_weight.item() == pytest.approx(LEAST_NOISE)
+    assert head.conv1.noise_weight.item() == head.conv2.noise_weight.item() == 0  # of a cell's size
     generator = GeneratorStep(tiny_model, WEIGHTS, Generation("hybrids"))
     images = torch.rand(2, 3, 64, 64) * 2 - 1
     with torch.no_grad():
