@@ -14,8 +14,9 @@ RUNTIME := $(VENV)/onnxruntime-web
 AXE := $(VENV)/axe-core
 
 # Threads that wait asleep: those that spin make tests several times slower beside any other busy process.
-# Two tests at a time, for many wait for processes of one thread: half the time. Those of a file share their set-up.
-PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+# Two tests at a time, for many wait for processes of one thread: half the time. Those of a file share their set-up. Files
+# of slow tests come first (tests/conftest.py), not those of many tests, as xdist would have it.
+PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: install demo test test-fast chromium lint bench
 

@@ -20,6 +20,14 @@ from swapae.apps.cli import main
 os.environ["SWAPAE_ENGINE"] = "ncnn"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that are mostly slow tests, so that no process is alone with one at the end."""
+    slow: dict[Path, list[bool]] = {}
+    for item in items:
+        slow.setdefault(item.path, []).append(item.get_closest_marker("slow") is not None)
+    items.sort(key=lambda item: -sum(slow[item.path]) / len(slow[item.path]))
+
+
 @pytest.fixture(scope="session")
 def tiny_config() -> SwapAEConfig:
     """The smallest model with all parts: 64 pixels, stride 8."""

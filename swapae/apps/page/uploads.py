@@ -81,6 +81,12 @@ class UploadCache:
         return len(self._entries)
 
     @property
+    def visits(self) -> set[str]:
+        """For which something is kept."""
+        with self._lock:
+            return {visit for entry in self._entries.values() for visit in entry.visits}
+
+    @property
     def nbytes(self) -> int:
         """Memory held by all of them."""
         return self._held
