@@ -48,16 +48,8 @@ def test_two_processes_train_bit_for_bit_as_one_in_two_parts(folder, kind):
     Through 18 D and G steps and two of R1; or 12 updates with discriminators that look through features.
     """
     third = 96 if kind == "pixels" else 32
-    usual = [
-        "--data",
-        "photos",
-        "--batch-size",
-        "8",
-        "--total-images",
-        f"{3 * third}",
-        "--log-every-images",
-        f"{third}",
-    ]
+    usual = ["--data", "photos", "--batch-size", "8"]
+    usual += ["--total-images", f"{3 * third}", "--log-every-images", f"{third}"]
     usual += ["--augment"] if kind == "pixels" else FEATURES
     two = train(folder, "two", *usual, processes=2)
     parts = train(folder, "parts", *usual, "--gradient-accumulation-steps", "2")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -84,7 +83,7 @@ def make_film(
         recipe, context = studio.plan(files, values)
         state = recipe.final_state(context)
         if settings.kind == "edit":
-            stops, steps = coming_about(recipe, context, state, steps, closed)
+            stops = [unedited(state, context), state]
         elif settings.kind == "textures":
             stops = through_textures(studio, files, state, context)
         else:
@@ -93,7 +92,10 @@ def make_film(
     total = len(stops) * steps if closed else (len(stops) - 1) * steps + 1
     if total > MAX_FRAMES:
         raise UserError(f"the film would have {total} frames, over {MAX_FRAMES}: take fewer frames")
-    frames = progress(film_frames(studio, context.model, stops, steps, closed, recipe.noise), total)
+    states = travelled(stops, steps, closed)
+    if settings.kind == "edit" and any(isinstance(edit, Drag) for edit in recipe.edits):
+        states = dragged_along(recipe, context, stops[0], steps, closed)
+    frames = progress(film_frames(studio, context.model, states, recipe.noise), total)
     return save_animation(frames, path, frames_per_second=rate, metadata=studio.id.metadata())
 
 
@@ -116,19 +118,24 @@ def unedited(state: EditState, context: EditContext) -> EditState:
     return state._replace(structure=structure, textures=(texture,))
 
 
-def coming_about(
-    recipe: Recipe, context: EditContext, state: EditState, steps: int, closed: bool
-) -> tuple[list[EditState], int]:
-    """The stops of a film in which edits come about, and the frames from one to the next.
+def travelled(stops: Sequence[EditState], steps: int, closed: bool) -> Iterator[EditState]:
+    """The states on the straight way of codes from stop to stop."""
+    layers = max(len(stop.textures) for stop in stops)
+    ways = [
+        editing.journey([stop.textures[layer % len(stop.textures)] for stop in stops], steps, closed=closed)
+        for layer in range(layers)
+    ]
+    for structure in editing.journey([stop.structure for stop in stops], steps, closed=closed):
+        yield stops[-1]._replace(structure=structure, textures=tuple(next(way) for way in ways))
 
-    Codes go the straight way from the photograph's to the edited ones, but for points that are dragged: those move, and
-    so each frame is a stop. On the straight way what is at one place would fade while it appears at the other.
-    """
-    before = unedited(state, context)
-    if not any(isinstance(edit, Drag) for edit in recipe.edits):
-        return [before, state], steps
-    stops = [before, *(part_way(recipe, context, before, ease(step / steps)) for step in range(1, steps)), state]
-    return (stops + stops[-2:0:-1] if closed else stops), 1
+
+def dragged_along(
+    recipe: Recipe, context: EditContext, before: EditState, steps: int, closed: bool
+) -> Iterator[EditState]:
+    """The states while edits come about and points move; by `travelled` they would fade from one place to the other."""
+    there = range(steps + 1)
+    for step in [*there, *there[-2:0:-1]] if closed else there:
+        yield part_way(recipe, context, before, ease(step / steps))
 
 
 def part_way(recipe: Recipe, context: EditContext, before: EditState, share: float) -> EditState:
@@ -173,22 +180,12 @@ def along_direction(
     return [state, more, state, less] if closed else [less, state, more]
 
 
-def film_frames(
-    studio: Studio, model: Autoencoder, stops: Sequence[EditState], steps: int, closed: bool, noise: int
-) -> Iterator[Image.Image]:
-    """The frames from stop to stop, one at a time in memory."""
-    layers = max(len(stop.textures) for stop in stops)
-    ways = [
-        editing.journey([stop.textures[layer % len(stop.textures)] for stop in stops], steps, closed=closed)
-        for layer in range(layers)
-    ]
-    structures = editing.journey([stop.structure for stop in stops], steps, closed=closed)
-    for place in itertools.count():
+def film_frames(studio: Studio, model: Autoencoder, states: Iterator[EditState], noise: int) -> Iterator[Image.Image]:
+    """The pictures of states, one at a time in memory; others' edits go between them."""
+    while True:
         with studio.turns.one_of_many(), torch.inference_mode():
-            structure = next(structures, None)
-            if structure is None:
+            state = next(states, None)
+            if state is None:
                 return
-            frame = stops[place // steps % len(stops)]  # for what it has beside codes: opacity and finishes
-            frame = frame._replace(structure=structure, textures=tuple(next(way) for way in ways))
-            picture = to_pil(frame.decode(model, noise))
+            picture = to_pil(state.decode(model, noise))
         yield picture
