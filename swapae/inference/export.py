@@ -110,7 +110,7 @@ class Source:
         """
         config_file, _ = remote.model_files(name or folders.EMBEDDED, also=(folders.CARD_FILE,))
         folder = config_file.parent
-        on_hub = name is not None and not os.path.isdir(name)
+        on_hub = name is not None and not os.path.isdir(name) and name not in folders.embedded_names()
         try:
             card = (folder / folders.CARD_FILE).read_text(encoding="utf-8")
         except (OSError, ValueError):

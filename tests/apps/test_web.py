@@ -23,7 +23,7 @@ from studio_page import painted
 
 from swapae import Codes, SwapAE
 from swapae.apps.browser.runtime import RUNTIME_VERSION, version_of
-from swapae.apps.page.examples import PAIRS, examples
+from swapae.apps.page.examples import examples, examples_of, showcase
 from swapae.editing.recipes import ModelId
 from swapae.pictures.images import fit, load_image, to_pil
 
@@ -39,7 +39,7 @@ def test_the_folder_is_a_static_space_and_asks_nobody(web_page: Path) -> None:
     space = yaml.safe_load(head)
     assert (space["sdk"], space["app_file"], space["license"]) == ("static", "index.html", "apache-2.0")
     assert space["custom_headers"]["cross-origin-opener-policy"] == "same-origin"
-    for example in examples():
+    for example in examples_of(showcase(None)):
         assert f"| {example.path.name} | {example.author} | {example.url} | {example.licence} |" in text
         assert (web_page / "examples" / example.path.name).read_bytes() == example.path.read_bytes()
     ours = [web_page / name for name in ("index.html", "app.js", "worker.js", "style.css")]
@@ -177,7 +177,7 @@ def test_opens_with_an_example_swapped_as_the_package_does(opened: Callable[...,
     expect(page.locator("#loading")).to_be_hidden()
     expect(page.locator("#status")).to_contain_text("256 x 256 pixels; decoded in")
     expect(page.locator("#status")).to_contain_text("one thread")
-    structure, texture = (examples()[index].path for index in PAIRS[0])
+    structure, texture = (examples()[index].path for index in showcase(None).pairs[0])
     assert_same(canvas(page), hybrid(model, structure, texture), JPEG_LEVELS)
     for text in ("no evidence of anything", "apache-2.0", "CC BY 2.0", "Holly Victoria Norval", "Microsoft"):
         expect(page.locator("footer")).to_contain_text(text)
@@ -289,5 +289,5 @@ def test_isolated_by_its_server_the_page_computes_the_same_in_threads(
     expect(page.locator("#status")).to_contain_text(re.compile(r"\d threads|one thread"))
     if page.evaluate("navigator.hardwareConcurrency") > 1:
         expect(page.locator("#status")).to_contain_text("threads")
-    structure, texture = (examples()[index].path for index in PAIRS[0])
+    structure, texture = (examples()[index].path for index in showcase(None).pairs[0])
     assert_same(canvas(page), hybrid(model, structure, texture), JPEG_LEVELS)

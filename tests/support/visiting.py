@@ -23,7 +23,6 @@ def everything(monkeypatch: pytest.MonkeyPatch, folder: Path, sessions: str = "m
     model = tiny_model()
     whole = page.Page(Models(Studio(model, tiny_directions(model))))
     whole.handlers.results = whole.results_files
-    whole.handlers.gallery = whole.gallery
     return whole.handlers
 
 
@@ -45,6 +44,6 @@ def shown(values: tuple) -> dict:
 
 def settled(handlers: Handlers, name: str, arrived: tuple) -> tuple:
     """What is shown once the browser has taken the controls that an arrival set, and asks for the picture."""
-    controls = arrived[6 : 6 + len(NAMED) + MAX_DIRECTIONS + len(AXES)]
+    controls = arrived[7 : 7 + len(NAMED) + MAX_DIRECTIONS + len(AXES)]
     values = [one.value if isinstance(one, gr.Slider) else one for one in controls]
     return handlers.rendered(name, 0, None, None, arrived[0], *values)

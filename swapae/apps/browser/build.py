@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import SpaceCardData
 
 from swapae.apps.browser.runtime import FILES, WASM, version_of
-from swapae.apps.page.examples import PAIRS, examples
+from swapae.apps.page.examples import examples, examples_of, showcase
 from swapae.apps.space import SPACE_CARD
 from swapae.editing.recipes import ModelId
 from swapae.inference.export import INFORMATION_FILE, NAMES, Source, export_model
@@ -42,7 +42,7 @@ def build_page(source: Source, folder: Path, runtime: Path, *, half: bool = Fals
     for name in FILES:
         shutil.copyfile(runtime / "dist" / name, folder / "runtime" / name)
     (folder / "runtime" / "LICENSE.txt").write_text(RUNTIME_LICENCE, encoding="utf-8")
-    for example in examples():
+    for example in examples_of(showcase(source.name)):
         shutil.copyfile(example.path, folder / "examples" / example.path.name)
     (folder / PAGE_FILE).write_text(page_text(source, folder, version_of(runtime)), encoding="utf-8")
     (folder / "README.md").write_text(readme_text(source), encoding="utf-8")
@@ -53,7 +53,9 @@ def page_text(source: Source, folder: Path, runtime_version: str) -> str:
     """What the page reads first: sizes, licences, the examples and what a picture says of itself."""
     information = json.loads((folder / "model" / INFORMATION_FILE).read_text(encoding="utf-8"))
     loaded = [*(f"model/{name}.onnx" for name in NAMES), f"runtime/{WASM}"]
-    structure, texture = PAIRS[0]
+    shown = showcase(source.name)
+    gallery = examples_of(shown)
+    structure, texture = (gallery.index(examples()[index]) for index in shown.pairs[0])
     values = {
         **{name: information[name] for name in ("image_size", "stride", "minimum_side")},
         "most_elongated": MOST_ELONGATED,
@@ -71,7 +73,7 @@ def page_text(source: Source, folder: Path, runtime_version: str) -> str:
                 "url": one.url,
                 "licence": one.licence,
             }
-            for one in examples()
+            for one in gallery
         ],
         "opening": {"structure": structure, "texture": texture},
     }
@@ -92,7 +94,8 @@ def readme_text(source: Source) -> str:
             "cross-origin-resource-policy": "cross-origin",
         },
     )
-    credits = "\n".join(f"| {one.path.name} | {one.author} | {one.url} | {one.licence} |" for one in examples())
+    gallery = examples_of(showcase(source.name))
+    credits = "\n".join(f"| {one.path.name} | {one.author} | {one.url} | {one.licence} |" for one in gallery)
     licence = source.licence or "not stated: ask whoever made them"
     return README.format(data=data.to_yaml(), licence=licence, credits=credits)
 

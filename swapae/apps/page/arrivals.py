@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from swapae.apps.page.examples import Example
+from swapae.apps.page.examples import examples
 from swapae.apps.page.handlers import KEEP, Handlers
 from swapae.apps.page.settings import ROLES, SETTINGS, checked
 from swapae.apps.page.slots import uploaded
@@ -18,10 +18,10 @@ from swapae.errors import UserError
 
 
 class ArrivalHandlers:
-    """What visitors find who come, with the rest of the page's `handlers`; `gallery`: the example photographs."""
+    """What visitors find who come, with the rest of the page's `handlers`."""
 
-    def __init__(self, handlers: Handlers, gallery: Sequence[Example]) -> None:
-        self.handlers, self.visits, self.gallery = handlers, handlers.visits, gallery
+    def __init__(self, handlers: Handlers) -> None:
+        self.handlers, self.visits = handlers, handlers.visits
 
     def restored(self, event: gr.EventData) -> tuple:
         """Values of everything, for a visit that came back."""
@@ -78,7 +78,7 @@ class ArrivalHandlers:
             if isinstance(photograph, Mapping) and "found" in photograph and self.handlers.photographs:
                 return self.handlers.photographs.path(photograph["found"])
             if isinstance(photograph, Mapping):
-                return str(self.gallery[int(photograph["example"])].path)
+                return str(examples()[int(photograph["example"])].path)
             return uploaded(photograph)
         except (UserError, IndexError, KeyError, TypeError, ValueError):
             return None

@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import csv
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from swapae.hub.folders import EMBEDDED
 
 FOLDER = Path(__file__).parents[2] / "examples"
 
 
 @dataclass(frozen=True)
 class Example:
-    """A photograph that the embedded model was not trained on."""
+    """A photograph of what an embedded model knows, on which it was not trained.
+
+    Attributes:
+        model: the embedded model's name.
+    """
 
     path: Path
     author: str
     url: str
     licence: str
+    model: str
 
     @property
     def subject(self) -> str:
-        """The flower's name, from the first word of the file's: "roses_1.jpg" shows a rose."""
+        """What it shows, from the first word of the file's name: "roses_1.jpg" shows a rose."""
         return self.path.name.split("_")[0].removesuffix("s")
 
 
-def examples() -> list[Example]:
+@functools.cache
+def examples() -> tuple[Example, ...]:
     """All examples in the order of attribution.csv."""
     with open(FOLDER / "attribution.csv", encoding="utf-8", newline="") as file:
-        return [
-            Example(FOLDER / row["file"], row["author"], row["url"], row["licence"]) for row in csv.DictReader(file)
-        ]
+        return tuple(Example(FOLDER / row.pop("file"), **row) for row in csv.DictReader(file))
 
 
 @functools.cache
@@ -39,15 +46,54 @@ def numbers() -> dict[str, int]:
     return {str(example.path): number for number, example in enumerate(examples())}
 
 
-def example_number(path: str) -> int | None:
-    """Which example a path is of; None if it is of none."""
-    return numbers().get(path)
-
-
 def copy_of_example(path: str) -> bool:
     """Whether a file has an example's name, as the copies have that Gradio makes."""
     return Path(path).name in {Path(one).name for one in numbers()}
 
 
-# Structure and texture as indices into `examples()`; the page opens with the first. All were chosen for their results.
-PAIRS = ((0, 1), (7, 3), (6, 2), (5, 6), (0, 4), (3, 7))
+@dataclass(frozen=True)
+class Showcase:
+    """The examples that an embedded model is shown with, as indices into `examples()`, chosen for their results.
+
+    Args:
+        knows: what the model knows, in words.
+        pairs: of structure and texture; the first is what a page opens with.
+        more: the third and the fourth photograph, for the tabs that take them.
+        kinds: photographs of two kinds, for the direction from the one to the other.
+    """
+
+    knows: str
+    pairs: tuple[tuple[int, int], ...]
+    more: tuple[int, int]
+    kinds: tuple[tuple[int, ...], tuple[int, ...]]
+
+    @property
+    def opening(self) -> tuple[str, ...]:
+        """Paths of the photographs in the order of the page's slots."""
+        return paths_of((*self.pairs[0], *self.more))
+
+
+SHOWCASES = {
+    "flowers": Showcase(
+        "flowers",
+        pairs=((0, 1), (7, 3), (6, 2), (5, 6), (0, 4), (3, 7)),
+        more=(3, 4),
+        kinds=((6, 7), (4, 5)),  # tulips, sunflowers
+    ),
+}
+
+
+def examples_of(shown: Showcase) -> list[Example]:
+    """Those that a model is shown with, in the order of `examples()`."""
+    first = examples()[shown.pairs[0][0]]
+    return [example for example in examples() if example.model == first.model]
+
+
+def paths_of(indices: Iterable[int]) -> tuple[str, ...]:
+    """Of examples."""
+    return tuple(str(examples()[index].path) for index in indices)
+
+
+def showcase(model: str | None) -> Showcase:
+    """Of the embedded model of this name; for models of one's own, that of flowers."""
+    return SHOWCASES[model if model in SHOWCASES else EMBEDDED.name]

@@ -21,7 +21,7 @@ from swapae.apps.page.cutter import EDGES, box_of, on_cutter
 from swapae.apps.page.downloads import downloadable, replayable
 from swapae.apps.page.dragger import on_dragger
 from swapae.apps.page.edits_on import edits_html, edits_on
-from swapae.apps.page.examples import example_number
+from swapae.apps.page.examples import copy_of_example, examples, numbers, paths_of, showcase
 from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.keeper import HERE, LOST, kept_here
 from swapae.apps.page.models import Models
@@ -47,14 +47,11 @@ class Handlers:
     Args:
         models: what visitors may choose from.
         visits: all of them.
-        domain: what the first model knows.
         photographs: a folder that visitors may find some in.
     """
 
-    def __init__(
-        self, models: Models, visits: Visits, domain: str = "", photographs: PhotographFolder | None = None
-    ) -> None:
-        self.models, self.visits, self.domain, self.photographs = models, visits, domain, photographs
+    def __init__(self, models: Models, visits: Visits, photographs: PhotographFolder | None = None) -> None:
+        self.models, self.visits, self.photographs = models, visits, photographs
         self.under_way = UnderWay()
 
     # ------------------------------------------------------------ the picture
@@ -211,8 +208,7 @@ class Handlers:
             preview = self.models.studio(visit.model).taken_in(parts.read(path), visit.session).preview
         except UserError as error:
             return filled(None, problem or parts.sentence(error))
-        first = visit.model in ("", self.models.opening)
-        return filled(preview, problem, self.domain if first and example_number(path) is None else "")
+        return filled(preview, problem, rough(self.models.comes_with(visit.model), path))
 
     def reset(self, *arguments: Any) -> tuple:
         """All settings to their defaults."""
@@ -311,13 +307,26 @@ class Handlers:
     # ------------------------------------------------------------ the model
 
     def chose_model(self, *arguments: Any) -> tuple:
-        """Values of what depends on the model, and the canvases, after another one was chosen."""
+        """Values of what depends on the model, the canvases, all slots and both kinds, after another one was chosen.
+
+        Examples are exchanged for those of the model.
+        """
         visit = self.visits.of(arguments)
+        name = self.models.comes_with(visit.model)
+        paths = visit.paths | {
+            role: path
+            for role, path in zip(ROLES, showcase(name).opening, strict=False)
+            if name and of_another_model(name, visit.paths.get(role))
+        }
         anew: dict[str, Any] = {"model": visit.model, "history": History(), "touched": ("Model", False)}
         nothing: dict[str, Any] = {"gains": [], "axes": [], "paint": {}, "still": None}
-        visit = self.visits.change(visit, lambda one: one.setting(nothing)._replace(**anew))
+        visit = self.visits.change(visit, lambda one: one.setting(nothing)._replace(**anew, paths=paths))
         about, gains, axes = self.about_model(visit)
-        return *about, *gains, *axes, *[""] * len(AXES), *self.canvases(visit)
+        kinds: list[Any] = [KEEP, KEEP]
+        if name and all(copy_of_example(path) for paths in visit.kinds for path in paths):
+            kinds = [list(paths_of(indices)) for indices in showcase(name).kinds]
+        slots = (self.slot(visit, role) for role in ROLES)
+        return *about, *gains, *axes, *[""] * len(AXES), *self.canvases(visit), *slots, *kinds
 
     def about_model(self, visit: Visit) -> tuple[tuple, list, list]:
         """Values of what tells of the model, of the sliders of its directions, and of its axes."""
@@ -332,8 +341,22 @@ class Handlers:
         explore = gr.Accordion(visible=studio.directions is not None)
         names = studio.direction_names
         direction = gr.Dropdown(names, value=names[0] if names else "")
-        about = (describe_model(studio), card, tabs.about_directions(studio), explore, direction)
+        pairs = parts.pairs_html(showcase(self.models.comes_with(visit.model)))
+        about = (describe_model(studio), card, tabs.about_directions(studio), explore, direction, pairs)
         return about, sliders, numbered
+
+
+def of_another_model(name: str, path: str | None) -> bool:
+    """Whether a photograph is an example of what another embedded model knows."""
+    number = numbers().get(path or "")
+    return number is not None and examples()[number].model != name
+
+
+def rough(name: str | None, path: str) -> str:
+    """What to say beside a photograph that is not an example of the embedded model of this name."""
+    if name is None or (path in numbers() and not of_another_model(name, path)):
+        return ""
+    return f"This model knows {showcase(name).knows}; others come out rough."
 
 
 def padded(values: Sequence[float], length: int) -> list[float]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from swapae.apps.page.examples import copy_of_example, example_number
+from swapae.apps.page.examples import copy_of_example, numbers
 from swapae.apps.page.photographs import PhotographFolder
 from swapae.apps.page.visits import Visit
 
@@ -135,7 +135,7 @@ def kept_here(visit: Visit, state: str, photographs: PhotographFolder | None = N
         return told
 
     def told_as(path: str) -> Any:
-        if (number := example_number(path)) is not None:
+        if (number := numbers().get(path)) is not None:
             return {"example": number}
         key = photographs and photographs.key_of(path)
         return {"found": key} if key else path

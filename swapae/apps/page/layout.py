@@ -11,7 +11,7 @@ import gradio as gr
 from swapae.apps.page import parts
 from swapae.apps.page.compare import compare
 from swapae.apps.page.downloads import downloads
-from swapae.apps.page.examples import Example
+from swapae.apps.page.examples import Example, Showcase
 from swapae.apps.page.finder import TAB as FIND
 from swapae.apps.page.style import TABS, on
 from swapae.apps.page.tabs import INTRODUCTIONS
@@ -159,9 +159,9 @@ def recipe_panels(words: str) -> RecipePanels:
     return RecipePanels(shown, recipe, images, replay, note)
 
 
-def example_pairs(gallery: Sequence[Example]) -> gr.HTML:
+def example_pairs(shown: Showcase) -> gr.HTML:
     """A button for each pair of examples."""
-    return gr.HTML(parts.pairs_html(gallery), js_on_load=parts.PICK, apply_default_css=False, elem_id="examples")
+    return gr.HTML(parts.pairs_html(shown), js_on_load=parts.PICK, apply_default_css=False, elem_id="examples")
 
 
 def credits(gallery: Sequence[Example]) -> None:

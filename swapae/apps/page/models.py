@@ -16,7 +16,8 @@ from swapae.hub import folders, remote
 from swapae.inference.fast import optimize_for_inference
 from swapae.model import Autoencoder, SwapAE
 
-EMBEDDED_NAME = "flowers (comes with swapae)"
+COMES_WITH = " (comes with swapae)"
+EMBEDDED_NAME = folders.EMBEDDED.name + COMES_WITH
 MOST_LOADED = 2
 
 
@@ -25,7 +26,8 @@ class Models:
 
     Args:
         first: the studio of the model that the page opens with.
-        allowed: folders, or "owner/name" on the Hub, that visitors may choose as well.
+        allowed: folders, or "owner/name" on the Hub, that visitors may choose as well; with an embedded model, the
+            others of them too.
         source: folder or name of the model that the page opens with; the embedded model's if not given.
         trained: gives the folders of the models that were trained on the page, by their names.
     """
@@ -39,7 +41,11 @@ class Models:
     ) -> None:
         self.first, self.source = first, source or folders.EMBEDDED
         self.opening = EMBEDDED_NAME if source is None else shown_name(source)
-        self._allowed, self._trained = {shown_name(source): source for source in allowed}, trained
+        own = folders.embedded_names() if self.comes_with("") else []
+        embedded = {name + COMES_WITH: str(folders.embedded(name)) for name in own}
+        self._allowed = embedded | {shown_name(source): source for source in allowed}
+        self._allowed.pop(self.opening, None)
+        self._trained = trained
         self._loaded: OrderedDict[tuple[str, int], Studio] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -52,6 +58,11 @@ class Models:
     def names(self) -> list[str]:
         """What visitors may choose."""
         return [self.opening, *self.sources]
+
+    def comes_with(self, name: str) -> str | None:
+        """Which of the embedded models a chosen one is, if it is one."""
+        name = name or self.opening
+        return name.removesuffix(COMES_WITH) if name.endswith(COMES_WITH) else None
 
     def studio(self, name: object) -> Studio:
         """The studio of a model.
@@ -131,4 +142,6 @@ def version(source: str) -> int:
 
 def shown_name(source: str) -> str:
     """What visitors see of a model's place: a folder's name alone, without the folders it is in."""
-    return Path(source).name if Path(source).is_dir() else source
+    if Path(source).is_dir():
+        return Path(source).name
+    return source + COMES_WITH if source in folders.embedded_names() else source

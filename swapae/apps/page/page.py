@@ -12,7 +12,7 @@ from swapae.apps.page.arrivals import ArrivalHandlers
 from swapae.apps.page.cutter import EDGES
 from swapae.apps.page.dragging import DraggingHandlers
 from swapae.apps.page.endpoints import InSentences, add_endpoints
-from swapae.apps.page.examples import PAIRS, examples
+from swapae.apps.page.examples import examples, showcase
 from swapae.apps.page.finder import finder
 from swapae.apps.page.finding import FindingHandlers
 from swapae.apps.page.handlers import Handlers, describe_model
@@ -28,7 +28,7 @@ from swapae.apps.page.layout import (
     results_column,
     tab_row,
 )
-from swapae.apps.page.models import EMBEDDED_NAME, Models
+from swapae.apps.page.models import Models
 from swapae.apps.page.motion import MotionHandlers
 from swapae.apps.page.numbers import CHECK_NUMBERS
 from swapae.apps.page.photographs import PhotographFolder
@@ -46,9 +46,6 @@ from swapae.apps.page.visits import NAMED, Visit, Visits
 # A visitor's files are deleted two hours after they came; looked for every quarter of an hour.
 DELETE_CACHE = (900, 7200)
 MAX_WAITING = 32
-# The page opens with the first pair, and two more photographs for the tabs that take them.
-MORE = (3, 4)
-FLOWERS = "This model knows flowers; others come out rough."
 # No part of the page is a function for programs, and every part tells how far it is in its own way.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Edits wait for each other here, films and previews in queues of their own: who computes is settled by `turns`.
@@ -73,16 +70,12 @@ class Page:
     def __init__(
         self, models: Models, photographs: PhotographFolder | None = None, trainings: Trainings | None = None
     ) -> None:
-        self.models, self.results_files, self.gallery = models, Results(), examples()
-        self.photographs = photographs
-        chosen = [*PAIRS[0], *MORE]
-        self.opening: dict[str, str] = dict(
-            zip(ROLES, (str(self.gallery[index].path) for index in chosen), strict=False)
-        )
+        self.models, self.results_files = models, Results()
+        self.photographs, self.showcase = photographs, showcase(models.comes_with(""))
+        self.opening: dict[str, str] = dict(zip(ROLES, self.showcase.opening, strict=False))
         values = {**DEFAULTS, "gains": [0] * MAX_DIRECTIONS, "axes": [0] * len(AXES)}  # as the controls have them
         self.visits = Visits(Visit(self.opening, ([], []), "", values, History()))
-        domain = FLOWERS if models.opening == EMBEDDED_NAME else ""
-        self.handlers = Handlers(models, self.visits, domain, photographs)
+        self.handlers = Handlers(models, self.visits, photographs)
         self.previews = PreviewHandlers(self.handlers)
         self.training = TrainingTab(trainings, models, self.results_files) if trainings else None
 
@@ -101,7 +94,7 @@ class Page:
             with gr.Row(elem_id="page"):
                 with gr.Column(scale=3, min_width=240, elem_id="inputs"):
                     self.slots = {role: slot(role, handlers.slot(opening, role)) for role in ROLES}
-                    pairs = example_pairs(self.gallery)
+                    pairs = example_pairs(self.showcase)
                     if self.training:
                         self.training.inputs()
                 with gr.Column(scale=6, min_width=320, elem_id="results"):
@@ -110,14 +103,14 @@ class Page:
                         self.training.results()
                 with gr.Column(scale=4, min_width=260, elem_id="controls"):
                     thumbnails = self.previews.thumbnails(TABS[0], opening, others="")
-                    self.controls = tabs.all_controls(studio, self.models.names, thumbnails)
+                    self.controls = tabs.all_controls(studio, self.models.names, thumbnails, self.showcase)
                     if self.photographs is not None:
                         with gr.Column(elem_classes=on("find"), elem_id="on-find"):
                             self.finder = finder()
                     if self.training:
                         self.training.controls()
             panels = recipe_panels(shown[2])
-            credits(self.gallery)
+            credits(examples())
             self.connect(panels, pairs)
             if self.training:
                 self.training.connect(demo, self.controls.others["model"])
@@ -142,7 +135,7 @@ class Page:
         self.connect_steps()
         self.connect_drawing()
         self.connect_slots(pairs)
-        self.connect_tabs()
+        self.connect_tabs(pairs)
         self.connect_motion()
         self.connect_downloads()
         self.connect_refining()
@@ -205,7 +198,7 @@ class Page:
 
     def connect_slots(self, pairs: gr.HTML) -> None:
         """The photographs' slots and the examples; after another photograph the presets show that one."""
-        handlers = SlotHandlers(self.handlers, self.gallery)
+        handlers = SlotHandlers(self.handlers)
         slots = list(self.slots.values())
         outputs = [*slots, *self.drawn, *self.shown]
         for role, view in self.slots.items():
@@ -229,17 +222,19 @@ class Page:
         """After an event that may bring other photographs: previews of those."""
         event.then(self.previews.refreshed, self.visit, list(self.controls.presets.values()), **PREVIEW)
 
-    def connect_tabs(self) -> None:
+    def connect_tabs(self, pairs: gr.HTML) -> None:
         """The tabs themselves, the axes to explore, and the choice of a model."""
         controls, others, handlers = self.controls, self.controls.others, self.handlers
         latest = PREVIEW | {"trigger_mode": "always_last"}
         self.tabs.select(self.previews.opened, self.visit, list(controls.presets.values()), **latest)
         strips = [others["exploring"], *controls.strips]
         others["explore"].expand(self.previews.explored, self.visit, strips, **PREVIEW)
-        told = [others[name] for name in ("device", "card", "directions", "explore", "direction")]
+        told = [*(others[name] for name in ("device", "card", "directions", "explore", "direction")), pairs]
         self.of_model = [others["model"], *told]
-        changed = [*told, *controls.gains, *controls.axes, *controls.strips, *self.drawn]
-        self.then_picture(others["model"].input(handlers.chose_model, self.visit, changed, **SET))
+        set_here = [*told, *controls.gains, *controls.axes, *controls.strips]
+        photographs = [*self.drawn, *self.slots.values(), others["from"], others["to"]]
+        chose = others["model"].input(handlers.chose_model, self.visit, [*set_here, *photographs], **SET)
+        self.then_previews(self.then_picture(chose))
 
     def connect_motion(self) -> None:
         """Films and restyled videos."""
@@ -275,7 +270,7 @@ class Page:
 
     def connect_visits(self, demo: gr.Blocks) -> None:
         """What happens when a visitor comes and goes."""
-        others, handlers = self.controls.others, ArrivalHandlers(self.handlers, self.gallery)
+        others, handlers = self.controls.others, ArrivalHandlers(self.handlers)
         kinds = [others["from"], others["to"]]
         outputs = [*self.of_model, *self.settings, *self.slots.values(), *self.drawn, *kinds]
         setting = SET | {"js": None}

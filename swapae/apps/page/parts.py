@@ -15,7 +15,7 @@ from gradio.context import LocalContext
 from PIL import Image
 
 from swapae.apps.page.addresses import file_address, miniature, thumbnail
-from swapae.apps.page.examples import PAIRS, Example
+from swapae.apps.page.examples import Example, Showcase, examples
 from swapae.apps.page.history import History
 from swapae.apps.page.settings import SETTINGS
 from swapae.apps.page.studio import Result
@@ -250,14 +250,13 @@ def history_html(history: History) -> str:
     return f'<div class="steps">{"".join(buttons)}</div>'
 
 
-def pairs_html(gallery: Sequence[Example]) -> str:
+def pairs_html(shown: Showcase) -> str:
     """One button per example pair."""
-    pictures = [file_address(example.path) for example in gallery]
     buttons = []
-    for number, pair in enumerate(PAIRS):
-        structure, texture = (gallery[index] for index in pair)
+    for number, pair in enumerate(shown.pairs):
+        structure, texture = (examples()[index] for index in pair)
         name = html.escape(f"{structure.subject} in the texture of {texture.subject}")
-        images = "".join(f'<img alt="" src="{pictures[index]}">' for index in pair)
+        images = "".join(f'<img alt="" src="{file_address(one.path)}">' for one in (structure, texture))
         buttons.append(f'<button data-number="{number}" title="{name}" aria-label="{name}">{images}</button>')
     return f'<p class="quiet">Or try one of these: shape, look</p><div class="pairs">{"".join(buttons)}</div>'
 

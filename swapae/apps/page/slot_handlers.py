@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from swapae.apps.page import parts
 from swapae.apps.page.edits_on import without_photograph
-from swapae.apps.page.examples import PAIRS, Example
+from swapae.apps.page.examples import paths_of, showcase
 from swapae.apps.page.handlers import KEEP, Handlers, number_of
 from swapae.apps.page.settings import ROLES
 from swapae.apps.page.slots import ORDINALS, uploaded
@@ -18,10 +17,10 @@ from swapae.errors import UserError
 
 
 class SlotHandlers:
-    """What the slots answer, with the rest of the page's `handlers`; `gallery`: the example photographs."""
+    """What the slots answer, with the rest of the page's `handlers`."""
 
-    def __init__(self, handlers: Handlers, gallery: Sequence[Example]) -> None:
-        self.handlers, self.gallery = handlers, gallery
+    def __init__(self, handlers: Handlers) -> None:
+        self.handlers = handlers
 
     def chose(self, role: str, path: object, visit: Visit) -> tuple:
         """Values of all slots, the canvases and `shown` after an upload; a bad one changes nothing."""
@@ -84,8 +83,9 @@ class SlotHandlers:
 
     def picked_pair(self, event: gr.EventData, *arguments: Any) -> tuple:
         """Values as of `chose` after an example was clicked."""
-        visit, pair = self.handlers.visits.of(arguments), PAIRS[number_of(event, len(PAIRS))]
-        structure, texture = (str(self.gallery[index].path) for index in pair)
+        visit = self.handlers.visits.of(arguments)
+        pairs = showcase(self.handlers.models.comes_with(visit.model)).pairs
+        structure, texture = paths_of(pairs[number_of(event, len(pairs))])
         return self.placed(visit, {"structure": structure, "texture": texture}, "Example")
 
 

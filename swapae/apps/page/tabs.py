@@ -11,7 +11,7 @@ import torch
 
 from swapae.apps.page.cutter import EDGES, cutter
 from swapae.apps.page.dragger import dragger
-from swapae.apps.page.examples import examples
+from swapae.apps.page.examples import Showcase, paths_of
 from swapae.apps.page.filming import BUTTONS, FORMATS, MAX_FRAMES
 from swapae.apps.page.painter import fine_grid, painter
 from swapae.apps.page.parts import IMAGE_TYPES, PICK, Choice, Files, Listed, Strength, presets_html, quiet
@@ -62,8 +62,6 @@ TAB_PRESETS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("As it was", {}),
     ],
 }
-# Which example photographs stand for the one kind and the other, until there are better ones: tulips, sunflowers.
-KINDS = {"from": (6, 7), "to": (4, 5)}
 OF_TAB: dict[str, tuple[str, ...]] = {
     "swap": ("amount", "path", "coarse", "middle", "fine", "keep"),
     "mix": FURTHER,
@@ -101,6 +99,7 @@ class Controls:
 
     Attributes:
         thumbnails: what each tab's presets begin with, in the order of TAB_PRESETS.
+        shown: the examples that the page opens with.
         named: by setting.
         gains, axes: sliders of named directions and of principal axes.
         strips: what each axis does, in pictures.
@@ -109,6 +108,7 @@ class Controls:
     """
 
     thumbnails: Sequence[str]
+    shown: Showcase
     named: dict[str, Any] = field(default_factory=dict)
     gains: list[gr.Slider] = field(default_factory=list)
     axes: list[gr.Slider] = field(default_factory=list)
@@ -143,9 +143,9 @@ def words_of(tab: str) -> list[str]:
     return [words for words, _ in TAB_PRESETS[tab]]
 
 
-def all_controls(studio: Studio, models: list[str], thumbnails: Sequence[str]) -> Controls:
+def all_controls(studio: Studio, models: list[str], thumbnails: Sequence[str], shown: Showcase) -> Controls:
     """The controls of every tab, each in a column of its own; to be called inside the controls' column."""
-    controls = Controls(thumbnails)
+    controls = Controls(thumbnails, shown)
     for tab, add in (
         ("swap", swap),
         ("mix", mix),
@@ -216,8 +216,9 @@ def directions(controls: Controls, studio: Studio) -> None:
     with gr.Accordion("From one kind of photographs to another", open=studio.directions is None):
         controls.slider("translation", -3, 3, 0.05, "0: as it was; 1: as much as the two kinds differ")
         controls.tries("directions")
-        for name, label in (("from", "Photographs of the one kind"), ("to", "Photographs of the other kind")):
-            files = [str(examples()[index].path) for index in KINDS[name]]
+        labels = {"from": "Photographs of the one kind", "to": "Photographs of the other kind"}
+        for (name, label), indices in zip(labels.items(), controls.shown.kinds, strict=True):
+            files = list(paths_of(indices))
             controls.others[name] = Files(
                 files, label=label, file_count="multiple", file_types=IMAGE_TYPES, height=110, elem_id=name
             )

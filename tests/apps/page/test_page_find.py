@@ -14,6 +14,7 @@ from visiting import everything, inputs, shown
 from swapae import SwapAE, UserError
 from swapae.apps.page import launch, photographs
 from swapae.apps.page.arrivals import ArrivalHandlers
+from swapae.apps.page.examples import examples
 from swapae.apps.page.finding import FindingHandlers
 from swapae.apps.page.photographs import GONE, FolderIndex, PhotographFolder
 from swapae.apps.page.slot_handlers import SlotHandlers
@@ -106,7 +107,7 @@ def test_visitors_get_photographs_of_the_folder_alone_and_no_paths(
     handlers = everything(monkeypatch, tmp_path / "gradio")
     offered = handlers.photographs = PhotographFolder(folder)
     indexed(offered, handlers.models.first)
-    finding = FindingHandlers(SlotHandlers(handlers, handlers.gallery), offered)
+    finding = FindingHandlers(SlotHandlers(handlers), offered)
     mine = [*inputs(handlers.visits, "a"), "both", "texture", None]
     told = finding.searched(*mine)
     assert len(told["found"]) == 4 and not told["wait"]
@@ -122,9 +123,9 @@ def test_visitors_get_photographs_of_the_folder_alone_and_no_paths(
     assert "photos" not in str([one for one in used if isinstance(one, dict)])
     assert handlers.visits.named(mine[0]).paths["structure"] == str(folder / "1.png")
     # A browser that goes on after a restart tells the key.
-    arrivals = ArrivalHandlers(handlers, handlers.gallery)
+    arrivals = ArrivalHandlers(handlers)
     assert arrivals.path_of({"found": offered.key("1.png")}) == str(folder / "1.png")
-    assert arrivals.path_of({"example": 0}) == str(handlers.gallery[0].path)
+    assert arrivals.path_of({"example": 0}) == str(examples()[0].path)
 
     outside = [offered.key("link.png"), offered.key("../../secret.png"), "../0.png", str(folder / "0.png"), None, 3]
     for key in outside:

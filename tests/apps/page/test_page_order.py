@@ -144,7 +144,7 @@ def test_a_result_is_dropped_once_a_newer_one_is_asked_for(monkeypatch: pytest.M
 
 def test_a_photograph_stays_though_its_picture_was_overtaken(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     handlers = everything(monkeypatch, tmp_path)
-    slots, name = SlotHandlers(handlers, handlers.gallery), f"{handlers.visits.start}.a"
+    slots, name = SlotHandlers(handlers), f"{handlers.visits.start}.a"
     handlers.visits.asked(name, 2)
     pair = slots.picked_pair(gr.EventData(None, {"number": 1}), *inputs(handlers.visits, "a", turn=1))
     assert pair[-9:] == NOTHING_NEW and pair[0]["preview"]

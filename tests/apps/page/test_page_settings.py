@@ -7,7 +7,7 @@ import pytest
 from studio_page import encoded, painted
 
 from swapae import SwapAE, UserError
-from swapae.apps.page.examples import FOLDER, PAIRS, examples
+from swapae.apps.page.examples import FOLDER, SHOWCASES, examples, examples_of
 from swapae.apps.page.history import MOST, History, HistoryStep
 from swapae.apps.page.settings import ROLES
 from swapae.apps.page.studio import Studio
@@ -15,6 +15,7 @@ from swapae.apps.page.tabs import TAB_PRESETS, preset
 from swapae.data.dataset import is_validation
 from swapae.editing.directions import Directions
 from swapae.editing.words import in_words
+from swapae.hub.folders import embedded_names
 
 
 def test_history_keeps_a_slider_s_way_as_one_step_and_forgets_what_was_undone() -> None:
@@ -111,9 +112,17 @@ def test_every_preset_makes_another_picture_or_none_on_purpose(model: SwapAE) ->
 def test_examples_are_small_credited_and_never_trained_on() -> None:
     gallery = examples()
     assert {example.path for example in gallery} == set(FOLDER.glob("*.jpg"))
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 400_000
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 700_000
     for example in gallery:
         assert is_validation(example.path)
-        assert example.author and example.licence == "CC BY 2.0"
-        assert example.url.startswith("https://www.flickr.com/photos/")
-    assert {index for pair in PAIRS for index in pair} == set(range(len(gallery)))
+        assert example.author and example.licence in ("CC BY 2.0", "CC0 1.0")
+        assert example.url.startswith("https://")
+
+
+def test_every_embedded_model_is_shown_with_examples_of_its_own() -> None:
+    assert sorted(SHOWCASES) == embedded_names()
+    for name, shown in SHOWCASES.items():
+        mine = {index for index, example in enumerate(examples()) if example.model == name}
+        assert {index for pair in shown.pairs for index in pair} == mine
+        assert {index for kind in (*shown.kinds, shown.more) for index in kind} <= mine
+        assert [examples()[index] for index in sorted(mine)] == examples_of(shown)

@@ -19,6 +19,7 @@ from swapae.apps.page.arrivals import ArrivalHandlers
 from swapae.apps.page.dragging import DraggingHandlers
 from swapae.apps.page.edits_on import edits_html, edits_on
 from swapae.apps.page.enlarging import enlarge
+from swapae.apps.page.examples import examples
 from swapae.apps.page.filming import MAX_FRAMES, FilmSettings, make_film, steps_of
 from swapae.apps.page.handlers import NOTHING_NEW
 from swapae.apps.page.history import History, HistoryStep
@@ -293,7 +294,7 @@ def test_a_visit_is_found_again_and_one_of_before_the_start_is_lost(
     assert second["keeper"]["visit"]["values"]["keep"] == "colour"
     kept = handlers.visits.named(f"{handlers.visits.start}.a")
     assert kept.values["amount"] == 0.0 and len(kept.history.steps) in (1, 2) and not kept.lost
-    arrivals = ArrivalHandlers(handlers, handlers.gallery)
+    arrivals = ArrivalHandlers(handlers)
     again = shown(settled(handlers, kept.name, arrivals.restored(gr.EventData(None, {"name": kept.name}))))
     assert again["result"] == second["result"] and again["strip"] == second["strip"]
 
@@ -320,10 +321,10 @@ def test_what_a_browser_says_it_kept_is_not_believed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: object
 ) -> None:
     handlers = everything(monkeypatch, tmp_path)
-    arrivals = ArrivalHandlers(handlers, handlers.gallery)
+    arrivals = ArrivalHandlers(handlers)
     visit = arrivals.kept_by_browser(json.dumps(kept) if kept else kept, handlers.visits.named(""))
     assert visit.values == handlers.visits.opening.values and visit.model == ""
-    assert set(visit.paths.values()) <= {str(example.path) for example in handlers.gallery}
+    assert set(visit.paths.values()) <= {str(example.path) for example in examples()}
 
 
 def test_only_uploads_are_taken_for_uploads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -342,7 +343,7 @@ def test_an_upload_is_a_step_and_undo_brings_the_old_photograph_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     handlers = everything(monkeypatch, tmp_path)
-    slots, settings = SlotHandlers(handlers, handlers.gallery), inputs(handlers.visits, "a")
+    slots, settings = SlotHandlers(handlers), inputs(handlers.visits, "a")
     opening = shown(handlers.moved("Strength", *settings))["result"]
     (tmp_path / "a.png").write_bytes(encoded(painted(80, 64, 1)))
     new = slots.uploading("structure")(gr.EventData(None, {"path": str(tmp_path / "a.png")}), *settings)
