@@ -135,7 +135,11 @@ def readme_text(model: str | None) -> str:
         license="apache-2.0",
         models=None if model is None else [model],
     )
-    about = "the small model of flowers that comes with it" if model is None else f"[{model}](/{model})"
+    about = (
+        "the small models of flowers and of building fronts that come with it"
+        if model is None
+        else f"[{model}](/{model})"
+    )
     return README.format(data=data.to_yaml(), about=about)
 
 
@@ -165,6 +169,6 @@ Swapping Autoencoder of Park et al. ([NeurIPS 2020](https://arxiv.org/abs/2007.0
 A network makes these pictures: they are not evidence of anything. Each PNG says so in its metadata, which also hold the
 recipe that made it. Uploads are deleted after about two hours.
 
-Code: Apache-2.0. The example photographs are CC BY 2.0, by the people named in swapae/examples/attribution.csv.
+Code: Apache-2.0. The example photographs are CC BY 2.0 or CC0, by the people named in swapae/examples/attribution.csv.
 `swapae space push` wrote this file and overwrites it with each update.
 """

@@ -57,6 +57,8 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig, accelerator: Accelerator, tracker: str | None = None) -> None:
+        if not accelerator.is_main_process:  # warnings are said once
+            logging.getLogger("swapae").setLevel(logging.ERROR)
         check(config, accelerator.num_processes)
         self.config, self.accelerator, self.main = config, accelerator, accelerator.is_main_process
         self.parts = config.gradient_accumulation_steps

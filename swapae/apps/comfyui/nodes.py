@@ -22,11 +22,12 @@ from swapae.editing.masks import grid_of
 from swapae.editing.regions import texture_map
 from swapae.editing.texture import mix_textures
 from swapae.errors import UserError
-from swapae.hub.folders import EMBEDDED
+from swapae.hub.folders import EMBEDDED, embedded_names
 from swapae.model import SwapAE
 from swapae.pictures.images import fit, load_image
 
 CATEGORY = "swapae"
+NAMES = ", ".join(embedded_names())
 MODEL, CODES = "SWAPAE_MODEL", "SWAPAE_CODES"
 Inputs = dict[str, dict[str, tuple]]
 
@@ -88,7 +89,7 @@ class LoadModel:
             "required": {
                 "name": (
                     "STRING",
-                    {"default": EMBEDDED.name, "tooltip": "flowers, a folder, or owner/name on the Hub"},
+                    {"default": EMBEDDED.name, "tooltip": f"{NAMES}, a folder, or owner/name on the Hub"},
                 ),
                 "device": (devices[::-1],),
             }

@@ -78,9 +78,9 @@ ABOUT = """
 puts together the structure of one with the texture of another: Park, Zhu, Wang, Lu, Shechtman, Efros, Zhang, "Swapping
 Autoencoder for Deep Image Manipulation", NeurIPS 2020, arXiv:2007.00653.
 
-**Limits.** The small model that comes with it knows flowers; anything else comes out rough. It works at the size it
-was trained at; larger downloads are made from your photograph when you ask for them. A network makes the results: they
-are evidence of nothing. Every PNG says so in its metadata, with the model and the recipe.
+**Limits.** The small models that come with it know flowers and building fronts; anything else comes out rough. They
+work at the size they were trained at; larger downloads are made from your photograph when you ask for them. A network
+makes the results: they are evidence of nothing. Every PNG says so in its metadata, with the model and the recipe.
 
 **Your photographs** stay on the machine that serves this page. What it holds of them in memory goes when you close the
 page, their files within about two hours. Your own browser keeps them for as long, so that you can go on after an
@@ -89,7 +89,7 @@ interruption.
 **Programs** can do all of this as well: see "API" at the foot of the page. A recipe makes the same picture again, here
 or on the command line.
 
-**Licence.** Code and model: Apache-2.0. The example photographs are by the people named below, CC BY 2.0.
+**Licence.** Code and model: Apache-2.0. The example photographs are by the people named below, CC BY 2.0 or CC0.
 """
 
 
