@@ -30,7 +30,7 @@ from swapae.pictures.images import fit, load_image, to_pil
 from swapae.pictures.listing import list_images
 from swapae.pictures.saving import save_image
 
-EXAMPLES = Path(__file__).parent.parent / "swapae/examples"
+EXAMPLES = Path(__file__).parent.parent / "swapae/examples/flowers"
 SIZE = 256
 STRENGTHS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 Curves = dict[str, list[dict[str, float]]]  # of each distortion, the metrics at each strength

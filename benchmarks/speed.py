@@ -42,7 +42,7 @@ from swapae.inference.fast import ENGINES, optimize_for_inference
 PRESET = "church256"
 FORMS = ("plain", "inference")
 CALLS = ("encode", "decode", "swap")
-EXAMPLES = Path(__file__).parents[1] / "swapae" / "examples"
+EXAMPLES = Path(__file__).parents[1] / "swapae" / "examples" / "flowers"
 LARGE_BYTES = 2**28
 # What a floor is made of, and how many tensors each begins with.
 OPERATORS = {

@@ -95,10 +95,12 @@ def test_the_wheel_holds_weights_examples_and_types(tmp_path):
         "swapae/py.typed",
         "swapae/weights/flowers/config.json",
         "swapae/weights/flowers/model.safetensors",
+        "swapae/weights/facades/model.safetensors",
     } <= names
     assert {
         "swapae/weights/flowers/README.md",
         "swapae/examples/attribution.csv",
+        "swapae/examples/facades/img_344.jpg",
         "swapae/apps/page/__init__.py",
     } <= names
     assert {

@@ -14,6 +14,8 @@ from loopback_hub import LoopbackHub
 from nbclient import NotebookClient
 from PIL import Image
 
+from swapae.apps.page.examples import examples_of, showcase
+
 # `swapae` for as little training as shows that all of it works together.
 SHORT = f"""#!{sys.executable}
 import sys
@@ -23,7 +25,7 @@ own_model.SHORTEST = 0.1  # minutes
 sys.exit(main())
 """
 NOTEBOOKS = Path(__file__).parents[1] / "docs/notebooks"
-EXAMPLES = sorted((Path(__file__).parents[1] / "swapae/examples").glob("*.jpg"))
+EXAMPLES = [example.path for example in examples_of(showcase("flowers"))]
 
 
 def run(name, folder, **parameters):

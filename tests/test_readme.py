@@ -11,6 +11,7 @@ from PIL import Image
 
 from swapae import SwapAE
 from swapae.apps.cli.commands import COMMANDS, GROUPS
+from swapae.hub.folders import embedded_names
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -23,7 +24,7 @@ def blocks(language, text):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    first, second, *_ = sorted((ROOT / "swapae/examples").glob("*.jpg"))
+    first, second, *_ = sorted((ROOT / "swapae/examples/flowers").glob("*.jpg"))
     (tmp_path / "photos").mkdir()
     for name in ("structure.jpg", "a.jpg", "photo.jpg", "photos/one.jpg"):
         shutil.copy(first, tmp_path / name)
@@ -102,9 +103,10 @@ def anchors(page):
 
 
 def test_the_photographs_licence_is_on_the_card():
-    cards = (ROOT / "swapae/weights/flowers/README.md").read_text()
-    assert "CC BY 2.0" in cards
+    for name, licence in (("flowers", "CC BY 2.0"), ("facades", "CC0 1.0")):
+        assert licence in (ROOT / "swapae/weights" / name / "README.md").read_text()
 
 
-def test_the_embedded_model_is_small_enough():
-    assert sum(path.stat().st_size for path in (ROOT / "swapae/weights/flowers").iterdir()) < 10_000_000
+@pytest.mark.parametrize("name", embedded_names())
+def test_the_embedded_models_are_small_enough(name):
+    assert sum(path.stat().st_size for path in (ROOT / "swapae/weights" / name).iterdir()) < 10_000_000

@@ -14,7 +14,7 @@ from swapae import Codes, SwapAE, UserError
 from swapae.apps.cli import main
 from swapae.search import QUESTIONS, PhotographIndex, Scaling, parts_of
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "swapae/examples").glob("*.jpg"))
+EXAMPLES = sorted((Path(__file__).parents[1] / "swapae/examples/flowers").glob("*.jpg"))
 
 
 def random_codes(count, model, seed=0):

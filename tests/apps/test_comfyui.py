@@ -15,7 +15,7 @@ from swapae.editing.directions import Directions
 from swapae.images import to_pil
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "swapae/examples").glob("*.jpg"))
+EXAMPLES = sorted((ROOT / "swapae/examples/flowers").glob("*.jpg"))
 # What ComfyUI brings itself, as (inputs, outputs).
 THEIRS = {"LoadImage": ({"image": "STRING"}, ("IMAGE", "MASK")), "SaveImage": ({"images": "IMAGE"}, ())}
 

@@ -13,10 +13,11 @@ from PIL import Image
 
 from swapae import SwapAE
 from swapae.apps.cli import main, own_model
+from swapae.apps.page.examples import examples_of, showcase
 from swapae.editing.directions import Directions
 from swapae.training.own_model import Machine, launch_command, nearest_model, settings
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "swapae/examples").glob("*.jpg"))
+EXAMPLES = [example.path for example in examples_of(showcase("flowers"))]
 SLOW_MACHINE = Machine("cpu", 1, 1, "no", images_per_second=1.0)
 
 

@@ -27,7 +27,7 @@ from swapae.evaluation.validation import Evaluator
 from swapae.pictures.images import fit, load_image
 from swapae.pictures.listing import list_images
 
-EXAMPLES = Path(__file__).parents[2] / "swapae/examples"
+EXAMPLES = Path(__file__).parents[2] / "swapae/examples/flowers"
 
 
 def random(*shape, seed=0):

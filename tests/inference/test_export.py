@@ -166,7 +166,7 @@ def test_what_lies_beside_the_graphs(tiny: tuple[SwapAE, Path], onnx_folder: Pat
 def test_the_python_block_of_the_documentation_runs(web_page: Path, tmp_path: Path, monkeypatch) -> None:
     (block,) = re.findall(r"```python\n(import numpy.*?)```", (ROOT / "docs/deploying.md").read_text(), re.S)
     shutil.copytree(web_page / "model", tmp_path / "flowers")
-    first, second, *_ = sorted((ROOT / "swapae/examples").glob("*.jpg"))
+    first, second, *_ = sorted((ROOT / "swapae/examples/flowers").glob("*.jpg"))
     shutil.copy(first, tmp_path / "structure.jpg")
     shutil.copy(second, tmp_path / "texture.jpg")
     monkeypatch.chdir(tmp_path)

@@ -13,7 +13,7 @@ from swapae.images import fit, load_image
 from swapae.training import refining
 from swapae.training.refining import RefinedPhotograph, count_steps, refine
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "swapae/examples").glob("*.jpg"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "swapae/examples/flowers").glob("*.jpg"))
 
 
 @pytest.fixture(scope="module")

@@ -18,19 +18,19 @@ class Example:
     """A photograph of what an embedded model knows, on which it was not trained.
 
     Attributes:
-        model: the embedded model's name.
+        subject: what it shows, in a word.
     """
 
     path: Path
+    subject: str
     author: str
     url: str
     licence: str
-    model: str
 
     @property
-    def subject(self) -> str:
-        """What it shows, from the first word of the file's name: "roses_1.jpg" shows a rose."""
-        return self.path.name.split("_")[0].removesuffix("s")
+    def model(self) -> str:
+        """The embedded model's name, as that of the folder."""
+        return self.path.parent.name
 
 
 @functools.cache
@@ -79,6 +79,12 @@ SHOWCASES = {
         pairs=((0, 1), (7, 3), (6, 2), (5, 6), (0, 4), (3, 7)),
         more=(3, 4),
         kinds=((6, 7), (4, 5)),  # tulips, sunflowers
+    ),
+    "facades": Showcase(
+        "building fronts",
+        pairs=((10, 8), (8, 11), (9, 8), (11, 13), (13, 12), (12, 10)),
+        more=(12, 13),
+        kinds=((10, 11), (8, 12)),  # greenish ones, reddish ones
     ),
 }
 

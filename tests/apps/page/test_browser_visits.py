@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
@@ -77,6 +78,29 @@ def test_a_model_the_operator_allowed_brings_its_directions(browser: Browser, tm
         open_tab(page, "Directions")
         page.get_by_label("range slider for Warm").press("End")
         wait_for_another(page, seen)
+        page.close()
+
+
+def test_another_embedded_model_brings_its_examples(browser: Browser) -> None:
+    with served(tiny_model()) as url:
+        page = browser.new_page()
+        page.goto(url)
+        expect(page.locator("#result img").last).to_be_visible()
+        seen, slot, tried = source(page), page.locator("#structure .drop img"), page.locator("#try-swap img").first
+        daisy, halfway = slot.get_attribute("src"), tried.get_attribute("src")
+        page.get_by_role("tab", name="Your model", exact=True).click()
+        page.get_by_label("Model", exact=True).click()
+        page.get_by_role("option", name="facades (comes with swapae)").click()
+        wait_for_another(page, seen)
+        expect(slot).not_to_have_attribute("src", str(daisy))
+        expect(page.locator("#card textarea")).to_have_value(re.compile("building fronts"))
+        open_tab(page, "Swap")
+        expect(tried).not_to_have_attribute("src", str(halfway))
+        seen, halfway = source(page), tried.get_attribute("src")
+        page.locator("#examples button").nth(1).click()
+        wait_for_another(page, seen)
+        expect(page.locator("#examples button").nth(1)).to_have_attribute("title", re.compile("house"))
+        expect(tried).not_to_have_attribute("src", str(halfway))  # after which nothing computes any longer
         page.close()
 
 

@@ -181,7 +181,7 @@ def test_api_refuses_what_cannot_be(
 def test_api_knows_only_allowed_models(client: Client, four: list[dict]) -> None:
     known = client.predict(api_name="/models")
     axes = ["texture1", "texture2", "structure1", "layout1", "layout2"]
-    assert known == {"models": [EMBEDDED_NAME], "directions": ["warm", *axes]}
+    assert known == {"models": [EMBEDDED_NAME, "facades (comes with swapae)"], "directions": ["warm", *axes]}
     for name in ("someone/else", "/etc", "../weights"):
         with pytest.raises(AppError, match="This page has no such model"):
             client.predict(*four[:2], model=name, api_name="/swap")

@@ -21,7 +21,8 @@ def test_models_are_those_the_operator_allowed(model: SwapAE, structure: bytes, 
     other = SwapAE(model.config).eval()
     other.save_pretrained(tmp_path / "other")
     models = Models(Studio(model), [str(tmp_path / "other"), str(tmp_path / "gone")])
-    assert models.names == [EMBEDDED_NAME, "other", str(tmp_path / "gone")]
+    assert models.names == [EMBEDDED_NAME, "facades (comes with swapae)", "other", str(tmp_path / "gone")]
+    assert Models(Studio(model), [], str(tmp_path / "other")).names == ["other"]
     files, values = {"structure": structure}, {"amount": 0}
     images = [models.studio(name).edit(files, values).image for name in ("other", EMBEDDED_NAME)]
     assert models.studio("other") is models.studio("other")
