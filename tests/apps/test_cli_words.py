@@ -116,6 +116,14 @@ def test_no_color_on_a_terminal(no_color, coloured):
 
 
 @pytest.mark.slow
+def test_garbage_is_collected_again_once_a_command_was_imported():
+    check = "assert gc.isenabled() and gc.get_freeze_count() > 100_000"
+    code = f"import gc; from swapae.apps.cli.commands import COMMANDS; COMMANDS['swap'].load(); {check}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
 def test_names_of_the_package_come_when_they_are_used():
     code = "import sys, swapae; assert 'torch' not in sys.modules; print(swapae.SwapAE, swapae.metrics.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
