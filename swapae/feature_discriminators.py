@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swapae.backbones import FrozenBackbone
-from swapae.precision import mean_and_variance, upcast
+from swapae.precision import upcast
 
 LEAK = 0.2
 GROUPS = 8
@@ -228,5 +228,5 @@ class FeaturePatchDiscriminator(nn.Module):
 
 def mean_and_deviation(x: Tensor) -> Tensor:
     """Of each channel over all places, [B, C, h, w] -> [B, 2 C], in float32 at least."""
-    mean, variance = mean_and_variance(x)
+    variance, mean = torch.var_mean(upcast(x), (2, 3), correction=0)
     return torch.cat([mean, (variance + 1e-5).sqrt()], 1)
