@@ -204,6 +204,8 @@ def test_the_embedded_models_settings_are_complete(tmp_path):
     assert output == "runs/flowers/5_calm"
     own = parse(["--config", str(ROOT / "docs/facades256/1_facades.json")], "train_accelerate.py")
     assert (own.preset, own.init) == ("small256", "flowers")
+    fronts = (ROOT / "docs/facades256/validation.txt").read_text().split()
+    assert all(map(is_validation, fronts)) and len(set(fronts)) == 35
     listed = (ROOT / "docs/flowers256/validation.txt").read_text().split()
     with open(ROOT / "docs/flowers256/attribution.csv", newline="") as file:
         names = [row["file"] for row in csv.DictReader(file)]
