@@ -46,6 +46,12 @@ def numbers() -> dict[str, int]:
     return {str(example.path): number for number, example in enumerate(examples())}
 
 
+def example_at(path: str) -> Example | None:
+    """The example of a path, if it is of one."""
+    number = numbers().get(path)
+    return None if number is None else examples()[number]
+
+
 def copy_of_example(path: str) -> bool:
     """Whether a file has an example's name, as the copies have that Gradio makes."""
     return Path(path).name in {Path(one).name for one in numbers()}

@@ -21,7 +21,7 @@ from swapae.apps.page.cutter import EDGES, box_of, on_cutter
 from swapae.apps.page.downloads import downloadable, replayable
 from swapae.apps.page.dragger import on_dragger
 from swapae.apps.page.edits_on import edits_html, edits_on
-from swapae.apps.page.examples import copy_of_example, examples, numbers, paths_of, showcase
+from swapae.apps.page.examples import copy_of_example, example_at, paths_of, showcase
 from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.keeper import HERE, LOST, kept_here
 from swapae.apps.page.models import Models
@@ -313,14 +313,13 @@ class Handlers:
         """
         visit = self.visits.of(arguments)
         name = self.models.comes_with(visit.model)
-        paths = visit.paths | {
-            role: path
-            for role, path in zip(ROLES, showcase(name).opening, strict=False)
-            if name and of_another_model(name, visit.paths.get(role))
-        }
         anew: dict[str, Any] = {"model": visit.model, "history": History(), "touched": ("Model", False)}
         nothing: dict[str, Any] = {"gains": [], "axes": [], "paint": {}, "still": None}
-        visit = self.visits.change(visit, lambda one: one.setting(nothing)._replace(**anew, paths=paths))
+
+        def chosen(one: Visit) -> Visit:
+            return one.setting(nothing)._replace(**anew, paths=exchanged(one.paths, name))
+
+        visit = self.visits.change(visit, chosen)
         about, gains, axes = self.about_model(visit)
         kinds: list[Any] = [KEEP, KEEP]
         if name and all(copy_of_example(path) for paths in visit.kinds for path in paths):
@@ -346,15 +345,19 @@ class Handlers:
         return about, sliders, numbered
 
 
-def of_another_model(name: str, path: str | None) -> bool:
-    """Whether a photograph is an example of what another embedded model knows."""
-    number = numbers().get(path or "")
-    return number is not None and examples()[number].model != name
+def exchanged(paths: Mapping[str, str], name: str | None) -> dict[str, str]:
+    """Photographs by role, with those of the embedded model `name`, if it is one, for the examples of others."""
+    mine = dict(zip(ROLES, showcase(name).opening, strict=False)) if name else {}
+    return {
+        role: mine.get(role, path) if (example := example_at(path)) and example.model != name else path
+        for role, path in paths.items()
+    }
 
 
 def rough(name: str | None, path: str) -> str:
     """What to say beside a photograph that is not an example of the embedded model of this name."""
-    if name is None or (path in numbers() and not of_another_model(name, path)):
+    example = example_at(path)
+    if name is None or (example and example.model == name):
         return ""
     return f"This model knows {showcase(name).knows}; others come out rough."
 
