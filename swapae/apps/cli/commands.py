@@ -26,15 +26,17 @@ class Command:
 
     def load(self) -> Callable[..., None]:
         """The function. Imports its module, and with most of them torch."""
-        if "torch" in sys.modules:
-            return getattr(importlib.import_module(self._path), self.function)
         # Nothing that imports make is garbage: looking through it again and again, at the end too, takes half a second.
-        gc.disable()
+        # Once torch is there, as in a program that runs several commands, there is little left to import.
+        heavy = "torch" not in sys.modules
+        if heavy:
+            gc.disable()
         try:
             return getattr(importlib.import_module(self._path), self.function)
         finally:
-            gc.freeze()
-            gc.enable()
+            if heavy:
+                gc.freeze()
+                gc.enable()
 
     def summary(self) -> str:
         """The first paragraph of its docstring, read from the source: a list of commands imports none of them."""

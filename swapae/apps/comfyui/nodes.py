@@ -27,7 +27,6 @@ from swapae.model import SwapAE
 from swapae.pictures.images import fit, load_image
 
 CATEGORY = "swapae"
-NAMES = ", ".join(embedded_names())
 MODEL, CODES = "SWAPAE_MODEL", "SWAPAE_CODES"
 Inputs = dict[str, dict[str, tuple]]
 
@@ -84,12 +83,13 @@ class LoadModel:
     @classmethod
     def INPUT_TYPES(cls) -> Inputs:  # ComfyUI's name
         """A name and a device."""
+        names = ", ".join(embedded_names())
         devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
         return {
             "required": {
                 "name": (
                     "STRING",
-                    {"default": EMBEDDED.name, "tooltip": f"{NAMES}, a folder, or owner/name on the Hub"},
+                    {"default": EMBEDDED.name, "tooltip": f"{names}, a folder, or owner/name on the Hub"},
                 ),
                 "device": (devices[::-1],),
             }

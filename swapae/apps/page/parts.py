@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from abc import ABCMeta
 from bisect import bisect
@@ -250,6 +251,7 @@ def history_html(history: History) -> str:
     return f'<div class="steps">{"".join(buttons)}</div>'
 
 
+@functools.cache
 def pairs_html(shown: Showcase) -> str:
     """One button per example pair."""
     buttons = []
