@@ -109,14 +109,22 @@ def test_every_preset_makes_another_picture_or_none_on_purpose(model: SwapAE) ->
             assert same == (words in ("All of it", *NOTHING)), words
 
 
+# Licence and address of each model's examples.
+SOURCES = {
+    "flowers": ("CC BY 2.0", "https://www.flickr.com/photos/"),
+    "facades": ("CC0 1.0", "https://github.com/Urban-Research-Lab/"),
+}
+
+
 def test_examples_are_small_credited_and_never_trained_on() -> None:
     gallery = examples()
     assert {example.path for example in gallery} == set(FOLDER.glob("*/*.jpg"))
     assert sum(path.stat().st_size for path in FOLDER.rglob("*.jpg")) < 400_000
     for example in gallery:
         assert is_validation(example.path)
-        assert example.author and example.licence in ("CC BY 2.0", "CC0 1.0")
-        assert example.url.startswith("https://")
+        licence, place = SOURCES[example.model]
+        assert example.author and example.licence == licence
+        assert example.url.startswith(place)
 
 
 def test_every_embedded_model_is_shown_with_examples_of_its_own() -> None:
