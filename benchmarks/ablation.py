@@ -5,7 +5,8 @@
 
 The start is an autoencoder that the same preset trains first. Each variant's model is measured by `swapae evaluate` on
 the photographs kept out of training. A variant that is there is not trained again, so the command goes on after a stop.
-The table, Markdown, is printed and written beside the runs, with a grid of each variant's hybrids.
+Two tables in Markdown are printed and written beside the runs: these figures after equal minutes, and the runs' own
+evaluations after equal images. Beside them lies a grid of each variant's hybrids.
 """
 
 from __future__ import annotations
@@ -83,6 +84,13 @@ COLUMNS = {
     "local_layer1_hybrids": "first layer",
     "local_layer2_hybrids": "second layer",
 }
+# Of the runs' own evaluations, and what the table calls them.
+OWN = {
+    "eval_lpips": "LPIPS (SqueezeNet)",
+    "eval_texture": "texture",
+    "eval_structure": "structure",
+    "eval_local": "local",
+}
 
 
 def folder_of(name: str) -> str:
@@ -95,8 +103,8 @@ def settings(data: Path, output: Path, precision: str, minutes: float) -> TrainC
     return TrainConfig(
         data=str(data.resolve()), output=output.resolve(), preset="small128", minutes=minutes, zoom=True,
         colour_jitter=True, hide_grain=0.1, structure_noise=0.2, noise="hybrids", batch_size=8, lr=0.0015,
-        max_gradient_norm=20.0, ema_half_life=2000, mixed_precision=precision, num_workers=0, log_every_images=800,
-        sample_every_images=4000, eval_every_images=4000, save_every_images=4000, tracker="none",
+        max_gradient_norm=20.0, ema_half_life=2000, mixed_precision=precision, num_workers=0, log_every_images=400,
+        sample_every_images=2000, eval_every_images=2000, save_every_images=2000, tracker="none",
     )  # fmt: skip
 
 
@@ -129,12 +137,28 @@ def grid(samples: Path, output: Path) -> None:
         save_image(picture.convert("RGB"), output)
 
 
-def table(found: dict[str, dict[str, float]]) -> str:
+def after_equal_minutes(found: dict[str, dict[str, float]]) -> str:
     """Rows of Markdown, one for each variant."""
     lines = ["| | images | " + " | ".join(COLUMNS.values()) + " |", "|---" * (2 + len(COLUMNS)) + "|"]
     for name, figures in found.items():
         cells = [f"{figures[key]:.1f}" if "nearer" in key else f"{figures[key]:.3f}" for key in COLUMNS]
         lines.append(f"| {name} | {figures['images']:,} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def after_equal_images(logs: dict[str, list[dict[str, float]]]) -> str:
+    """Rows of Markdown, one for each variant: its own evaluation at the last count of images that all were measured at.
+
+    Their learning rates have then fallen by different shares, for they fall by the clock.
+    """
+    evaluations = {name: {line["images"]: line for line in log if "eval_score" in line} for name, log in logs.items()}
+    common = set.intersection(*(set(by_images) for by_images in evaluations.values()))
+    if not common:
+        return "No count of images at which all were evaluated.\n"
+    images = max(common)
+    lines = [f"| after {images:,} images | " + " | ".join(OWN.values()) + " |", "|---" * (1 + len(OWN)) + "|"]
+    for name, by_images in evaluations.items():
+        lines.append(f"| {name} | " + " | ".join(f"{by_images[images][key]:.3f}" for key in OWN) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -157,7 +181,7 @@ def main() -> None:
     run(replace(common, losses="autoencoder", minutes=options.minutes / 2), "as it is", machine)
     names = output / "validation.txt"
     names.write_text("".join(f"{path.name}\n" for path in list_images(options.data) if is_validation(path)))
-    found = {}
+    found, logs = {}, {}
     for name in options.only:
         place = output / folder_of(name)
         run(
@@ -165,12 +189,16 @@ def main() -> None:
             name,
             machine,
         )
-        images = json.loads((place / "log.jsonl").read_text().splitlines()[-1])["images"]
+        logs[name] = [json.loads(line) for line in (place / "log.jsonl").read_text().splitlines()]
         evaluation = output / f"{place.name}_evaluation"
-        found[name] = {"images": images, **measured(place / "latest", options.data, names, evaluation)}
+        found[name] = {
+            "images": logs[name][-1]["images"],
+            **measured(place / "latest", options.data, names, evaluation),
+        }
         grid(place / "samples", output / f"{place.name}.jpg")
-        (output / "table.md").write_text(table(found))
-    print(table(found), end="")
+    tables = f"{after_equal_minutes(found)}\n{after_equal_images(logs)}"
+    (output / "tables.md").write_text(tables)
+    print(tables, end="")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
 The functions are those of `encoder.py` and `generator.py`; read these first. Here all that is constant is done
 beforehand, and an engine (`engine.py`) runs the rest.
 
-- Equalisation, demodulation, the activations' gain and the residual blocks' sqrt(1/2) are in the weights.
-- Biases go into the convolution before them, or into the blur: no pass over the map of their own.
+- Layers become nodes of the engine's graphs (`layers.py`).
 - All textures' modulations are one matrix product.
 - Blocks with large maps are computed tile by tile, which bounds memory.
 """
@@ -26,24 +25,19 @@ from swapae.encoder import Encoder, EncoderStages
 from swapae.generator import Generator, GeneratorBlock, GeneratorStages, Textures
 from swapae.inference.choice import Form, asked_for, fastest
 from swapae.inference.engine import Graph, Network
+from swapae.inference.layers import HALF, AnyGraph, add_conv, add_down_block, add_modulated_conv
 from swapae.inference.openvino import OpenVinoGraph, OpenVinoNetwork, has_bfloat16, is_installed
 from swapae.inference.tiling import tiles
 from swapae.layers import (
     ACTIVATION_GAIN,
-    LEAK,
-    Blur,
     ConvLayer,
     DownBlock,
-    ModulatedConv,
     ToRGB,
     unit_length,
 )
 from swapae.model import Autoencoder, SwapAE
 
 ENGINES = ("torch", "ncnn", "openvino")  # of a model in float32 on a CPU
-AnyGraph = Graph | OpenVinoGraph
-
-HALF = math.sqrt(0.5)
 # Steps (a pixel of the smaller of a block's input and output) beyond its own that a tile's result depends on.
 REACH = 2
 # Of a block's largest map, what is computed at a time: with twice as much decoding takes half as much memory again, and
@@ -352,51 +346,6 @@ class EngineGenerator(GeneratorStages):
 def parts_of(network: nn.Module) -> list[Any]:
     """Layers or blocks in their order; what they are torch's containers do not say."""
     return list(network.children())
-
-
-def add_conv(graph: AnyGraph, x: Any, layer: ConvLayer, factor: float = 1.0) -> Any:
-    """A `ConvLayer` times `factor`."""
-    padding = layer.padding
-    if layer.blur is not None:
-        x = add_blur(graph, x, layer.blur, layer.weight.shape[1])
-    elif padding and layer.pad_mode == "reflect":
-        x, padding = graph.pad(x, padding, padding, reflect=True), 0
-    scale = (ACTIVATION_GAIN if layer.activate else 1.0) * factor
-    bias = None if layer.bias is None else layer.bias * scale
-    weight = layer.weight * (layer.gain * factor)
-    leak = LEAK if layer.activate else None
-    return graph.conv(x, weight, bias, stride=layer.stride, padding=padding, leak=leak)
-
-
-def add_down_block(graph: AnyGraph, x: Any, block: DownBlock) -> Any:
-    """A `DownBlock`."""
-    y = add_conv(graph, add_conv(graph, x, block.conv1), block.conv2, HALF)
-    return graph.add(y, add_conv(graph, x, block.skip, HALF))
-
-
-def add_modulated_conv(graph: AnyGraph, x: Any, layer: ModulatedConv, number: str, factor: float = 1.0) -> Any:
-    """A `ModulatedConv` times `factor`, whose style and noise, ready to be added, are inputs with this number."""
-    weight = layer.weight * (ACTIVATION_GAIN * factor)
-    weight = weight * torch.rsqrt(layer.weight.square().sum((1, 2, 3), keepdim=True) + 1e-8)
-    bias = layer.bias * (ACTIVATION_GAIN * factor)
-    x = graph.multiply(x, graph.input(f"style{number}"))
-    if layer.blur is None:
-        y = graph.conv(x, weight, bias, padding=1)
-    else:
-        y = graph.conv_transpose(x, weight.transpose(0, 1), stride=2)
-        y = add_blur(graph, y, layer.blur, len(bias), bias)
-    return graph.leaky_relu(graph.add(y, graph.input(f"noise{number}")), LEAK)
-
-
-def add_blur(graph: AnyGraph, x: Any, blur: Blur, channels: int, bias: Tensor | None = None) -> Any:
-    """A `Blur`, and a bias."""
-    (before, after), padding = blur.pad, 0
-    if blur.pad_mode == "constant" and before == after:
-        padding = before
-    else:
-        x = graph.pad(x, before, after, reflect=blur.pad_mode == "reflect")
-    kernel = blur.kernel.expand(channels, 1, -1, -1)
-    return graph.conv(x, kernel, bias, stride=blur.stride, padding=padding, groups=channels)
 
 
 def resized(style: Tensor, sides: torch.Size) -> Tensor:

@@ -70,7 +70,7 @@ from swapae import SwapAE
 from swapae.pictures.animation import save_animation
 from swapae.apps.page import zerogpu
 from swapae.apps.page.examples import examples
-from swapae.apps.page.handlers import describe_model
+from swapae.apps.page.model_handlers import describe_model
 from swapae.apps.page.restyling import restyle_video
 from swapae.apps.page.filming import FilmSettings, make_film
 from swapae.apps.page.studio import Studio

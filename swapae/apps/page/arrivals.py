@@ -11,6 +11,7 @@ import gradio as gr
 
 from swapae.apps.page.examples import examples
 from swapae.apps.page.handlers import KEEP, Handlers
+from swapae.apps.page.model_handlers import ModelHandlers
 from swapae.apps.page.settings import ROLES, SETTINGS, checked
 from swapae.apps.page.slots import uploaded
 from swapae.apps.page.visits import Visit
@@ -38,7 +39,7 @@ class ArrivalHandlers:
     def everything(self, visit: Visit) -> tuple:
         """Values of the model's choice, what tells of it, all controls, all slots, the canvases and both kinds."""
         handlers = self.handlers
-        about, gains, axes = handlers.about_model(visit)
+        about, gains, axes = ModelHandlers(handlers).about(visit)
         named = handlers.settings(visit)[: -len(gains) - len(axes)]
         slots = (handlers.slot(visit, role) for role in ROLES)
         rest = *slots, *handlers.canvases(visit), *self.kinds(visit)

@@ -21,6 +21,7 @@ from swapae.apps.page.style import CSS, tab_rules
 from swapae.apps.page.training.job import Trainings, trained_here
 from swapae.apps.page.training.permission import models_folder, trains_at
 from swapae.apps.page.training.style import CSS as TRAINING
+from swapae.apps.page.turns import Turns
 from swapae.editing.directions import Directions
 from swapae.hub import folders
 from swapae.inference.fast import optimize_for_inference
@@ -48,6 +49,7 @@ def build_demo(
     source: str | None = None,
     photographs: PhotographFolder | None = None,
     trainings: Trainings | None = None,
+    turns: Turns | None = None,
 ) -> gr.Blocks:
     """The page for a model in evaluation mode; launch it with `**LAUNCH`.
 
@@ -58,8 +60,9 @@ def build_demo(
         source: the model's own folder or name; the embedded model's if not given.
         photographs: a folder that visitors may find photographs in.
         trainings: of models of visitors' own, which they may choose as well; None where nobody may train.
+        turns: by which the page computes.
     """
-    studio = Studio(model, directions, trained=trained_form(model, source or folders.EMBEDDED))
+    studio = Studio(model, directions, turns=turns, trained=trained_form(model, source or folders.EMBEDDED))
     if photographs is not None:
         photographs.index(studio)  # which begins to make it
     if trainings is None:
@@ -109,11 +112,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         photographs = None if options.photos is None else offered(options.photos)
         trainings = Trainings(models_folder()) if trains_at(host) else None
         directions = directions_of(model, source)
-        demo = build_demo(model, directions, options.allow_model, options.model, photographs, trainings)
+        turns = Turns()
+        demo = build_demo(model, directions, options.allow_model, options.model, photographs, trainings, turns)
         # Only now: the picture that the page opens with is nobody's, and no GPU is lent before the launch.
         zerogpu.lend(model, source)
         zerogpu.prepare(source)
         demo.launch(server_name=host, server_port=options.port, **LAUNCH)
+        turns.end()
     except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
     except (OSError, OverflowError):  # all that Gradio says of a port that is taken, or is none

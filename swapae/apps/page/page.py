@@ -15,7 +15,7 @@ from swapae.apps.page.endpoints import InSentences, add_endpoints
 from swapae.apps.page.examples import examples, showcase
 from swapae.apps.page.finder import finder
 from swapae.apps.page.finding import FindingHandlers
-from swapae.apps.page.handlers import Handlers, describe_model
+from swapae.apps.page.handlers import Handlers
 from swapae.apps.page.history import History
 from swapae.apps.page.keeper import NUMBERED, STORE, keeper, name_of_tab
 from swapae.apps.page.keyboard import NAMES, SHORTCUTS
@@ -28,6 +28,7 @@ from swapae.apps.page.layout import (
     results_column,
     tab_row,
 )
+from swapae.apps.page.model_handlers import ModelHandlers, describe_model
 from swapae.apps.page.models import Models
 from swapae.apps.page.motion import MotionHandlers
 from swapae.apps.page.numbers import CHECK_NUMBERS
@@ -224,7 +225,7 @@ class Page:
 
     def connect_tabs(self, pairs: gr.HTML) -> None:
         """The tabs themselves, the axes to explore, and the choice of a model."""
-        controls, others, handlers = self.controls, self.controls.others, self.handlers
+        controls, others, handlers = self.controls, self.controls.others, ModelHandlers(self.handlers)
         latest = PREVIEW | {"trigger_mode": "always_last"}
         self.tabs.select(self.previews.opened, self.visit, list(controls.presets.values()), **latest)
         strips = [others["exploring"], *controls.strips]
@@ -233,7 +234,7 @@ class Page:
         self.of_model = [others["model"], *told]
         set_here = [*told, *controls.gains, *controls.axes, *controls.strips]
         photographs = [*self.drawn, *self.slots.values(), others["from"], others["to"]]
-        chose = others["model"].input(handlers.chose_model, self.visit, [*set_here, *photographs], **SET)
+        chose = others["model"].input(handlers.chose, self.visit, [*set_here, *photographs], **SET)
         self.then_previews(self.then_picture(chose))
 
     def connect_motion(self) -> None:

@@ -7,6 +7,10 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from swapae.errors import UserError
+
+STOPPING = "The page is being stopped; it computes nothing any more."
+
 
 class Turns:
     """Turns at the processor, each for a moment; threads share it, and a thread that has its turn may ask again.
@@ -17,14 +21,20 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._free = threading.Condition(self._lock)
         self._edits: deque[threading.Event] = deque()
         self._others: deque[threading.Event] = deque()
         self._owner: int | None = None
         self._edited_last = False
+        self._ended = False
 
     @contextmanager
     def edit(self) -> Iterator[None]:
-        """Wait for a turn, for a picture that somebody is waiting for; the turn ends with the block."""
+        """Wait for a turn, for a picture that somebody is waiting for; the turn ends with the block.
+
+        Raises:
+            UserError: the page is stopping, see `end`.
+        """
         with self._taken(self._edits):
             yield
 
@@ -33,6 +43,17 @@ class Turns:
         """As `edit`, for one frame of a film, or one preview."""
         with self._taken(self._others):
             yield
+
+    def end(self) -> None:
+        """Wait for the one who computes; nobody's turn comes any more, and those who wait get an error.
+
+        The process may end then: in the middle of a computation, the engine's threads would abort it.
+        """
+        with self._free:
+            self._ended = True
+            for called in (*self._edits, *self._others):
+                called.set()
+            self._free.wait_for(lambda: self._owner is None)
 
     @property
     def waiting(self) -> int:
@@ -48,17 +69,25 @@ class Turns:
             return
         called = threading.Event()
         with self._lock:
+            if self._ended:
+                raise UserError(STOPPING)
             queue.append(called)
             if self._owner is None:
                 self._call_next()
         called.wait()
-        self._owner = thread
+        with self._lock:
+            if called in queue:  # by nobody before it, but by `end`
+                queue.remove(called)
+                raise UserError(STOPPING)
+            self._owner = thread
         try:
             yield
         finally:
             with self._lock:
                 self._owner = None
-                self._call_next()
+                self._free.notify_all()
+                if not self._ended:
+                    self._call_next()
 
     def _call_next(self) -> None:
         """Let the next one go, with the lock held and nobody computing."""

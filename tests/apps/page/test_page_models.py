@@ -11,6 +11,7 @@ from visiting import everything, inputs
 from swapae.apps.page import parts
 from swapae.apps.page.examples import SHOWCASES, paths_of
 from swapae.apps.page.handlers import Handlers
+from swapae.apps.page.model_handlers import ModelHandlers
 from swapae.apps.page.models import COMES_WITH
 from swapae.apps.page.settings import ROLES
 from swapae.apps.page.slot_handlers import SlotHandlers
@@ -20,7 +21,7 @@ def choose(handlers: Handlers, name: str) -> tuple:
     """What is answered once a model was chosen."""
     given = inputs(handlers.visits, "a")
     given[4] = name + COMES_WITH
-    return handlers.chose_model(*given)
+    return ModelHandlers(handlers).chose(*given)
 
 
 def paths(handlers: Handlers) -> tuple:

@@ -72,6 +72,41 @@ def test_an_edit_goes_before_frames_that_wait_and_frames_are_not_forgotten() -> 
         assert turns.waiting == 0
 
 
+def test_a_page_that_stops_lets_the_one_who_computes_finish_and_nobody_else_begin() -> None:
+    turns, told, computing, finish = Turns(), [], threading.Event(), threading.Event()
+
+    def compute() -> None:
+        with turns.edit():
+            computing.set()
+            assert finish.wait(WAIT)
+            told.append("computed")
+
+    def wait() -> None:
+        with pytest.raises(UserError, match="being stopped"), turns.one_of_many():
+            told.append("never")
+        told.append("sent away")
+
+    def stop() -> None:
+        turns.end()
+        told.append("ended")
+
+    threads = [threading.Thread(target=task) for task in (compute, wait, stop)]
+    threads[0].start()
+    assert computing.wait(WAIT)
+    threads[1].start()
+    wait_until(turns, 1)
+    threads[2].start()
+    threads[1].join(WAIT)
+    assert told == ["sent away"]
+    finish.set()
+    for thread in threads:
+        thread.join(WAIT)
+    assert told == ["sent away", "computed", "ended"]
+    with pytest.raises(UserError, match="being stopped"), turns.edit():
+        pass
+    assert turns.waiting == 0
+
+
 def test_an_edit_goes_between_the_frames_of_a_film(tmp_path: Path) -> None:
     studio, order = Studio(tiny_model()), []
     files = {role: encoded(painted(64, 64, seed)) for seed, role in enumerate(ROLES[:2])}
