@@ -6,7 +6,7 @@
 The start is an autoencoder that the same preset trains first. Each variant's model is measured by `swapae evaluate` on
 the photographs kept out of training. A variant that is there is not trained again, so the command goes on after a stop.
 Two tables in Markdown are printed and written beside the runs: these figures after equal minutes, and the runs' own
-evaluations after equal images. Beside them lies a grid of each variant's hybrids.
+evaluations after equal images. Beside them lies a sheet of each variant's hybrids.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from typing import Any
 from PIL import Image
 
 from swapae.data.crops import is_validation
+from swapae.pictures.grids import contact_sheet
 from swapae.pictures.listing import list_images
 from swapae.pictures.saving import save_image
 from swapae.train import main as train
 from swapae.training import augment, generator_step
 from swapae.training.config import TrainConfig, to_dict
 from swapae.training.discriminator_step import DiscriminatorStep
+from swapae.training.estimates import Precision
 from swapae.training.own_model import Machine, launch_command, look_at_machine
 from swapae.training.trainer import Trainer
 
@@ -68,8 +70,8 @@ VARIANTS = {
     "as it is": Variant(),
     "discriminators of pixels": Variant({"discriminators": "pixels"}),
     "no shifts": Variant(change=without_shifts),
-    "grain is not hidden": Variant({"hide_grain": 0.0, "structure_noise": 0.0}),
-    "neither grain nor colour is hidden": Variant({"hide_grain": 0.0, "structure_noise": 0.0, "colour_jitter": False}),
+    "grain not hidden": Variant({"hide_grain": 0.0, "structure_noise": 0.0}),
+    "grain, colour not hidden": Variant({"hide_grain": 0.0, "structure_noise": 0.0, "colour_jitter": False}),
     "noise in all pictures": Variant({"noise": "random"}),
     "two batches": Variant(change=with_two_batches),
 }
@@ -84,6 +86,7 @@ COLUMNS = {
     "local_layer1_hybrids": "first layer",
     "local_layer2_hybrids": "second layer",
 }
+GRID_PIXELS = 440  # of a variant's side in the sheet
 # Of the runs' own evaluations, and what the table calls them.
 OWN = {
     "eval_lpips": "LPIPS (SqueezeNet)",
@@ -98,12 +101,12 @@ def folder_of(name: str) -> str:
     return name.replace(" ", "_")
 
 
-def settings(data: Path, output: Path, precision: str, minutes: float) -> TrainConfig:
+def settings(data: Path, output: Path, precision: Precision, minutes: float) -> TrainConfig:
     """Those that all have in common."""
     return TrainConfig(
         data=str(data.resolve()), output=output.resolve(), preset="small128", minutes=minutes, zoom=True,
         colour_jitter=True, hide_grain=0.1, structure_noise=0.2, noise="hybrids", batch_size=8, lr=0.0015,
-        max_gradient_norm=20.0, ema_half_life=2000, mixed_precision=precision, num_workers=0, log_every_images=400,
+        max_gradient_norm=20.0, ema_half_life=500, mixed_precision=precision, num_workers=0, log_every_images=400,
         sample_every_images=2000, eval_every_images=2000, save_every_images=2000, tracker="none",
     )  # fmt: skip
 
@@ -130,11 +133,10 @@ def measured(model: Path, data: Path, names: Path, output: Path) -> dict[str, An
     return {name: figures[name]["value"] for name in COLUMNS}
 
 
-def grid(samples: Path, output: Path) -> None:
-    """The newest of a run's grids of hybrids, as a smaller JPEG."""
+def newest_grid(samples: Path) -> Image.Image:
+    """The last of a run's grids of hybrids."""
     with Image.open(max(samples.glob("*.png"))) as picture:
-        picture.thumbnail((900, 900), Image.Resampling.LANCZOS)
-        save_image(picture.convert("RGB"), output)
+        return picture.convert("RGB")
 
 
 def after_equal_minutes(found: dict[str, dict[str, float]]) -> str:
@@ -195,9 +197,10 @@ def main() -> None:
             "images": logs[name][-1]["images"],
             **measured(place / "latest", options.data, names, evaluation),
         }
-        grid(place / "samples", output / f"{place.name}.jpg")
     tables = f"{after_equal_minutes(found)}\n{after_equal_images(logs)}"
     (output / "tables.md").write_text(tables)
+    grids = [(newest_grid(output / folder_of(name) / "samples"), name) for name in options.only]
+    save_image(contact_sheet(grids, GRID_PIXELS, columns=3), output / "grids.jpg")
     print(tables, end="")
 
 
