@@ -123,6 +123,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"app.py: {error}", file=sys.stderr)
     except (OSError, OverflowError):  # all that Gradio says of a port that is taken, or is none
         print(f"app.py: cannot serve at {host}:{options.port}; is it taken? Choose another --port", file=sys.stderr)
+    except ValueError as error:
+        if "localhost" not in str(error):
+            raise
+        # Gradio asks its own page once, and waits three seconds.
+        print(
+            f"app.py: the page does not answer at {host}:{options.port}: is the machine too busy, or a proxy in "
+            "between (NO_PROXY=localhost,127.0.0.1 passes it by)? Start it again",
+            file=sys.stderr,
+        )
     else:
         return 0
     return 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -56,6 +57,20 @@ def test_a_taken_port_is_one_line(
         assert launch.main([]) == 2
     output = capsys.readouterr()
     assert output.err.splitlines() == [f"app.py: cannot serve at 127.0.0.1:{port}; is it taken? Choose another --port"]
+
+
+def test_a_page_that_does_not_answer_is_one_line(
+    model: SwapAE, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(SwapAE, "default", lambda: model)
+    monkeypatch.setattr("gradio.networking.url_ok", lambda url: False)  # as of a machine that is too busy
+    for name in ("GRADIO_SERVER_NAME", "SPACE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert launch.main(["--port", str(port)]) == 2
+    gr.close_all()
+    assert capsys.readouterr().err.startswith(f"app.py: the page does not answer at 127.0.0.1:{port}: is the machine")
 
 
 def test_a_missing_model_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
