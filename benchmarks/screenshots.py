@@ -13,6 +13,7 @@ import io
 import shutil
 import socket
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
@@ -20,7 +21,8 @@ from playwright.sync_api import Page, sync_playwright
 import app
 from swapae import SwapAE
 from swapae.apps.page.models import directions_of
-from swapae.apps.page.tabs import INTRODUCTIONS
+from swapae.apps.page.photographs import PhotographFolder
+from swapae.apps.page.training.job import Trainings
 from swapae.rounding import ceil_div
 
 DESK, PHONE = (1360, 940), (390, 844)
@@ -33,7 +35,9 @@ ACTIONS: dict[str, list[tuple[str, str]]] = {
     "directions": [("#gain-1 input[type=range]", "End")],
     "structure": [("#try-structure button >> nth=1", "click")],
     "motion": [("#make-film", "click")],
+    "find": [("#find-search", "click")],
 }
+EXAMPLES = Path(__file__).parents[1] / "swapae" / "examples" / "flowers"
 
 
 def act(page: Page, tab: str) -> None:
@@ -44,6 +48,8 @@ def act(page: Page, tab: str) -> None:
         element = page.locator(where)
         element.click() if what == "click" else element.press(what)
     page.wait_for_timeout(2500)
+    if tab == "find":
+        page.locator("#finder img").first.wait_for(timeout=60_000)
     if tab == "motion":
         page.locator("#film img").wait_for(timeout=180_000)
     page.evaluate("window.scrollTo(0, 0)")
@@ -71,19 +77,21 @@ def main() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     model = SwapAE.default()
-    demo = app.build_demo(model, directions_of(model))
-    _, url, _ = demo.launch(
-        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **app.LAUNCH
-    )
-    with sync_playwright() as playwright:
+    with TemporaryDirectory() as models, sync_playwright() as playwright:
+        photographs, trainings = PhotographFolder(str(EXAMPLES)), Trainings(Path(models))
+        demo = app.build_demo(model, directions_of(model), photographs=photographs, trainings=trainings)
+        _, url, _ = demo.launch(
+            server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **app.LAUNCH
+        )
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
-        for name, (width, height), columns, small in (("desktop", DESK, 2, 640), ("phone", PHONE, 8, 200)):
+        for name, (width, height), columns, small in (("desktop", DESK, 2, 640), ("phone", PHONE, 5, 200)):
             for theme in THEMES:
                 shots = []
                 page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
                 page.goto(f"{url}?__theme={theme}")
                 page.locator("#result img").last.wait_for()
-                for tab in INTRODUCTIONS:
+                tabs = page.locator("[id^=tab-]").evaluate_all("all => all.map(one => one.id.slice(4))")
+                for tab in tabs:
                     act(page, tab)
                     shots.append(Image.open(io.BytesIO(page.screenshot(full_page=name == "phone"))).convert("RGB"))
                     if options.single:
@@ -93,7 +101,7 @@ def main() -> None:
                 sheet(shots, columns, small).save(path, quality=72, optimize=True)
                 print(path, path.stat().st_size)
         browser.close()
-    demo.close()
+        demo.close()
 
 
 if __name__ == "__main__":
