@@ -197,10 +197,11 @@ def main() -> None:
             "images": logs[name][-1]["images"],
             **measured(place / "latest", options.data, names, evaluation),
         }
-    tables = f"{after_equal_minutes(found)}\n{after_equal_images(logs)}"
-    (output / "tables.md").write_text(tables)
-    grids = [(newest_grid(output / folder_of(name) / "samples"), name) for name in options.only]
-    save_image(contact_sheet(grids, GRID_PIXELS, columns=3), output / "grids.jpg")
+        # After each one, for a stop must not lose what is known.
+        tables = f"{after_equal_minutes(found)}\n{after_equal_images(logs)}"
+        (output / "tables.md").write_text(tables)
+        grids = [(newest_grid(output / folder_of(one) / "samples"), one) for one in found]
+        save_image(contact_sheet(grids, GRID_PIXELS, columns=3), output / "grids.jpg")
     print(tables, end="")
 
 

@@ -28,13 +28,7 @@ from swapae.inference.engine import Graph, Network
 from swapae.inference.layers import HALF, AnyGraph, add_conv, add_down_block, add_modulated_conv
 from swapae.inference.openvino import OpenVinoGraph, OpenVinoNetwork, has_bfloat16, is_installed
 from swapae.inference.tiling import tiles
-from swapae.layers import (
-    ACTIVATION_GAIN,
-    ConvLayer,
-    DownBlock,
-    ToRGB,
-    unit_length,
-)
+from swapae.layers import ACTIVATION_GAIN, ConvLayer, DownBlock, ToRGB, unit_length
 from swapae.model import Autoencoder, SwapAE
 
 ENGINES = ("torch", "ncnn", "openvino")  # of a model in float32 on a CPU

@@ -76,10 +76,11 @@ def test_translation_goes_by_the_difference_of_two_domains(run, made, photograph
         for path in Path("many").glob(f"{kind}*"):
             path.rename(Path(kind, path.name))
     stays = made("translate", "a.png", "--from", "rose", "--to", "tulip", "--gain", 0)
-    assert np.abs(stays - made("reconstruct", "a.png")).max() <= 1  # processors round their two ways differently
+    # The texture is brought to unit length once more, which may move its last bits, and so a pixel by a level.
+    assert np.abs(stays - made("reconstruct", "a.png")).max() <= 1
     moved = made("translate", "a.png", "--from", "rose", "--to", "tulip", "--gain", 3)
     back = made("translate", "a.png", "--from", "tulip", "--to", "rose", "--gain", -3)
-    assert np.abs(moved - back).max() <= 1 and np.abs(moved - stays).mean() > 0.5
+    assert np.array_equal(moved, back) and np.abs(moved - stays).mean() > 0.5
     assert not np.array_equal(made("translate", "a.png", "--from", "rose", "--to", "tulip", "--most", 2), moved)
 
 

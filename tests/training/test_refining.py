@@ -58,7 +58,7 @@ def test_each_part_of_the_dial_comes_nearer(model, image):
         distance(*each, image) for each in ((model, codes), (model, a_third.codes), (whole.model(model), whole.codes))
     )
     # 0.60 and 0.82 on a Zen 3; the last bits of a processor move the second by some hundredths.
-    assert at_third < 0.8 * at_0 and at_1 < 0.9 * at_third
+    assert at_third < 0.8 * at_0 and at_1 < 0.9 * at_third and at_1 < 0.64 * at_0
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert refine(model, image, codes, 0).codes.texture.equal(codes.texture)
 
