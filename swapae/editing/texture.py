@@ -85,5 +85,7 @@ def translate(texture: Tensor, source: Tensor, target: Tensor, *, gain: float = 
     for domain in (source, target):
         if domain.dim() != 2 or domain.shape[1] != texture.shape[1] or not len(domain):
             raise ValueError(f"expected textures [N, {texture.shape[1]}] of a domain, got {list(domain.shape)}")
+    if gain == 0:  # bringing it to unit length once more would move its last bits
+        return texture
     step = gain * (target.mean(0, keepdim=True) - source.mean(0, keepdim=True))
     return unit_length(texture + (step if texture.dim() == 2 else step[:, :, None, None]))

@@ -112,7 +112,7 @@ def test_a_training_stopped_before_it_has_a_model_does_not_say_that_there_is_one
 def test_a_stopped_training_keeps_the_best_goes_on_and_ends_with_directions(tmp_path):
     """Ctrl-C reaches the whole group, as from a terminal; what is waited for are files, not times."""
     make_photographs(tmp_path / "photos", 21)
-    often = "import sys, swapae.training.own_model as own; own.SAVE_SECONDS = 8; "
+    often = "import sys, swapae.training.own_model as own; own.SAVE_SECONDS = 8; own.BATCH = 4; "
     short = "from swapae.apps.cli import main, own_model; own_model.SHORTEST = 0.1; sys.exit(main())"
     command = [sys.executable, "-c", often + short, "train", "photos", "-o", "mine", "--workers", "0"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}

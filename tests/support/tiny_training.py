@@ -8,6 +8,7 @@ from swapae.apps.page.training.command import main
 
 command.look_at_machine = lambda: own.Machine("cpu", 1, 1, "no", images_per_second=1.0)
 command.choose_start = lambda paths: "flowers"
+own.BATCH = 2
 own.LOG_SECONDS = own.SAMPLE_SECONDS = own.SAVE_SECONDS = own.BATCH
 
 if __name__ == "__main__":
