@@ -272,8 +272,7 @@ def encode_loaded(model: Autoencoder, picture: Image.Image) -> EncodedPhotograph
     fitted = fit(picture, config.image_size, config.stride, config.minimum_side, max_pixels=MAX_PIXELS)
     image = fitted.tensor.to(weight.device, weight.dtype)
     with torch.inference_mode():
-        codes = model.encode(image) if fitted.opacity is None else model.encode(image, fitted.opacity)
-        return EncodedPhotograph(codes, image, fitted.size, fitted.opacity)
+        return EncodedPhotograph(model.encode(image, fitted.opacity), image, fitted.size, fitted.opacity)
 
 
 def read_bytes(source: bytes | str | os.PathLike[str]) -> bytes:

@@ -230,7 +230,7 @@ class FolderIndex:
         model, size = self.studio.model, self.studio.model.config.image_size
         square = centre_square(path, model, size, draft_to=DRAFT_MARGIN * size)
         image = square.tensor.to(model.weight.device, model.weight.dtype)
-        made = model.encode(image) if square.opacity is None else model.encode(image, square.opacity)
+        made = model.encode(image, square.opacity)
         return Codes(*(part.cpu() for part in made))
 
     def _load(self) -> None:

@@ -14,7 +14,7 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, Page
 from studio_page import encoded, painted, served, tiny_directions, tiny_model
 
-from swapae import SwapAE
+from swapae import Codes, SwapAE
 from swapae.editing.directions import Directions
 
 
@@ -43,7 +43,12 @@ def encodings(model: SwapAE, monkeypatch: pytest.MonkeyPatch) -> list[torch.Size
     """The shapes that the encoder was given, as they come."""
     shapes: list[torch.Size] = []
     encode = model.encode
-    monkeypatch.setattr(model, "encode", lambda images: shapes.append(images.shape) or encode(images))
+
+    def encode_and_note(images: torch.Tensor, opacity: torch.Tensor | None = None) -> Codes:
+        shapes.append(images.shape)
+        return encode(images, opacity)
+
+    monkeypatch.setattr(model, "encode", encode_and_note)
     return shapes
 
 
