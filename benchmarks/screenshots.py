@@ -1,4 +1,4 @@
-"""Screenshots of every tab of the page, on a desk and on a phone, light and dark:
+"""Screenshots of every tab of the page, on a desk, a tablet and a phone, light and dark:
 
     PYTHONPATH=. python benchmarks/screenshots.py
 
@@ -25,7 +25,8 @@ from swapae.apps.page.photographs import PhotographFolder
 from swapae.apps.page.training.job import Trainings
 from swapae.rounding import ceil_div
 
-DESK, PHONE = (1360, 940), (390, 844)
+SIZES = {"desktop": (1440, 900), "tablet": (820, 1180), "phone": (390, 844)}  # pixels of the window
+SHEETS = {"desktop": (2, 640), "tablet": (4, 320), "phone": (5, 200)}  # columns, and pixels of each
 THEMES = ("light", "dark")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 # What to click and press on each tab, so that it shows something of its own.
@@ -47,7 +48,9 @@ def act(page: Page, tab: str) -> None:
     for where, what in ACTIONS.get(tab, []):
         element = page.locator(where)
         element.click() if what == "click" else element.press(what)
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(1500)
+    page.wait_for_function("!document.querySelector('#result .wrap.minimal:not(.hide)')", timeout=60_000)  # computed
+    page.wait_for_timeout(1000)  # and no longer dimmed
     if tab == "find":
         page.locator("#finder img").first.wait_for(timeout=60_000)
     if tab == "motion":
@@ -84,7 +87,7 @@ def main() -> None:
             server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **app.LAUNCH
         )
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
-        for name, (width, height), columns, small in (("desktop", DESK, 2, 640), ("phone", PHONE, 5, 200)):
+        for name, (width, height) in SIZES.items():
             for theme in THEMES:
                 shots = []
                 page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
@@ -93,12 +96,12 @@ def main() -> None:
                 tabs = page.locator("[id^=tab-]").evaluate_all("all => all.map(one => one.id.slice(4))")
                 for tab in tabs:
                     act(page, tab)
-                    shots.append(Image.open(io.BytesIO(page.screenshot(full_page=name == "phone"))).convert("RGB"))
+                    shots.append(Image.open(io.BytesIO(page.screenshot(full_page=name != "desktop"))).convert("RGB"))
                     if options.single:
                         shots[-1].save(options.output / f"{name}_{theme}_{tab}.png")
                 page.close()
                 path = options.output / f"studio_{name}_{theme}.jpg"
-                sheet(shots, columns, small).save(path, quality=72, optimize=True)
+                sheet(shots, *SHEETS[name]).save(path, quality=72, optimize=True)
                 print(path, path.stat().st_size)
         browser.close()
         demo.close()
