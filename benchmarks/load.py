@@ -183,9 +183,16 @@ def wait_for(url: str, process: subprocess.Popen) -> float:
 
 
 def crowd(
-    visitors: list[Visitor], seconds: float, process: subprocess.Popen, others: dict[str, Callable[[], float]]
+    visitors: list[Visitor],
+    seconds: float,
+    look: float,
+    process: subprocess.Popen,
+    others: dict[str, Callable[[], float]],
 ) -> tuple[Tally, list[float], dict[str, float]]:
     """All visitors at once for some seconds, and meanwhile what others do once.
+
+    Args:
+        look: for how many seconds, on average, a visitor looks at a picture before moving the slider again.
 
     Returns:
         What the visitors met with, the memory of the page once a second, and the seconds of what the others did.
@@ -195,6 +202,7 @@ def crowd(
     def visit(number: int) -> None:
         draw = random.Random(number)
         while time.monotonic() < end:
+            time.sleep(2 * look * draw.random())
             visitors[number].move(draw.choice(STRENGTHS), tally)
 
     took: dict[str, float] = {}
@@ -229,6 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--look", type=float, default=0, help="seconds at a picture before the slider moves again")
     parser.add_argument("--moves", type=int, default=100, help="of the slider, by the one visitor alone")
     parser.add_argument("--frames", type=int, default=48, help="of the film that another makes meanwhile")
     options = parser.parse_args()
@@ -251,7 +260,7 @@ def main() -> None:
                 "the film": lambda: maker.film(options.frames),
                 "the upload of 12 megapixels": lambda: photographer.large(large),
             }
-            tally, held, took = crowd(visitors, options.seconds, process, others)
+            tally, held, took = crowd(visitors, options.seconds, options.look, process, others)
         finally:
             process.terminate()
     for error in sorted({*alone.errors, *beside.errors, *tally.errors})[:5]:

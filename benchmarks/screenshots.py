@@ -3,20 +3,24 @@
     PYTHONPATH=. python benchmarks/screenshots.py
 
 Opens the page on the embedded model in Debian's Chromium, does the main action of each tab and writes one sheet per
-width and theme, docs/studio_desktop_light.jpg and so on.
+width and theme, docs/studio_desktop_light.jpg and so on. With `--web FOLDER` also docs/web.jpg, of what `swapae export
+FOLDER --format web` wrote.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import http.server
 import io
 import shutil
 import socket
+import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 import app
 from swapae import SwapAE
@@ -69,11 +73,26 @@ def sheet(shots: list[Image.Image], columns: int, width: int) -> Image.Image:
     return result
 
 
+def without_a_server(browser: Browser, folder: Path) -> Image.Image:
+    """The page that computes in the browser, with its first hybrid."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page(viewport={"width": 880, "height": 700}, color_scheme="light")
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        page.wait_for_function("document.querySelector('#status').textContent.includes('decoded')", timeout=120_000)
+        shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        page.close()
+        server.shutdown()
+    return shot
+
+
 def main() -> None:
     """Write the sheets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("docs"))
     parser.add_argument("--single", action="store_true", help="also every screenshot by itself, as PNG")
+    parser.add_argument("--web", type=Path, help="folder of the page without a server")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
@@ -87,6 +106,8 @@ def main() -> None:
             server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **app.LAUNCH
         )
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        if options.web:
+            without_a_server(browser, options.web).save(options.output / "web.jpg", quality=85, optimize=True)
         for name, (width, height) in SIZES.items():
             for theme in THEMES:
                 shots = []
