@@ -80,7 +80,7 @@ def without_a_server(browser: Browser, folder: Path) -> Image.Image:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = browser.new_page(viewport={"width": 880, "height": 700}, color_scheme="light")
         page.goto(f"http://127.0.0.1:{server.server_port}/")
-        page.wait_for_function("document.querySelector('#status').textContent.includes('decoded')", timeout=120_000)
+        page.locator("#status", has_text="decoded").wait_for(timeout=120_000)
         shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         page.close()
         server.shutdown()
