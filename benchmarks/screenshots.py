@@ -78,7 +78,7 @@ def without_a_server(browser: Browser, folder: Path) -> Image.Image:
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page(viewport={"width": 880, "height": 700}, color_scheme="light")
+        page = browser.new_page(viewport={"width": 880, "height": 860}, color_scheme="light")
         page.goto(f"http://127.0.0.1:{server.server_port}/")
         page.locator("#status", has_text="decoded").wait_for(timeout=120_000)
         shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
