@@ -87,6 +87,7 @@ class TrainConfig:
         num_workers: processes that read photographs, for each process that trains.
         log_every_images, sample_every_images, save_every_images: how often.
         eval_every_images: how often to measure the EMA on validation photographs; 0 for never.
+        eval_photographs: of them, at most.
         push_every_images: how often to upload it, if at all before the end.
         keep: checkpoints that are kept.
         resume: auto, never, or the folder of a checkpoint.
@@ -133,6 +134,7 @@ class TrainConfig:
     sample_every_images: int = 10_000
     save_every_images: int = 10_000
     eval_every_images: int = 50_000
+    eval_photographs: int = 64
     push_every_images: int | None = None
     keep: int = 2
     resume: str = "auto"
@@ -174,6 +176,7 @@ def check(config: TrainConfig, processes: int) -> None:
     once = ["log_every_images", "sample_every_images", "save_every_images", "push_every_images", "keep"]
     never = ["eval_every_images", "num_workers", "decay_images"]
     least = {"total_images": 2 * config.batch_size} | dict.fromkeys(never, 0) | dict.fromkeys(once, 1)
+    least["eval_photographs"] = 2  # hybrids need pairs
     for name, minimum in least.items():
         if getattr(config, name) is not None and getattr(config, name) < minimum:
             raise UserError(f"--{name.replace('_', '-')} must be at least {minimum}, got {getattr(config, name)}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-# The share of a run of given minutes over which the learning rate falls to 0.
-TIMED_DECAY = 1 / 3
+# The shares of a run of given minutes over which the learning rate rises, at most, and falls to 0.
+TIMED_WARM_UP, TIMED_DECAY = 1 / 5, 1 / 3
 
 
 class Schedule:
@@ -17,7 +17,8 @@ class Schedule:
         decay_images: at the end of it, over which the learning rate falls in a straight line to 0.
         warm_up_images: at its start, over which the learning rate rises so from 0.
         minutes: after which it ends, in place of `total_images` and `decay_images`; the learning rate falls over the
-            last third. Time between a stop and going on does not count.
+            last third, and has risen after a fifth, however few images that are. Time between a stop and going on does
+            not count.
         seconds: that the run took before it was resumed.
         mean: averages a number over all processes, which call it together, so that all end at the same update.
     """
@@ -57,8 +58,9 @@ class Schedule:
 
     def lr_multiplier(self, images_seen: int) -> float:
         """Share of the learning rate, in [0, 1]; above 0 before the end."""
-        rising = min(1.0, (images_seen + 1) / self.warm_up_images) if self.warm_up_images else 1.0
+        rising = (images_seen + 1) / self.warm_up_images if self.warm_up_images else 1.0
         if self.minutes is not None:
-            return rising * min(1.0, max(0.0, 1 - self._share) / TIMED_DECAY)
+            rising = max(rising, self._share / TIMED_WARM_UP)
+            return min(1.0, rising) * min(1.0, max(0.0, 1 - self._share) / TIMED_DECAY)
         left = self.total_images - images_seen
-        return rising * (min(1.0, left / self.decay_images) if self.decay_images else 1.0)
+        return min(1.0, rising) * (min(1.0, left / self.decay_images) if self.decay_images else 1.0)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import copy
 import dataclasses
 import logging
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Any
 
@@ -40,7 +41,6 @@ from swapae.training.run_folder import SAMPLES, RunFolder
 from swapae.training.schedule import Schedule
 from swapae.training.tracking import start_tracker, track_picture
 
-EVALUATED = 64  # validation photographs
 logger = logging.getLogger(__name__)
 
 
@@ -66,7 +66,7 @@ class Trainer:
         self.weights = loss_weights(config, self.preset)
         source = open_source(config.data, config.image_column, config.stream)
         self.build()
-        pictures = validation_pictures(source, self.preset.model, EVALUATED, SAMPLES)
+        pictures = validation_pictures(source, self.preset.model, config.eval_photographs, SAMPLES)
         self.folder = RunFolder(
             config.output,
             to_dict(config),
@@ -268,10 +268,11 @@ class Trainer:
                 self.accelerator.log(folder.log(means, now, self.multiplier * config.lr), now)
         if not self.main:
             return
-        if due(config.sample_every_images):
-            track_picture(self.accelerator, folder.sample(now), now)
-        if self.evaluator and due(config.eval_every_images):
-            self.accelerator.log(folder.evaluate(self.evaluator, now), now)
+        with threads_of_those_that_wait(self.accelerator.device):
+            if due(config.sample_every_images):
+                track_picture(self.accelerator, folder.sample(now), now)
+            if self.evaluator and due(config.eval_every_images):
+                self.accelerator.log(folder.evaluate(self.evaluator, now), now)
         if due(config.save_every_images):
             folder.save(self.step, now, self.schedule.seconds)
         if config.push_to_hub and config.push_every_images and due(config.push_every_images) and not last:
@@ -279,6 +280,18 @@ class Trainer:
                 folder.push(config.push_to_hub, now)
             except UserError as error:  # an unreachable Hub does not stop a run
                 logger.warning("%s; the run goes on", error)
+
+
+@contextmanager
+def threads_of_those_that_wait(device: torch.device) -> Iterator[None]:
+    """On a CPU, compute with the threads of all processes of this machine: the others wait for this one meanwhile."""
+    own = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(own * int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(own)
 
 
 def make_evaluator(config: TrainConfig, images: list[Tensor]) -> Evaluator | None:

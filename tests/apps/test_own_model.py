@@ -85,6 +85,7 @@ def test_intervals_follow_the_machine(tmp_path):
     )
     assert (slow.sample_every_images, fast.sample_every_images) == (30, 3000)  # every half a minute
     assert (slow.minutes, slow.batch_size, fast.batch_size) == (30, 8, 16)
+    assert (slow.eval_photographs, fast.eval_photographs) == (20, 64)
     assert (slow.ema_half_life, fast.ema_half_life) == (90, 9000)
 
 

@@ -41,6 +41,16 @@ def test_by_minutes_it_falls_over_the_last_third(clock):
     assert [left for _, _, left in seen] == pytest.approx([3, 2.4, 1.8, 1.2, 0.6, 0])
 
 
+def test_by_minutes_it_has_risen_after_a_fifth_at_the_latest(clock):
+    course, late = Schedule(10**6, 0, 1600, minutes=5), Schedule(10**6, 0, 1600, minutes=5)
+    assert course.lr_multiplier(7) == 8 / 1600
+    for part in (0.5, 1):
+        clock(30)
+        course.advance()
+        assert course.lr_multiplier(7) == pytest.approx(part)
+    assert late.lr_multiplier(1599) == 1  # by its images, before
+
+
 def test_a_resumed_run_has_what_is_left(clock):
     course = Schedule(10**6, 0, minutes=1, seconds=45)
     clock(5)
