@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from swapae import SwapAE
@@ -107,6 +108,20 @@ def test_a_training_stopped_before_it_has_a_model_does_not_say_that_there_is_one
     assert run(monkeypatch, "train", tmp_path / "photos", "-o", tmp_path / "mine", "--workers", "0") == 130
     assert "stopped; there is no model yet, and the same" in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "mine/config.json").exists()
+
+
+@pytest.mark.parametrize(("complete", "name", "lpips"), [(True, "latest", "0.25"), (False, "best", "0.125")])
+def test_a_complete_training_gives_the_newest_and_a_stopped_one_the_best(tmp_path, tiny_model, complete, name, lpips):
+    run_folder = tmp_path / "mine/run"
+    for number, kept in enumerate(("best", "latest")):
+        torch.nn.init.constant_(tiny_model.generator.to_rgb.bias, number)
+        tiny_model.save_pretrained(run_folder / kept)
+    lines = [{"eval_lpips": 0.125, "eval_score": 1.0}, {"eval_lpips": 0.25, "eval_score": 2.0}]
+    (run_folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert own_model.finish(tmp_path / "mine", run_folder, [], 30, "flowers", complete=complete)
+    given, kept = (SwapAE.from_pretrained(folder) for folder in (tmp_path / "mine", run_folder / name))
+    assert given.generator.to_rgb.bias.equal(kept.generator.to_rgb.bias)
+    assert f"| {lpips} |" in (tmp_path / "mine/README.md").read_text()
 
 
 @pytest.mark.slow

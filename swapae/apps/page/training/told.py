@@ -49,7 +49,7 @@ def words_on(job: Job, state: State, course: Course) -> str:
         return f"{job.name}: looking through the photographs, and getting ready ..."
     left = 60 * job.minutes - course.seconds
     if left <= 0:
-        return f"{job.name}: keeping the best, and finding its directions ..."
+        return f"{job.name}: finding its directions ..."
     return f"{job.name}: {seconds_left(left)} left of {job.minutes:g}, {course.images:,} images seen"
 
 
