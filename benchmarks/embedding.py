@@ -24,13 +24,14 @@ import torch
 from PIL import Image
 
 from swapae import PRESETS, SwapAE
-from swapae.apps.cli.embed import embedded, pictures_at_a_time
+from swapae.apps.cli.embed import embedded
 from swapae.apps.cli.session import Options, Session
 from swapae.data.crops import DRAFT_MARGIN
 from swapae.evaluation.measuring import centre_square
 from swapae.inference.choice import processor
 from swapae.pictures.images import fit, load_image
 from swapae.pictures.listing import list_images
+from swapae.threads import torch_threads
 
 ENLARGED = {"1024 x 768": (1024, 768), "1600 x 1200": (1600, 1200)}
 SAMPLE = 40  # photographs by which the parts are timed
@@ -89,7 +90,7 @@ def main() -> None:
     print(record["machine"])
     print("\n| model (engine) | photographs | decode whole, ms | decode, ms | resize, ms | network, ms |", end="")
     print(" photographs/s | per core-second | of what the parts allow |\n" + "|---" * 9 + "|")
-    with TemporaryDirectory() as temporary, torch.inference_mode(), pictures_at_a_time("cpu") as threads:
+    with TemporaryDirectory() as temporary, torch.inference_mode(), torch_threads(1) as threads:
         folders = make_folders(list_images(arguments.data), arguments.photographs, Path(temporary))
         torch.manual_seed(0)
         SwapAE(PRESETS["small256"].model).save_pretrained(Path(temporary, "small256"))

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "swapae"
 # From the bottom up: a folder, and the files at the top, may import from its own row and those above it.
 ROWS = [
-    ["errors", "precision", "release", "rounding", "second_order"],
+    ["errors", "precision", "release", "rounding", "second_order", "threads"],
     ["config", "files", "arguments", "backbones", "layers"],
     ["tensor_files"],
     ["hub", "pictures", "inputs"],

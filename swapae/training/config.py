@@ -175,8 +175,8 @@ def check(config: TrainConfig, processes: int) -> None:
         )
     once = ["log_every_images", "sample_every_images", "save_every_images", "push_every_images", "keep"]
     never = ["eval_every_images", "num_workers", "decay_images"]
-    least = {"total_images": 2 * config.batch_size} | dict.fromkeys(never, 0) | dict.fromkeys(once, 1)
-    least["eval_photographs"] = 2  # hybrids need pairs
+    pairs = {"total_images": 2 * config.batch_size, "eval_photographs": 2}
+    least = pairs | dict.fromkeys(never, 0) | dict.fromkeys(once, 1)
     for name, minimum in least.items():
         if getattr(config, name) is not None and getattr(config, name) < minimum:
             raise UserError(f"--{name.replace('_', '-')} must be at least {minimum}, got {getattr(config, name)}")

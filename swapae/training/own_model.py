@@ -20,6 +20,7 @@ from swapae.evaluation.measuring import centre_square
 from swapae.evaluation.metrics import texture_distance
 from swapae.hub.folders import embedded_names
 from swapae.model import SwapAE
+from swapae.threads import torch_threads
 from swapae.training.config import TrainConfig, check
 from swapae.training.estimates import Estimate, Precision, estimate, images_per_second, throughput
 
@@ -68,12 +69,8 @@ def look_at_machine() -> Machine:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     processes = min(cores, MOST_PROCESSES)
     threads = cores // processes
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         plain, half = throughput("cpu", "no"), throughput("cpu", "bf16")
-    finally:
-        torch.set_num_threads(before)
     precision: Precision = "bf16" if half > WORTH_HALF * plain else "no"
     speed = images_per_second(costs(processes), half if precision == "bf16" else plain, processes)
     return Machine("cpu", processes, threads, precision, speed)

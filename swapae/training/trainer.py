@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
@@ -30,6 +30,7 @@ from swapae.evaluation.lpips import LPIPS
 from swapae.evaluation.validation import Evaluator
 from swapae.losses import Fakes
 from swapae.model import SwapAE
+from swapae.threads import torch_threads
 from swapae.training.config import TrainConfig, check, choose_preset, loss_weights, to_dict
 from swapae.training.discriminator_step import R1_INTERVAL, DiscriminatorStep
 from swapae.training.generation import Generation, keep_noise
@@ -268,7 +269,9 @@ class Trainer:
                 self.accelerator.log(folder.log(means, now, self.multiplier * config.lr), now)
         if not self.main:
             return
-        with threads_of_those_that_wait(self.accelerator.device):
+        # The other processes of this machine wait meanwhile, so that on a CPU their threads are free.
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if self.accelerator.device.type == "cpu" else 1
+        with torch_threads(processes * torch.get_num_threads()):
             if due(config.sample_every_images):
                 track_picture(self.accelerator, folder.sample(now), now)
             if self.evaluator and due(config.eval_every_images):
@@ -280,18 +283,6 @@ class Trainer:
                 folder.push(config.push_to_hub, now)
             except UserError as error:  # an unreachable Hub does not stop a run
                 logger.warning("%s; the run goes on", error)
-
-
-@contextmanager
-def threads_of_those_that_wait(device: torch.device) -> Iterator[None]:
-    """On a CPU, compute with the threads of all processes of this machine: the others wait for this one meanwhile."""
-    own = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(own * int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(own)
 
 
 def make_evaluator(config: TrainConfig, images: list[Tensor]) -> Evaluator | None:

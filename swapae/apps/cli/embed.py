@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -24,6 +23,7 @@ from swapae.evaluation.processes import Processes
 from swapae.files import atomic_path
 from swapae.pictures.images import Fitted
 from swapae.rounding import ceil_div
+from swapae.threads import torch_threads
 
 AT_ONCE = 16  # pictures that a GPU encodes together
 FolderName = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
@@ -51,7 +51,8 @@ def embed(
     source = FolderSource(data)
     device = choose_device(common.device)
     processes = Processes.join(device)
-    with pictures_at_a_time(device) as threads:
+    # A core that has a picture for itself waits for no other: two cores do a third more than on one picture together.
+    with torch_threads(1) as threads:
         session = Session(common)
         size, stride = session.size, session.model.config.stride
         if size == "full" or size % stride:
@@ -87,20 +88,6 @@ class Embedded(NamedTuple):
     names: list[str]
     codes: list[Codes]
     failed: dict[str, str]
-
-
-@contextmanager
-def pictures_at_a_time(device: str) -> Iterator[int]:
-    """How many threads should read and encode pictures, all of them on a thread of torch each.
-
-    A core that has a picture for itself waits for no other: two cores do a third more than on one picture together.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield threads
-    finally:
-        torch.set_num_threads(threads)
 
 
 def embedded(session: Session, folder: Path, size: int, names: Sequence[str], threads: int) -> Embedded:
