@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import pixels
+from filelock import FileLock
 from PIL import Image
 
 from swapae import PRESETS, SwapAE, SwapAEConfig
@@ -129,17 +130,24 @@ def runtime() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def web_page(runtime, tmp_path_factory) -> Path:
-    """What `swapae export --format web --half` makes of the embedded model; with empty files for lack of `runtime`."""
-    folder = tmp_path_factory.mktemp("web")
-    if runtime is None:
-        runtime = folder / "onnxruntime-web"
-        (runtime / "dist").mkdir(parents=True)
-        (runtime / DESCRIPTION).write_text(json.dumps({"name": PACKAGE, "version": RUNTIME_VERSION}))
-        for name in FILES:
-            (runtime / "dist" / name).touch()
-    command = ["swapae", "export", str(folder / "page"), "--format", "web", "--half", "--runtime", str(runtime)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", command)
-        assert main() == 0
+def web_page(runtime, tmp_path_factory, worker_id) -> Path:
+    """What `swapae export --format web --half` makes of the embedded model; with empty files for lack of `runtime`.
+
+    It takes long, and so is made once for all of pytest-xdist's processes.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder if worker_id == "master" else folder.parent) / "web"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not (folder / "page").is_dir():
+            if runtime is None:
+                runtime = folder / "onnxruntime-web"
+                (runtime / "dist").mkdir(parents=True)
+                (runtime / DESCRIPTION).write_text(json.dumps({"name": PACKAGE, "version": RUNTIME_VERSION}))
+                for name in FILES:
+                    (runtime / "dist" / name).touch()
+            command = ["swapae", "export", str(folder / "page"), "--format", "web", "--half", "--runtime", str(runtime)]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(sys, "argv", command)
+                assert main() == 0
     return folder / "page"

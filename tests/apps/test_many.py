@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import assert_one_line, pixels
-from launching import start
+from launching import run_processes
 from PIL import Image
 
 from swapae import SwapAE
@@ -204,7 +204,7 @@ def test_two_processes_make_each_picture_once(here):
     make_pictures(here / "photos", [f"{number}.png" for number in range(7)])
     (here / "photos/broken.png").write_text("no picture")
     words = ["swap", "photos", "looks", "-o", "out", "--every", "--device", "cpu", "--size", "64"]
-    done = start(here, "-m", "swapae", *words, processes=2)
+    done = run_processes(here, "-m", "swapae", *words, processes=2)
     assert "process 1 of 2: made 11, there before 0, failed 1" in done.stdout, done.stderr
     assert "process 2 of 2: made 10, there before 0, failed 2" in done.stdout
     assert len(results(here / "out")) == 21

@@ -4,15 +4,14 @@ import io
 import multiprocessing
 import os
 import pickle
-import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import datasets
 import lmdb
 import pytest
 import torch
+from launching import ROOT, run_processes
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -23,7 +22,6 @@ from swapae.data.sources import RowSource, StreamSource, open_source
 from swapae.errors import PictureError, UserError
 from swapae.pictures.images import load_image
 
-ROOT = Path(__file__).parents[2]
 HANDLING = DataHandling(size=20, crop_size=16)
 COUNT = 24
 ORANGE, BLUE = (250, 120, 10), (10, 60, 240)
@@ -208,7 +206,7 @@ def test_streams_of_saved_datasets_and_of_archives(tmp_path, table):
         shown = crops(source, length=40)
         assert len(set(numbers(shown))) >= COUNT - 4
         assert torch.equal(crops(source, length=40, workers=2), shown)
-        assert len(validation_pictures(source, SwapAEConfig(image_size=64, downsamplings=3), 4, 4)) == 4
+        assert len(validation_pictures(source, SwapAEConfig(image_size=64, downsamplings=3), 4, 4)[0]) == 4
 
 
 def test_a_damaged_picture_in_a_stream_is_replaced_by_the_next(tmp_path, caplog):
@@ -266,9 +264,7 @@ def train(tmp_path):
 
     def run(data, *options):
         arguments = ["--data", data, "--output", tmp_path / "run", "--preset", "small128", "--batch-size", 2]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, ROOT / "train_accelerate.py", *arguments, *options]
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment)
+        done = run_processes(tmp_path, ROOT / "train_accelerate.py", *arguments, *options)
         return done.returncode, done.stderr
 
     return run

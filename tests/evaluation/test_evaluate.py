@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import assert_one_line
-from launching import ROOT, start
+from launching import run_processes
 from PIL import Image
 
 from swapae import Codes, SwapAE
@@ -265,8 +265,7 @@ def test_processes_share_the_items():
 def test_two_processes_measure_what_one_does(run, photographs, tmp_path):
     usual = ("-m", "swapae", "evaluate", "--data", "many", "--model", "model", "--count", "30", "--device", "cpu")
     for processes in (1, 2):
-        environment = {"PYTHONPATH": str(ROOT)}
-        done = start(tmp_path, *usual, "--output", processes, processes=processes, environment=environment)
+        done = run_processes(tmp_path, *usual, "--output", processes, processes=processes)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("reconstruction LPIPS") == 1
     one, two = (json.loads(Path(f"{n}/results.json").read_text()) for n in (1, 2))

@@ -2,33 +2,34 @@
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
-from launching import FEATURES
+from forking import fork
+from launching import FEATURES, ROOT
 from PIL import Image
 from safetensors.torch import load_file
 
 from swapae.training.checkpoints import list_checkpoints
 
-ROOT = Path(__file__).parents[2]
-IMAGES = 96
+IMAGES = 72
 ARGUMENTS = ["--data", "photos", "--preset", "small128", "--batch-size", "2", "--num-workers", "0", "--seed", "7"]
 ARGUMENTS += ["--total-images", str(IMAGES), "--save-every-images", "8", "--log-every-images", "8"]
-ARGUMENTS += ["--sample-every-images", "48"]
+ARGUMENTS += ["--sample-every-images", "24"]
 KINDS = {"pixels": ["--discriminators", "pixels"], "features": FEATURES}
 
 
 def start(folder, output, kind):
     # One thread: sums in another order are other numbers.
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "train_accelerate.py"), "--output", output, *ARGUMENTS, *KINDS[kind]]
-    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    program = [str(ROOT / "train_accelerate.py"), "--output", output, *ARGUMENTS, *KINDS[kind]]
+    return fork(program, folder, environment, folder)
+
+
+def ended(process):
+    process.join()
+    return process.exitcode
 
 
 @pytest.mark.slow
@@ -38,7 +39,7 @@ def test_killed_five_times_and_bit_identical(tmp_path, kind):
     for index in range(9):
         Image.effect_noise((150, 140), 20 + 10 * index).convert("RGB").save(tmp_path / f"photos/{index}.png")
     whole = start(tmp_path, "whole", kind)
-    assert whole.wait() == 0, whole.stderr.read()
+    assert ended(whole) == 0, (tmp_path / "stderr").read_text()
 
     moments = random.Random(0)
     resumed_from = []
@@ -46,15 +47,15 @@ def test_killed_five_times_and_bit_identical(tmp_path, kind):
         process = start(tmp_path, "killed", kind)
         checkpoints = tmp_path / "killed/checkpoints"
         goal = 2 * (kill + 1)  # steps; a checkpoint is written every second one
-        while process.poll() is None and not any(int(path.name[5:]) >= goal for path in list_checkpoints(checkpoints)):
+        while process.is_alive() and not any(int(path.name[5:]) >= goal for path in list_checkpoints(checkpoints)):
             time.sleep(0.005)
         time.sleep(moments.uniform(0, 0.8))  # in a step, or while a checkpoint, a sample or the log is written
-        assert process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.is_alive()
+        process.kill()
+        process.join()
         resumed_from.append(int(list_checkpoints(checkpoints)[-1].name[5:]))
     last = start(tmp_path, "killed", kind)
-    assert last.wait() == 0, last.stderr.read()
+    assert ended(last) == 0, (tmp_path / "stderr").read_text()
     assert resumed_from == sorted(resumed_from) and resumed_from[0] > 0
 
     folders = [list_checkpoints(tmp_path / name / "checkpoints")[-1] for name in ("whole", "killed")]

@@ -101,7 +101,7 @@ def test_init_takes_every_kind_of_weights_and_freeze_keeps_some(folder):
     assert SwapAE.from_pretrained(folder / "larger/latest").config.image_size == 256
 
     done = launch(folder, *USUAL, *start, "run", "--preset", "small256", "--output", "other")
-    assert done.returncode == 1 and "structure_channels is 4, not 8" in done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 2 and "structure_channels is 4, not 8" in done.stderr.strip().splitlines()[-1]
 
 
 @pytest.mark.slow
@@ -124,7 +124,7 @@ def test_the_model_goes_to_the_hub_private_and_with_its_figures(folder):
     with LoopbackHub() as hub:  # that knows no such token: a warning while it trains, an error at the end
         environment = hub.environment(folder / "home", "wrong") | {"HF_HUB_OFFLINE": "0"}
         done = launch(folder, *USUAL, "--output", "run2", "--total-images", "24", *push, environment=environment)
-    assert done.returncode == 1 and "cannot upload" in done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 2 and "cannot upload" in done.stderr.strip().splitlines()[-1]
     assert "the run goes on" in done.stderr and (folder / "run2/latest/model.safetensors").is_file()
 
 
@@ -155,7 +155,7 @@ def test_a_checkpoint_of_the_other_kind_is_refused_and_starts_another_run(folder
     few = ["--total-images", "8", "--eval-every-images", "0"]
     train(folder, *few)
     done = launch(folder, *USUAL, *few, "--total-images", "16", "--discriminators", "features")
-    assert done.returncode == 1 and "of another --preset, --resolution or --discriminators" in done.stderr
+    assert done.returncode == 2 and "of another --preset, --resolution or --discriminators" in done.stderr
     done = train(folder, *few, "--init", "run", "--output", "other", "--discriminators", "features")
     assert "are of --discriminators pixels, not features: random weights" in done.stderr
 
@@ -242,6 +242,9 @@ def complaint(folder, monkeypatch, capsys, *arguments):
         (["--batch-size", "6", "--gradient-accumulation-steps", "4"], "--batch-size"),
         (["--total-images", "7"], "--total-images must be at least 8"),
         (["--lr", "0"], "--lr"),
+        (["--ema-half-life", "0"], "--ema-half-life must be above 0, got 0"),
+        (["--max-gradient-norm", "-1"], "--max-gradient-norm must be above 0, got -1"),
+        (["--patch-weight", "-1"], "--patch-weight must be 0 or more, got -1"),
         (["--output", "photos"], "photos"),
         (["--output", "photos/run"], "lies within the photographs"),
         (["--output", "photos/0.png"], "0.png"),
@@ -297,7 +300,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     (folder / "broken/state.json").write_text(json.dumps(state))
     kept = sorted(path.name for path in list_checkpoints(folder / "run/checkpoints"))
     done = launch(folder, *USUAL, "--total-images", "32", "--resume", "broken", "--eval-every-images", "0")
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 2, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert "is no longer finite" in last and "the last good checkpoint is in run" in last
     assert sorted(path.name for path in list_checkpoints(folder / "run/checkpoints")) == kept
