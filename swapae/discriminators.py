@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from swapae.config import DiscriminatorConfig
 from swapae.layers import ConvLayer, DownBlock, EqualLinear
+from swapae.precision import upcast
 
 FIR = (1, 3, 3, 1)
 PATCH_SIDES = (1 / 8, 1 / 4)  # of patches, as shares of the image's (section 3.2)
@@ -84,7 +85,7 @@ def random_patches(images: Tensor, size: int, draws: Tensor, sides: tuple[float,
         sides: smallest and largest of the crops' sides, as shares of the image's.
 
     Returns:
-        [B, N, 3, S, S].
+        [B, N, 3, S, S], float32 of images in half precision.
     """
     draws = draws.to(images.device)
     least, most = sides
@@ -94,6 +95,8 @@ def random_patches(images: Tensor, size: int, draws: Tensor, sides: tuple[float,
     line = (torch.arange(size, device=images.device) + 0.5) * 2 / size - 1
     grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)  # [S, S, (x, y)]
     grid = centre[:, :, None, None] + (side * flip)[:, :, None, None] * grid  # [B, N, S, S, 2]
+    # In float32 whatever the images: half precision would round places to a quarter of a pixel and more.
+    images = upcast(images)
     patches = F.grid_sample(
         images,
         grid.flatten(1, 2).to(images.dtype),

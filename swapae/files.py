@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from swapae.errors import UserError, first_line
@@ -45,7 +45,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
             yield temporary
             os.replace(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where a folder was meant to be there is none, or the error above would be lost
+            temporary.unlink(missing_ok=True)
 
 
 def check_new_folder(folder: Path, *, parents: bool = False) -> None:

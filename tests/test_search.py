@@ -165,6 +165,7 @@ def test_the_commands(photographs, monkeypatch, capsys):
     ("words", "complaint"),
     [
         (["index", "-o", "photos.index"], "nothing to do: swapae index CODES_DIR -o FILE"),
+        (["index", "photos", "-o", "a.jpg/photos.index"], "there is no folder 'a.jpg'; create it first"),
         (["index", "photos", "-o", "photos.index"], "'photos' holds no codes: make them with `swapae embed PHOTOS"),
         (["search", "photos", "--index", "none.index"], "'none.index' is missing"),
         (["search", "a.jpg", "--index", "none.index", "-k", "0"], "--count must be 1 to 10000"),

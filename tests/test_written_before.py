@@ -66,6 +66,10 @@ def test_a_run_is_resumed_and_starts_another(model):
         assert all(torch.equal(value, stored[key]) for key, value in network.state_dict().items())
     assert len(optimizers["discriminators"].state) == len(list(discriminators.parameters()))
 
+    # In fp16 from here on: its scaler begins anew.
+    scaled = optimizers | {"scaler": torch.amp.GradScaler("cpu")}
+    assert RunFolder(BEFORE / "run", {}, preset, [], networks, scaled, 2).resume("auto") == (2, 16, 0)
+
     other_networks = networks | {"model": torch.nn.Linear(1, 1)}
     with pytest.raises(UserError, match="does not fit the networks of this version .*start from it with --init"):
         RunFolder(BEFORE / "run", {}, preset, [], other_networks, optimizers, 2).resume("auto")

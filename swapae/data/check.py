@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from swapae.data.picture_files import FolderSource, Source
 from swapae.errors import PictureError, UserError
-from swapae.pictures.images import header, load_image, resize_short
+from swapae.pictures.images import Picture, header, load_image, resize_short
 from swapae.pictures.inspection import Facts, inspect
 from swapae.pictures.listing import other_kinds
 from swapae.pictures.saving import save_image
@@ -82,10 +82,11 @@ class _Copying(Dataset[str]):
     def __getitem__(self, place: int) -> str:
         index, target = self.targets[place]
         try:
-            if _is_done(target, self.size):
+            picture = self.source.read(index)
+            if _is_done(target, self.size, picture):
                 return ""
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            save_image(resize_short(load_image(self.source.read(index)), self.size), target)
+            save_image(resize_short(load_image(picture), self.size), target)
         except PictureError as error:
             return str(error)
         except OSError as error:
@@ -127,11 +128,11 @@ def check(source: Source, min_size: int, workers: int) -> Report:
     return report
 
 
-def write_clean(source: Source, kept: list[int], folder: Path, size: int, workers: int) -> int:
-    """Write the pictures `kept` of a source, short side at `size`, and return how many are in `folder`.
+def write_clean(source: Source, kept: list[int], folder: Path, size: int, workers: int) -> list[Path]:
+    """Write the pictures `kept` of a source, short side at `size`, and return their files in `folder`.
 
-    Each file appears whole or not at all, and those that are there already are kept, so that the same call
-    goes on where another was stopped.
+    Each file appears whole or not at all, and those that are there already, and newer than what they were made of, are
+    kept, so that the same call goes on where another was stopped.
 
     Raises:
         UserError: `folder` is in the source, or the file system refuses.
@@ -139,8 +140,8 @@ def write_clean(source: Source, kept: list[int], folder: Path, size: int, worker
     check_clean_folder(source, folder)
     suffix = ".png" if size <= LARGEST_PNG else ".jpg"
     targets = list(_targets(source, kept, folder, suffix))
-    failed = [reason for reason in _run(_Copying(source, targets, size), workers, "write") if reason]
-    return len(targets) - len(failed)
+    reasons = _run(_Copying(source, targets, size), workers, "write")
+    return [Path(target) for (_, target), reason in zip(targets, reasons, strict=True) if not reason]
 
 
 def check_clean_folder(source: Source, folder: Path) -> None:
@@ -273,9 +274,11 @@ def _targets(source: Source, kept: list[int], folder: Path, suffix: str) -> Iter
         yield index, os.path.join(folder, unique + suffix)
 
 
-def _is_done(target: str, size: int) -> bool:
-    """Whether `target` is there with a short side of `size`, as an earlier call wrote it."""
+def _is_done(target: str, size: int, picture: Picture) -> bool:
+    """Whether `target` is there with a short side of `size`, as an earlier call wrote it, and of no older picture."""
     try:
-        return os.path.exists(target) and min(header(target).size) == size
-    except PictureError:
+        if not os.path.exists(target) or min(header(target).size) != size:
+            return False
+        return not isinstance(picture, str) or os.path.getmtime(picture) <= os.path.getmtime(target)
+    except (PictureError, OSError):
         return False

@@ -121,14 +121,21 @@ class Photographs(Dataset[Tensor]):
         return picture
 
 
-def validation_pictures(source: Source | StreamSource, config: SwapAEConfig, most: int, least: int) -> list[Fitted]:
-    """Up to `most` pictures at the model's size, not trained on; any pictures where there are fewer than `least`."""
+def validation_pictures(
+    source: Source | StreamSource, config: SwapAEConfig, most: int, least: int
+) -> tuple[list[Fitted], bool]:
+    """Up to `most` pictures at the model's size, and whether training sees none of them.
+
+    Any pictures where fewer than `least` are kept for validation, as of some 80 and fewer photographs.
+    """
     candidates: Iterable[Picture | None]
+    unseen = True
     if isinstance(source, StreamSource):
         candidates = first_validation(source, least)
     else:
         chosen = [index for index, name in enumerate(source.names()) if is_validation(name)]
-        chosen = chosen if len(chosen) >= least else list(range(len(source)))
+        unseen = len(chosen) >= least
+        chosen = chosen if unseen else list(range(len(source)))
         # Spread over the source; the others stand in for those that cannot be read.
         spread = [chosen[len(chosen) * place // most] for place in range(most)] if len(chosen) > most else chosen
         candidates = (read_or_none(source, index) for index in dict.fromkeys([*spread, *chosen]))
@@ -142,7 +149,7 @@ def validation_pictures(source: Source | StreamSource, config: SwapAEConfig, mos
                 pictures.append(fit(image, config.image_size, config.stride, config.minimum_side))
         except PictureError:
             continue  # training reports it, or `swapae data check`
-    return pictures
+    return pictures, unseen
 
 
 def read_or_none(source: Source, index: int) -> Picture | None:

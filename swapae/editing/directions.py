@@ -33,6 +33,7 @@ from swapae.codes import Codes, check_probe, probe_of
 from swapae.errors import UserError
 from swapae.hub import folders, remote
 from swapae.model import Autoencoder
+from swapae.precision import float64
 from swapae.tensor_files import read_safetensors, write_safetensors
 
 DIRECTIONS_FORMAT = "swapae directions 1"
@@ -128,14 +129,14 @@ class Directions:
         for name in names:
             part, vector = self.axis(name) or ("texture", self[name].vector)
             if orthogonal:
-                rest = over_places(vector.double())
+                rest = over_places(float64(vector))
                 for unit in units[part]:
                     rest = rest - inner(rest, unit) * unit
                 length = inner(rest, rest).sqrt()
                 # What rounding alone leaves of a vector is no direction.
-                new = length > 1e-6 * inner(over_places(vector), over_places(vector)).sqrt()
+                new = length > 1e-6 * inner(over_places(float64(vector)), over_places(float64(vector))).sqrt()
                 units[part] += [rest / length] if new else []
-                rest = rest.float() if new else torch.zeros_like(vector)
+                rest = rest.float().to(vector.device) if new else torch.zeros_like(vector)
                 vector = rest.view(vector.shape) if rest.numel() == vector.numel() else rest
             found[name] = part, vector
         return found

@@ -29,6 +29,7 @@ from swapae.editing.directions import AXIS, DIRECTION_NAME, Direction, Direction
 from swapae.errors import UserError
 from swapae.layers import unit_length
 from swapae.model import Autoencoder
+from swapae.precision import float64
 from swapae.rounding import ceil_div
 
 TEXTURE_AXES = 16
@@ -136,6 +137,8 @@ def make_directions(
 
     Raises:
         UserError: too few photographs, in all or of a class, or a class whose name is that of an attribute or odd.
+
+    What all photographs are alike in gets no direction, but a warning.
     """
     found = DirectionSamples.of(model, photographs)
     check(classes, len(found))
@@ -153,6 +156,9 @@ def make_directions(
             vector = mean_difference(texture[belongs], texture[~belongs])
             score, change = separation(found.statistics, belongs)
             words = (f"less like {name}", f"more like {name}")
+        if change <= SAME or vector.norm() < SAME:  # as the warmth of grey photographs
+            logger.warning("no direction %s: all photographs are alike in it", name)
+            continue
         vector, share = calibration.scale(vector, score, change)
         report(name, share)
         named[name] = Direction(vector, *words)
@@ -243,14 +249,16 @@ def separation(statistics: Tensor, belongs: Tensor) -> tuple[Callable[[Tensor], 
     Returns:
         The score, images [B, 3, H, W] -> [B], and how far the means of class and others are apart in it.
     """
-    difference = mean_difference(statistics[belongs], statistics[~belongs]).double()
-    scatters = [torch.cov(part.double().T) * len(part) for part in (statistics[belongs], statistics[~belongs])]
+    difference = float64(mean_difference(statistics[belongs], statistics[~belongs]))
+    scatters = [torch.cov(float64(part).T) * len(part) for part in (statistics[belongs], statistics[~belongs])]
     within = (scatters[0] + scatters[1]) / len(statistics)
     # A little of each statistic's own variance keeps those that are nearly sums of others from huge weights.
     # So does a floor under it where all photographs are alike, as the colours of grey ones.
     ridge = 0.05 * within.diagonal().clamp_min(1e-8).diag()
     weights = torch.linalg.solve(within + ridge, difference).float()
-    return lambda images: picture_statistics(images) @ weights, (difference.float() @ weights).item()
+    apart = (difference.float() @ weights).item()
+    weights = weights.to(statistics.device)
+    return lambda images: picture_statistics(images) @ weights, apart
 
 
 def principal_axes(samples: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -264,13 +272,13 @@ def principal_axes(samples: Tensor, count: int) -> tuple[Tensor, Tensor]:
         Mean [C], and axes [count, C], largest first, each as long as the samples' deviation along it. Signs are such
         that the largest component of an axis is positive, so that they do not depend on the machine.
     """
-    samples = samples.double()
+    device, samples = samples.device, float64(samples)
     if not 1 <= count <= min(len(samples) - 1, samples.shape[1]):
         raise ValueError(f"{len(samples)} samples of {samples.shape[1]} numbers have no {count} axes")
     mean = samples.mean(0)
     values, vectors = torch.linalg.eigh(torch.cov(samples.T))
     axes = vectors.T.flip(0)[:count] * values.flip(0)[:count].clamp(min=0).sqrt()[:, None]
-    return mean.float(), signed(axes).float()
+    return mean.float().to(device), signed(axes).float().to(device)
 
 
 def layout_axes(structures: Sequence[Tensor], side: int, most: int) -> Tensor:
@@ -291,7 +299,8 @@ def layout_axes(structures: Sequence[Tensor], side: int, most: int) -> Tensor:
 
     def centred(channel: int) -> Tensor:
         chosen = (one[:, channel : channel + 1].float() for one in structures)
-        samples = torch.cat([F.interpolate(one, (side, side), mode="bilinear") for one in chosen]).flatten(1).double()
+        samples = torch.cat([F.interpolate(one, (side, side), mode="bilinear") for one in chosen])
+        samples = float64(samples.flatten(1))
         return samples - samples.mean(0)
 
     channels, degrees = structures[0].shape[1], len(structures) - 1
@@ -299,7 +308,7 @@ def layout_axes(structures: Sequence[Tensor], side: int, most: int) -> Tensor:
     count = min(most, degrees, channels * side**2)
     weights = torch.linalg.eigh(products)[1].T.flip(0)[:count] / degrees**0.5  # [count, N]
     axes = torch.cat([weights @ centred(channel) for channel in range(channels)], 1)
-    return signed(axes).float().view(count, channels, side, side)
+    return signed(axes).float().view(count, channels, side, side).to(structures[0].device)
 
 
 def signed(axes: Tensor) -> Tensor:

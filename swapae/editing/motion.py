@@ -11,6 +11,7 @@ from swapae.codes import Codes
 from swapae.editing.interpolation import check_finite, interpolate, interpolate_spherical
 from swapae.editing.pictures import check_pictures, level_differences
 from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, Noise
+from swapae.precision import float64
 
 # 8-bit levels up to which two frames count as alike: a camera's noise.
 STILL = 2
@@ -132,7 +133,7 @@ def flicker(inputs: Iterable[Tensor], outputs: Iterable[Tensor]) -> float | None
             moved = level_differences(frame, earlier[0]).amax(1, keepdim=True)
             difference = level_differences(output, earlier[1])
             alike = (moved <= STILL).expand_as(difference)
-            total += difference[alike].double().sum().item()
+            total += float64(difference[alike]).sum().item()
             count += int(alike.sum())
         earlier = frame, output
     return total / count if count else None

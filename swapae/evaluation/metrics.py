@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from swapae.precision import float64
+
 # Self-similarity compares every two places: of more than this many a side, neighbours are averaged first.
 LARGEST_GRID = 32
 # Of `luminance_patches`, in pixels; the step is odd, so that grids of 8 pixels are seen in every phase.
@@ -176,7 +178,7 @@ def grain_patches(images: Tensor) -> Tensor:
 
 def local_moments(features: Tensor) -> Tensor:
     """Mean and covariance of an image's features [C, h, w] over its places, as rows of [1 + C, C] in float64."""
-    places = features.flatten(1).double()
+    places = float64(features.flatten(1))
     return torch.cat([places.mean(1)[None], torch.cov(places, correction=0).reshape(len(places), len(places))])
 
 
@@ -186,7 +188,7 @@ def pooled(moments: Sequence[Tensor], weights: Sequence[float] | None = None) ->
     Args:
         weights: of each image; all alike if not given.
     """
-    stacked = torch.stack([one.double() for one in moments])
+    stacked = torch.stack([float64(one) for one in moments])
     share = torch.tensor([1.0] * len(moments) if weights is None else weights, dtype=torch.float64).to(stacked.device)
     share = share / share.sum()
     mean = share @ stacked[:, 0]
@@ -267,4 +269,4 @@ def samples(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Two sets of features in float64; ValueError if one has fewer than the two that a spread takes."""
     if min(len(a), len(b)) < 2:
         raise ValueError(f"a distance of sets takes 2 or more samples of each, got {len(a)} and {len(b)}")
-    return a.double(), b.double()
+    return float64(a), float64(b)

@@ -33,8 +33,8 @@ def median_milliseconds(call: Callable[[], Any], device: torch.device) -> float:
     for run in range(WARM_UP + TIMED):
         start = time.perf_counter()
         call()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
         if run >= WARM_UP:
             times.append(1e3 * (time.perf_counter() - start))
     return statistics.median(times)

@@ -18,6 +18,7 @@ from swapae.config import MINIMUM_CELLS, TEXTURE_DOWNSAMPLINGS
 from swapae.encoder import texture_weights
 from swapae.generator import per_block
 from swapae.model import DEFAULT_NOISE_SEED, Autoencoder, Noise
+from swapae.precision import float64
 from swapae.rounding import ceil_div
 
 # Each residual block of the encoder reaches three of its own pixels far; all together, under three cells.
@@ -112,9 +113,9 @@ def encode(model: Autoencoder, images: Tensor, tile: int, track: Track = iter, o
     encoder, stride = model.encoder, model.config.stride
     height, width = (side // stride for side in images.shape[2:])
     structure = images.new_empty(len(images), model.config.structure_channels, height, width)
-    total = images.new_zeros((), dtype=torch.float64)
+    total = torch.zeros((), dtype=torch.float64)
     count: Tensor | int = 0
-    weights = None if opacity is None else texture_weights(opacity.to(images.device), (height, width)).double()
+    weights = None if opacity is None else float64(texture_weights(opacity.to(images.device), (height, width)))
     for rows, columns in track(
         tiles(height, width, tile_cells(tile, stride), ENCODER_HALO, beyond=TEXTURE_REACH, step=TEXTURE_STEP)
     ):
@@ -126,14 +127,14 @@ def encode(model: Autoencoder, images: Tensor, tile: int, track: Track = iter, o
         if min(seen.shape[2:]) >= MINIMUM_CELLS:
             pooled = encoder.texture_convs(seen)
             if weights is None:
-                total = total + pooled.sum((2, 3), dtype=torch.float64)
+                total = total + float64(pooled).sum((2, 3))
                 count += pooled.shape[2] * pooled.shape[3]
             else:
                 top, left = rows.start // TEXTURE_STEP, columns.start // TEXTURE_STEP
                 own = weights[..., top : top + pooled.shape[2], left : left + pooled.shape[3]]
-                total = total + (pooled * own).sum((2, 3))
+                total = total + (float64(pooled) * own).sum((2, 3))
                 count = count + own.sum((2, 3))
-    return Codes(*encoder.codes(structure, (total / count).to(images.dtype)))
+    return Codes(*encoder.codes(structure, (total / count).to(images)))
 
 
 @torch.no_grad()

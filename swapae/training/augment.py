@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from swapae.precision import upcast
+
 # Uniform numbers that `augment` takes for an image: whether each of the five maps is done, and how.
 NUMBERS = 5 + 6
 # The mean sign of the logits of real images at which the strength stays as it is (ADA, section 3.2).
@@ -33,7 +35,7 @@ def augment(images: Tensor, numbers: Tensor, strength: Tensor) -> Tensor:
         strength: [], the probability of each of the maps; 0 leaves images as they are, up to rounding.
 
     Returns:
-        [B, 3, S, S].
+        [B, 3, S, S], float32 of images in half precision.
     """
     numbers = numbers.to(images.device, torch.float32)
     done = (numbers[:, :5] < strength).float()
@@ -47,8 +49,10 @@ def augment(images: Tensor, numbers: Tensor, strength: Tensor) -> Tensor:
     cosine, sine = (turn + tilt).cos(), (turn + tilt).sin()
     across, down = zoom * stretch, zoom / stretch
     matrix = torch.stack([cosine * across, -sine * down, move[:, 0], sine * across, cosine * down, move[:, 1]], 1)
-    grid = F.affine_grid(matrix.view(-1, 2, 3), list(images.shape), align_corners=False).to(images.dtype)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    grid = F.affine_grid(matrix.view(-1, 2, 3), list(images.shape), align_corners=False)
+    # In float32 whatever the images: half precision would round places to a quarter of a pixel and more.
+    images = upcast(images)
+    return F.grid_sample(images, grid.to(images), mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
 def normal(uniform: Tensor) -> Tensor:

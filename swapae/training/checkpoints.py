@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from swapae.errors import UserError, first_line
+from swapae.tensor_files import dump_safetensors
 
 STATE_FILE = "state.json"
 OPTIMIZERS_FILE = "optimizers.pt"
@@ -65,8 +66,7 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint, keep: int) 
             shutil.rmtree(leftover)
         temporary.mkdir()
         for name, weights in checkpoint.weights.items():
-            plain = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-            save_file(plain, temporary / f"{name}.safetensors")
+            dump_safetensors(temporary / f"{name}.safetensors", weights)
         torch.save(dict(checkpoint.optimizers), temporary / OPTIMIZERS_FILE)
         digests = {path.name: digest(path) for path in sorted(temporary.iterdir())}
         state = {"counters": dict(checkpoint.counters), "digests": digests}
@@ -85,7 +85,7 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint, keep: int) 
             "and can go on from the one before once there is some"
         ) from error
     for old in list_checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)  # the next call tries again
     return final
 
 

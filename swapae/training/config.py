@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -189,6 +190,12 @@ def check(config: TrainConfig, processes: int) -> None:
         raise UserError(f"--minutes must be above 0, and at most a million, got {config.minutes:g}")
     if not 0 < config.lr < 1:
         raise UserError(f"--lr must be between 0 and 1, got {config.lr}")
+    for name in ("ema_half_life", "max_gradient_norm"):
+        if getattr(config, name) is not None and not getattr(config, name) > 0:
+            raise UserError(f"--{name.replace('_', '-')} must be above 0, got {getattr(config, name)}")
+    for name in (name for name in vars(config) if name.endswith("_weight")):
+        if getattr(config, name) is not None and not 0 <= getattr(config, name) < math.inf:
+            raise UserError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(config, name)}")
     check_output(config.output, config.data, to_dict(config), config.resume not in ("auto", "never"))
 
 

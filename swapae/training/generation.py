@@ -91,6 +91,6 @@ def keep_noise(model: SwapAE) -> None:
     """
     for block in model.generator.blocks:
         for name, parameter in block.named_parameters():
-            if name.endswith("noise_weight"):
+            if name.endswith("noise_weight") and parameter.requires_grad:  # what is frozen stays as it is
                 kept = torch.where(parameter.abs() < LEAST_NOISE, LEAST_NOISE, parameter)
                 parameter.copy_(kept if block.upsample else torch.zeros_like(kept))

@@ -67,7 +67,7 @@ def look_at_machine() -> Machine:
         speed = throughput("cuda", "bf16")
         return Machine("cuda", count, 1, "bf16", images_per_second(costs(1), speed, count))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    processes = min(cores, MOST_PROCESSES)
+    processes = max(count for count in range(1, MOST_PROCESSES + 1) if count <= cores and BATCH % count == 0)
     threads = cores // processes
     with torch_threads(threads):
         plain, half = throughput("cpu", "no"), throughput("cpu", "bf16")

@@ -177,5 +177,9 @@ def refine(
             optimizer.step()
             step_done()
         refined = Codes(structure.detach(), texture.detach())
-        changes = {name: (value - before[name]).detach() for name, value in tuned.generator.named_parameters()}
+        # As a file holds them, so that it draws the same picture.
+        changes = {
+            name: (value - before[name]).detach().half().to(value.dtype)
+            for name, value in tuned.generator.named_parameters()
+        }
     return RefinedPhotograph(refined, changes if together else {})

@@ -48,10 +48,11 @@ class RunFolder:
         folder: of the run; made if missing.
         settings: plain values, written to config.json for `--config`.
         preset: sizes of the networks; a checkpoint of other sizes is refused.
-        examples: pictures of the sample grids, which are not trained on.
+        examples: pictures of the sample grids.
         networks: by name, with "ema" among them; unwrapped.
         optimizers: by name; whatever has `state_dict` and `load_state_dict`.
         keep: checkpoints that are kept.
+        unseen: training sees none of the photographs that are evaluated.
     """
 
     def __init__(
@@ -63,8 +64,9 @@ class RunFolder:
         networks: Mapping[str, nn.Module],
         optimizers: Mapping[str, Any],
         keep: int,
+        unseen: bool = True,
     ) -> None:
-        self.folder, self.settings, self.keep = folder, settings, keep
+        self.folder, self.settings, self.keep, self.unseen = folder, settings, keep, unseen
         self.networks, self.optimizers = networks, optimizers
         self.ema: SwapAE = networks["ema"]  # type: ignore[assignment]
         sizes = [dataclasses.asdict(preset.model), dataclasses.asdict(preset.discriminators)]
@@ -108,6 +110,8 @@ class RunFolder:
             for name, network in self.networks.items():
                 network.load_state_dict(checkpoint.weights[name])
             for name, optimizer in self.optimizers.items():
+                if name == "scaler" and name not in checkpoint.optimizers:
+                    continue  # the run was in another precision until now
                 optimizer.load_state_dict(checkpoint.optimizers[name])
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(
@@ -196,6 +200,8 @@ class RunFolder:
     def evaluate(self, evaluation: Callable[[SwapAE], dict[str, float]], images_seen: int) -> dict[str, float]:
         """Evaluate the EMA, append a line to the log, and keep the model in best/ if it is the best yet."""
         self.figures = {f"eval_{name}": round(value, 4) for name, value in evaluation(self.ema).items()}
+        if not self.unseen:
+            self.figures["eval_trained_on"] = 1.0
         self._append(self.figures, images_seen)
         if self.figures["eval_score"] < self.best:
             self.best = self.figures["eval_score"]
@@ -247,8 +253,9 @@ class RunFolder:
 
 def card_metrics(figures: Mapping[str, float]) -> dict[str, float]:
     """What a card says of an evaluation, a line of the log, in words."""
+    photographs = "photographs that it was trained on" if "eval_trained_on" in figures else "validation photographs"
     names = {
-        "eval_lpips": "LPIPS (SqueezeNet) of reconstructions, validation photographs",
+        "eval_lpips": f"LPIPS (SqueezeNet) of reconstructions, {photographs}",
         "eval_structure": "distance in structure of hybrids, 1 being that of unrelated photographs",
         "eval_texture": "distance in texture of hybrids, 1 being that of unrelated photographs",
     }

@@ -67,7 +67,9 @@ class Trainer:
         self.weights = loss_weights(config, self.preset)
         source = open_source(config.data, config.image_column, config.stream)
         self.build()
-        pictures = validation_pictures(source, self.preset.model, config.eval_photographs, SAMPLES)
+        pictures, unseen = validation_pictures(source, self.preset.model, config.eval_photographs, SAMPLES)
+        if not unseen:
+            logger.warning("too few photographs to keep some for validation: what is measured is trained on as well")
         self.folder = RunFolder(
             config.output,
             to_dict(config),
@@ -76,6 +78,7 @@ class Trainer:
             {"model": self.model, "ema": self.ema_model, "discriminators": self.discriminators},
             self.optimizers,
             config.keep,
+            unseen,
         )
         self.start()
         handling = dataclasses.replace(self.preset.data, flip=config.flip, zoom=config.zoom)
@@ -271,7 +274,7 @@ class Trainer:
             return
         # The other processes of this machine wait meanwhile, so that on a CPU their threads are free.
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if self.accelerator.device.type == "cpu" else 1
-        with torch_threads(processes * torch.get_num_threads()):
+        with torch_threads(min(processes * torch.get_num_threads(), os.cpu_count() or 1)):
             if due(config.sample_every_images):
                 track_picture(self.accelerator, folder.sample(now), now)
             if self.evaluator and due(config.eval_every_images):

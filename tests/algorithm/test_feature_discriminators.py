@@ -179,7 +179,11 @@ def test_noise_is_in_hybrids_alone_and_is_kept_alive(discriminators, tiny_model)
     torch.nn.init.constant_(last.conv1.noise_weight, -0.3)
     torch.nn.init.zeros_(last.conv2.noise_weight)
     torch.nn.init.constant_(head.conv1.noise_weight, 0.3)
+    frozen = tiny_model.generator.blocks[-2].conv1.noise_weight.requires_grad_(False)
+    torch.nn.init.zeros_(frozen)
     keep_noise(tiny_model)
+    assert frozen.item() == 0
+    frozen.requires_grad_(True)
     assert last.conv1.noise_weight.item() == pytest.approx(-0.3)
     assert last.conv2.noise_weight.item() == pytest.approx(LEAST_NOISE)
     assert head.conv1.noise_weight.item() == head.conv2.noise_weight.item() == 0  # of a cell's size

@@ -217,6 +217,14 @@ def test_patches_show_their_part_of_the_image():
     assert torch.equal(patches[1:], random_patches(images[1:], 16, draws[1:]))
 
 
+def test_patches_lie_where_they_lie_in_half_precision_too():
+    """Else the patches of generated images, which autocast gives in half precision, were told by their rounded grid."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, 256, 256, generator=generator).bfloat16()
+    draws = torch.rand(2, 8, 5, generator=generator)
+    assert torch.equal(random_patches(images, 64, draws), random_patches(images.float(), 64, draws))
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_discriminators_of_presets_take_their_sizes(name):
     config = PRESETS[name].discriminators

@@ -16,7 +16,7 @@ from swapae import SwapAE
 from swapae.apps.cli import main, own_model
 from swapae.apps.page.examples import examples_of, showcase
 from swapae.editing.directions import Directions
-from swapae.training.own_model import Machine, launch_command, nearest_model, settings
+from swapae.training.own_model import Machine, launch_command, look_at_machine, nearest_model, settings
 
 EXAMPLES = [example.path for example in examples_of(showcase("flowers"))]
 SLOW_MACHINE = Machine("cpu", 1, 1, "no", images_per_second=1.0)
@@ -101,6 +101,22 @@ def test_several_processes_on_a_cpu_are_launched_as_such():
     ]
 
 
+def test_what_is_gone_from_the_folder_is_trained_on_no_more(tmp_path):
+    folder = make_photographs(tmp_path / "photos", 21)
+    own_model.prepare(str(folder), tmp_path / "copies", 0)
+    (folder / "3.png").unlink()
+    own_model.prepare(str(folder), tmp_path / "copies", 0)
+    assert {path.stem for path in (tmp_path / "copies").iterdir()} == {path.stem for path in folder.iterdir()}
+
+
+def test_processes_share_a_batch_whatever_the_cores(monkeypatch):
+    for cores, processes, threads in ((1, 1, 1), (2, 2, 1), (3, 2, 1), (6, 4, 1), (16, 4, 4)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process, cores=cores: set(range(cores)))
+        monkeypatch.setattr("swapae.training.own_model.throughput", lambda device, precision: 1e11)
+        machine = look_at_machine()
+        assert (machine.processes, machine.threads) == (processes, threads)
+
+
 def test_a_training_stopped_before_it_has_a_model_does_not_say_that_there_is_one(tmp_path, monkeypatch, capsys):
     make_photographs(tmp_path / "photos", 21)
     monkeypatch.setattr(own_model, "look_at_machine", lambda: SLOW_MACHINE)
@@ -129,6 +145,7 @@ def test_a_stopped_training_keeps_the_best_goes_on_and_ends_with_directions(tmp_
     """Ctrl-C reaches the whole group, as from a terminal; what is waited for are files, not times."""
     make_photographs(tmp_path / "photos", 21)
     often = "import sys, swapae.training.own_model as own; own.SAVE_SECONDS = 8; own.BATCH = 4; "
+    often += "import swapae.editing.fitting as fitting; fitting.CALIBRATED_ON = 1; "
     short = "from swapae.apps.cli import main, own_model; own_model.SHORTEST = 0.1; sys.exit(main())"
     command = [sys.executable, "-c", often + short, "train", "photos", "-o", "mine", "--workers", "0"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}

@@ -199,12 +199,14 @@ def test_bad_folders(tmp_path):
 
 def test_pictures_to_show_are_those_not_trained_on(folder):
     config = SwapAEConfig(image_size=64, downsamplings=3)
-    assert len(validation_pictures(FolderSource(folder), config, 6, 4)) == 6  # none is kept out: any will do
+    shown, unseen = validation_pictures(FolderSource(folder), config, 6, 4)
+    assert len(shown) == 6 and not unseen  # none is kept out: any will do
     names = [name for name in (f"photo_{i}.png" for i in range(1000)) if is_validation(name)][:6]
     for name in names:
         Image.new("RGB", (80, 40), (250, 0, 0)).save(folder / name)
     (folder / names[0]).write_bytes(b"no picture")
     for most, expected in ((4, 4), (9, 5)):
-        shown = validation_pictures(FolderSource(folder), config, most, 4)
+        shown, unseen = validation_pictures(FolderSource(folder), config, most, 4)
+        assert unseen
         assert [(picture.tensor.shape, picture.size) for picture in shown] == [((1, 3, 64, 128), (128, 64))] * expected
         assert all(picture.tensor[:, 0].min() > 0.95 and picture.tensor[:, 1:].max() == -1 for picture in shown)

@@ -107,6 +107,12 @@ def test_a_clean_copy_is_upright_rgb_of_one_size_and_goes_on(folder, run, tmp_pa
     assert run(folder, "--write", clean, "--size", 140, "--min-size", 80)[0] == 0
     assert min(Image.open(clean / "good_1.jpg").size) == 140
     assert (clean / "good_4.jpg").stat().st_mtime_ns == kept
+    changed = Image.open(folder / "good_4.png").transpose(Image.Transpose.ROTATE_180)
+    changed.save(folder / "good_4.png")
+    os.utime(folder / "good_4.png", ns=(kept + 10**9, kept + 10**9))
+    assert run(folder, "--write", clean, "--size", 140, "--min-size", 80)[0] == 0
+    again = np.asarray(Image.open(clean / "good_4.jpg").transpose(Image.Transpose.ROTATE_180)).astype(int)
+    assert np.abs(again - expected).mean() < 2
     assert not [path for path in clean.rglob(".*")]
     assert run(clean, "--write", tmp_path / "small", "--size", 64, "--workers", 0)[0] == 0
     assert {path.suffix for path in (tmp_path / "small").rglob("*.*")} == {".png"}

@@ -380,6 +380,15 @@ def test_grey_photographs_have_directions_too(tiny_model):
     assert torch.isfinite(add_direction(tiny_model, None, "light", light, dark)["light"].vector).all()
 
 
+def test_what_all_photographs_are_alike_in_has_no_direction(tiny_model, caplog):
+    grey = [image.mean(1, keepdim=True).expand(-1, 3, -1, -1) for image in shades(-0.6, 0.6, 20)]
+    named = make_directions(tiny_model, grey).named
+    assert set(named) == {"bright", "contrast", "sharp"}
+    assert all(torch.isfinite(direction.vector).all() for direction in named.values())
+    said = [record.getMessage() for record in caplog.records if "no direction" in record.getMessage()]
+    assert said == [f"no direction {name}: all photographs are alike in it" for name in ("warm", "vivid")]
+
+
 @pytest.mark.parametrize(
     ("name", "having", "lacking", "part"),
     [

@@ -862,6 +862,8 @@ def test_atomic_path(tmp_path: Path) -> None:
             temporary.write_text("half")
             raise error
     assert target.read_text() == "new" and os.listdir(tmp_path) == ["a.gif"]
+    with pytest.raises(UserError, match="Not a directory"), atomic_path(target / "b.gif") as temporary:
+        temporary.write_text("half")
 
 
 def test_list_images(tmp_path: Path) -> None:

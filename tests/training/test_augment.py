@@ -25,6 +25,8 @@ def images():
 def test_without_strength_images_stay_as_they_are(images):
     many = images.expand(50, -1, -1, -1)
     torch.testing.assert_close(augment(many, torch.rand(50, NUMBERS), OFF), many, atol=1e-5, rtol=0)
+    half = torch.rand(1, 3, 512, 512, generator=torch.Generator().manual_seed(0)).bfloat16()
+    torch.testing.assert_close(augment(half, torch.rand(1, NUMBERS), OFF), half.float(), atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])

@@ -65,13 +65,14 @@ def test_none_yet(tmp_path):
     assert load_newest(tmp_path / "nothing") is None
 
 
-def test_a_full_disk_leaves_the_last_one_whole(tmp_path, monkeypatch):
+@pytest.mark.parametrize("most", [60, 300])  # bytes: in the weights, and in the optimizers' state
+def test_a_full_disk_leaves_the_last_one_whole(tmp_path, most):
     save_checkpoint(tmp_path, 1, checkpoint(1), keep=1)
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))  # a file that cannot grow is what a full disk looks like
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))  # a file that cannot grow is what a full disk looks like
     try:
         with pytest.raises(UserError, match="cannot write the checkpoint"):
             save_checkpoint(tmp_path, 2, checkpoint(2), keep=1)

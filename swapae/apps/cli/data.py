@@ -62,7 +62,7 @@ def check_data(
             raise Interrupted(
                 "interrupted; the copies so far are whole, and the same command goes on from there"
             ) from None
-        print(f"clean copy: {written} pictures in {str(write)!r}")
+        print(f"clean copy: {len(written)} pictures in {str(write)!r}")
 
 
 def draw_data(

@@ -108,7 +108,10 @@ def prepare(folder: str, copies: Path, workers: int) -> None:
         print(f"left out: {name}: {reason}", file=sys.stderr)
     check_enough(len(report.kept), folder)
     check_clean_folder(source, copies)
-    write_clean(source, report.kept, copies, PRESETS[PRESET].model.image_size, workers)
+    copied = set(write_clean(source, report.kept, copies, PRESETS[PRESET].model.image_size, workers))
+    for path in list_images(copies):
+        if path not in copied:  # of an earlier call, whose photograph is gone
+            path.unlink()
 
 
 def choose_start(paths: list[Path]) -> str:
@@ -181,13 +184,12 @@ def finish(output: Path, run: Path, paths: list[Path], minutes: float, start: st
         f"model {start}. Whoever publishes this model describes its photographs here.",
         "metrics": card_metrics(chosen),
     }
+    (output / FILE).unlink(missing_ok=True)  # of other weights
+    model.save_pretrained(output, model_card_kwargs=card)
     if complete and len(paths) >= FEWEST:
         fitted = (
             fit(load_image(path), model.config.image_size, model.config.stride, model.config.minimum_side).tensor
             for path in tqdm(paths, desc="directions", unit="picture")
         )
         make_directions(model, fitted).save(output / FILE, model)
-    else:
-        (output / FILE).unlink(missing_ok=True)  # of other weights
-    model.save_pretrained(output, model_card_kwargs=card)
     return True

@@ -42,6 +42,7 @@ def index_photographs(
     """
     if codes is None and not remove:
         raise UserError("nothing to do: swapae index CODES_DIR -o FILE, or swapae index -o FILE --remove NAME")
+    check_output_file(output, (output.suffix.lower(),))
     files = [] if codes is None else code_files(codes)
     model = Session(common).model
     index = PhotographIndex.load(output, model) if output.exists() else PhotographIndex(model)
