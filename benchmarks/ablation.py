@@ -24,6 +24,7 @@ from typing import Any
 from PIL import Image
 
 from swapae.data.crops import is_validation
+from swapae.evaluation.pairs import name_below
 from swapae.pictures.grids import contact_sheet
 from swapae.pictures.listing import list_images
 from swapae.pictures.saving import save_image
@@ -182,7 +183,8 @@ def main() -> None:
     common = settings(options.data, output / "start", machine.precision, options.minutes)
     run(replace(common, losses="autoencoder", minutes=options.minutes / 2), "as it is", machine)
     names = output / "validation.txt"
-    names.write_text("".join(f"{path.name}\n" for path in list_images(options.data) if is_validation(path)))
+    kept = [path for path in list_images(options.data) if is_validation(path)]
+    names.write_text("".join(f"{name_below(options.data, path)}\n" for path in kept))
     found, logs = {}, {}
     for name in options.only:
         place = output / folder_of(name)

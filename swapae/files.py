@@ -51,10 +51,12 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 def check_new_folder(folder: Path, *, parents: bool = False) -> None:
     """Refuse what `new_folder` would, before any work is done for it; arguments and errors as there."""
-    target = Path(os.path.abspath(folder))
+    target = Path(os.path.realpath(folder))  # through a link, as `atomic_path`
     with refusals(folder, "folder"):
         if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
             raise UserError(f"cannot write {str(folder)!r}: there is something of that name already; give a new folder")
+        if os.path.ismount(target):  # no other folder can take its place
+            raise UserError(f"cannot write {str(folder)!r}: it is where a disk is mounted; give a folder in it")
         if not parents and not target.parent.is_dir():
             raise UserError(f"cannot write {str(folder)!r}: there is no folder {str(target.parent)!r}; create it first")
 
@@ -71,7 +73,7 @@ def new_folder(folder: Path, *, parents: bool = False) -> Iterator[Path]:
         UserError: `folder` holds something already, or cannot be made.
     """
     check_new_folder(folder, parents=parents)
-    target = Path(os.path.abspath(folder))
+    target = Path(os.path.realpath(folder))
     temporary = target.with_name(f".{secrets.token_hex(8)}")
     try:
         with refusals(folder, "folder"):

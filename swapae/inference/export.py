@@ -34,6 +34,7 @@ from swapae.errors import UserError, first_line
 from swapae.generator import Generator, unit_texture
 from swapae.hub import folders, remote
 from swapae.model import SwapAE
+from swapae.release import release
 
 Format = Literal["onnx", "torch"]
 Run = Callable[..., tuple[Tensor, ...]]  # a graph: inputs by their names -> outputs in order
@@ -117,7 +118,7 @@ class Source:
             card = None
         # The Hub's cache keeps each commit in a folder of its name.
         # The path of a folder is nobody else's business.
-        shown = "embedded" if name is None else name if on_hub else folder.name
+        shown = "embedded" if name is None else name if on_hub else folder.resolve().name
         return cls(SwapAE.from_pretrained(folder), shown, folder.name if on_hub else None, card)
 
     @property
@@ -177,7 +178,7 @@ def export_model(source: Source, folder: Path, format: Format, *, half: bool = F
         "model": {"name": source.name, "revision": source.revision, **ModelId.of(source.model)._asdict()},
         "licence": source.licence,
         "about": "the model's data, authors and limits are in " + CARD_FILE if source.card else None,
-        "versions": {name: importlib.metadata.version(name) for name in ("swapae", "torch", *packages)},
+        "versions": {"swapae": release()} | {name: importlib.metadata.version(name) for name in ("torch", *packages)},
         "largest_difference": differences,
     }
     for name, values in ((INFORMATION_FILE, information), (folders.CONFIG_FILE, dataclasses.asdict(config))):

@@ -74,7 +74,7 @@ def optimize_for_inference(model: SwapAE, *, engine: str = "auto", compile: bool
     Args:
         model: in evaluation mode.
         engine: "torch", "ncnn", "openvino", or "auto" for what the variable SWAPAE_ENGINE says, else for the faster.
-        compile: have torch compile the networks of `model`, and freeze them, where ncnn does not run them: its
+        compile: have torch compile the networks of `model`, and freeze them, where no other engine runs them: its
             compiler takes about a minute when they are first used, and again for other sizes; on a CPU it needs a C++
             compiler.
 
@@ -82,22 +82,24 @@ def optimize_for_inference(model: SwapAE, *, engine: str = "auto", compile: bool
         UserError: no such engine, or it is not installed.
     """
     engine = asked_for(engine, ENGINES)
-    if model.device.type == "cpu" and model.dtype == torch.float32 and not (compile and engine == "torch"):
+    found: Autoencoder = model
+    if model.device.type == "cpu" and model.dtype == torch.float32:
         forms: dict[str, Form] = {
             "torch": lambda: model,
             "ncnn": lambda: EngineAutoencoder(model, NCNN),
             "openvino": lambda: EngineAutoencoder(model, OPENVINO),
         }
         if engine != "auto":
-            return forms[engine]()
-        if not is_installed() or not has_bfloat16():
-            del forms["openvino"]
-        return fastest(model.config, forms)
-    if compile:
+            found = forms[engine]()
+        else:
+            if not is_installed() or not has_bfloat16():
+                del forms["openvino"]
+            found = fastest(model.config, forms)
+    if compile and found is model:
         model.requires_grad_(False)
         for network in (model.encoder, model.generator):
             network.compile(options={"freezing": True})
-    return model
+    return found
 
 
 def in_form_of(model: Autoencoder, changed: SwapAE) -> Autoencoder:

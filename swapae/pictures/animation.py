@@ -20,6 +20,8 @@ from swapae.pictures.transparency import over_white
 
 ANIMATION_SUFFIXES = (".gif", ".webp", ".mp4")
 OPAQUE_FILMS = (".gif", ".mp4")  # GIF has transparency, but none of degrees
+# Numbers of ITU-T H.273: BT.601's matrix, its range of 16 to 235, and primaries and transfer.
+SMPTE_170M, LIMITED_RANGE, BT_709 = 6, 1, 1
 
 
 def check_animation_output(path: str | os.PathLike[str]) -> Path:
@@ -50,30 +52,36 @@ def save_animation(
     Args:
         frames: at least one; only one at a time is kept in memory, except by GIF and WebP, whose encoder wants all.
         path: .gif, .webp or .mp4; without a suffix, a new folder that gets 0000.png, 0001.png, ...
-        frames_per_second: playing speed; a folder ignores it.
+        frames_per_second: playing speed, of a GIF at most 50; a folder ignores it.
         metadata: texts for the film, or for each of a folder's PNGs, as of `images.save_image`.
     """
     path = check_animation_output(path)
-    if not path.suffix:
+    suffix = path.suffix.lower()
+    if not suffix:
         return save_frames(frames, path, metadata or {})
-    if path.suffix in OPAQUE_FILMS:
+    if suffix in OPAQUE_FILMS:
         frames = map(over_white, frames)
     with atomic_path(path) as temporary:
-        if path.suffix == ".mp4":
+        if suffix == ".mp4":
             save_mp4(iter(frames), temporary, frames_per_second, metadata or {})
         else:
             first, *rest = frames
-            options: dict[str, Any] = {"lossless": False, "quality": 90, "method": 4} if path.suffix == ".webp" else {}
-            options |= metadata_options(path.suffix[1:].upper(), metadata or {})
-            first.save(
-                temporary,
-                save_all=True,
-                append_images=rest,
-                duration=round(1000 / frames_per_second),
-                loop=0,
-                **options,
+            options: dict[str, Any] = {"lossless": False, "quality": 90, "method": 4} if suffix == ".webp" else {}
+            options |= metadata_options(suffix[1:].upper(), metadata or {})
+            durations = (
+                # GIF counts hundredths of a second; players slow down what claims fewer than two of them.
+                [max(20, 10 * one) for one in evenly(1 + len(rest), 100 / frames_per_second)]
+                if suffix == ".gif"
+                else evenly(1 + len(rest), 1000 / frames_per_second)
             )
+            first.save(temporary, save_all=True, append_images=rest, duration=durations, loop=0, **options)
     return path
+
+
+def evenly(count: int, step: float) -> list[int]:
+    """Whole numbers whose sums are nearest to the multiples of `step`."""
+    ends = [round(step * number) for number in range(count + 1)]
+    return [end - start for start, end in zip(ends, ends[1:], strict=False)]
 
 
 def save_frames(frames: Iterable[Image.Image], folder: Path, metadata: Mapping[str, str]) -> Path:
@@ -121,6 +129,10 @@ def mp4_writer(
             container.metadata["comment"] = one_text(metadata)
         stream = container.add_stream("libx264", rate=frames_per_second, options={"crf": "17"})
         stream.pix_fmt = "yuv420p"
+        # What the conversion from RGB makes. Untagged, players guess by the height, and show other colours from 720 on.
+        context = stream.codec_context
+        context.colorspace, context.color_range = SMPTE_170M, LIMITED_RANGE
+        context.color_primaries = context.color_trc = BT_709  # as near as there is to sRGB
         base = time_base or 1 / frames_per_second
         stream.codec_context.time_base = stream.time_base = base
         write_sound = sound.writer(container) if sound else None

@@ -60,7 +60,7 @@ class Sound:
                 time = waiting[0].dts * waiting[0].time_base if waiting[0].dts is not None else Fraction(0)
                 if until is not None and time > until:
                     return
-                with self._sentences():
+                with self._sentences(through=OSError):  # a full disk is no damaged sound
                     film.mux(waiting.pop())
 
         return write
@@ -99,10 +99,12 @@ class Sound:
         return packets()
 
     @contextmanager
-    def _sentences(self) -> Iterator[None]:
-        """Say of whatever a decoder raises that the sound is damaged."""
+    def _sentences(self, through: tuple[type[Exception], ...] | type[Exception] = ()) -> Iterator[None]:
+        """Say of whatever a decoder raises, but for errors that go `through`, that the sound is damaged."""
         try:
             yield
+        except through:
+            raise
         except Exception as error:
             raise UserError(
                 f"the sound of {self.name} is damaged, or of an unknown kind ({first_line(error)}): convert the video "

@@ -256,6 +256,15 @@ DROP = """(drop, [name, text]) => {
 }"""
 
 
+# A text, dropped as soon as the worker has got another photograph to encode.
+DROP_WHILE_ENCODING = f"""() => {{
+    worker.postMessage = (order, transfer) => {{
+        Worker.prototype.postMessage.call(worker, order, transfer);
+        if (order.do === 'encode') ({DROP})(document.querySelector('#texture .drop'), ['a.png', 'nothing']);
+    }};
+}}"""
+
+
 @pytest.mark.slow
 def test_what_is_no_photograph_is_answered_beside_it_on_a_phone(
     opened: Callable[..., Page], photographs: dict[str, Path], tmp_path: Path
@@ -277,6 +286,16 @@ def test_what_is_no_photograph_is_answered_beside_it_on_a_phone(
         expect(page.locator("#structure-problem")).to_be_empty()
         expect(page.locator("#texture button[aria-pressed=true]")).to_have_count(1)
         assert (canvas(page) == before).all()
+
+    page.evaluate(DROP_WHILE_ENCODING)
+    page.locator("#texture input").set_input_files(photographs["texture"])
+    expect(problem).to_contain_text("The one from before is kept.")
+    slider = page.get_by_label("How much of the texture")
+    for key, alpha in (("Home", "0"), ("End", "1")):
+        slider.press(key)
+        wait_for(page, alpha)
+    assert (canvas(page) == before).all(), "not of the photograph that was discarded"
+    page.evaluate("delete worker.postMessage")
     choose(page, "texture", photographs["texture"])
     expect(problem).to_be_empty()
 

@@ -116,6 +116,18 @@ def test_a_model_in_bfloat16_is_compiled(tiny_model):
     assert ((made - plain).square().mean().sqrt() / (plain.max() - plain.min())).item() < 2e-2
 
 
+@pytest.mark.parametrize("faster", ["torch", "ncnn"])
+def test_torch_compiles_what_no_other_engine_runs(tiny_model, monkeypatch, faster):
+    monkeypatch.delenv("SWAPAE_ENGINE")
+    compiled = []
+    for network in (tiny_model.encoder, tiny_model.generator):
+        monkeypatch.setattr(network, "compile", lambda options, network=network: compiled.append(network))
+    monkeypatch.setattr("swapae.inference.fast.fastest", lambda config, forms: forms[faster]())
+    found = optimize_for_inference(tiny_model, engine="auto", compile=True)
+    assert (found is tiny_model) == (faster == "torch")
+    assert compiled == ([tiny_model.encoder, tiny_model.generator] if faster == "torch" else [])
+
+
 def test_it_works_in_tiles(model, fast):
     images = torch.rand(1, 3, 256, 192) * 2 - 1
     codes = model.encode(images)

@@ -19,7 +19,7 @@ from nasty import NASTY, UNREADABLE
 from PIL import Image, ImageCms, features
 
 from swapae.errors import PictureError, UserError
-from swapae.files import atomic_path
+from swapae.files import atomic_path, new_folder
 from swapae.pictures.decoding import unread
 from swapae.pictures.grids import swap_grid
 from swapae.pictures.images import fit, load_image, to_pil
@@ -864,6 +864,21 @@ def test_atomic_path(tmp_path: Path) -> None:
     assert target.read_text() == "new" and os.listdir(tmp_path) == ["a.gif"]
     with pytest.raises(UserError, match="Not a directory"), atomic_path(target / "b.gif") as temporary:
         temporary.write_text("half")
+
+
+def test_a_new_folder_may_be_a_link_to_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to("disk")
+    with new_folder(tmp_path / "out") as temporary:
+        (temporary / "0000.png").touch()
+    assert (tmp_path / "out").is_symlink() and os.listdir(tmp_path / "disk") == ["0000.png"]
+    (tmp_path / "mounted").mkdir()
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path).name == "mounted")
+    with (
+        pytest.raises(UserError, match="where a disk is mounted; give a folder in it"),
+        new_folder(tmp_path / "mounted"),
+    ):
+        raise AssertionError("refused before any work is done")
 
 
 def test_list_images(tmp_path: Path) -> None:

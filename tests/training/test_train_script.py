@@ -308,8 +308,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
 
 @pytest.mark.slow
 def test_a_dry_run_says_what_it_takes_and_writes_nothing(folder):
-    command = [sys.executable, str(ROOT / "train_accelerate.py"), *PRESET, *USUAL, "--dry-run"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=None)
+    done = launch(folder, *USUAL, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "encoder 1.1 M, generator 0.9 M" in done.stdout and "images/s per process" in done.stdout
     assert "memory per process" in done.stdout and "25,000,000 images" in done.stdout

@@ -57,9 +57,8 @@ def page_text(source: Source, folder: Path, runtime_version: str) -> str:
     gallery = examples_of(shown)
     structure, texture = (gallery.index(examples()[index]) for index in shown.pairs[0])
     values = {
-        **{name: information[name] for name in ("image_size", "stride", "minimum_side")},
+        **{name: information[name] for name in ("image_size", "stride")},
         "most_elongated": MOST_ELONGATED,
-        "model": source.name,
         "licence": source.licence,
         "card": source.card is not None,
         "runtime": runtime_version,

@@ -271,7 +271,7 @@ class Session:
         """Write a film of generated pictures, which says that it is one."""
         first, metadata = next(frames), ModelId.of(self.model).metadata()
         save_animation(itertools.chain([first], frames), output, frames_per_second=frames_per_second, metadata=metadata)
-        if first.mode == "RGBA" and output.suffix in OPAQUE_FILMS:
+        if first.mode == "RGBA" and output.suffix.lower() in OPAQUE_FILMS:
             print(f"{output} is laid over white: its format has no transparency; .webp and a folder of PNGs keep it")
 
     def recipe(self, inputs: Sequence[Path], *edits: Edit) -> Recipe | None:

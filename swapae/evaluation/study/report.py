@@ -133,7 +133,7 @@ class Report:
         checks = sum(row.trial.role == "check" for row in self.rows)
         practice = sum(row.trial.role == "practice" for row in self.rows)
         lines = [
-            "Intervals: 95 %, Wilson's; x is by how many times answers of one viewer being alike upcast the variance.",
+            "Intervals: 95 %, Wilson's; x is by how many times answers of one viewer being alike raise the variance.",
             f"Not among the trials: {practice} answers for practice, {checks} to attention checks.",
         ]
         lines += [f"Left out: {count} answers, {reason}." for reason, count in reasons.items() if reason]

@@ -7,7 +7,7 @@ const ROLES = ['structure', 'texture'];
 
 let page, worker, threads = 1, nextId = 0, ready = false;
 const waiting = new Map();  // answers by the number of the question
-const shown = {};  // by role: the photograph as the model sees it, {pixels, width, height}
+const shown = {};  // by role: the photograph as the model sees it, {id, pixels, width, height}; id: of its encoding
 const latest = {structure: 0, texture: 0};  // by role: the choice that counts, of those still under way
 let busy = false, again = false, hybrid;
 
@@ -117,7 +117,8 @@ async function update() {
   do {
     again = false;
     try {
-      hybrid = await ask({do: 'decode', alpha: Number(get('alpha').value)});
+      const of = Object.fromEntries(ROLES.map((role) => [role, shown[role].id]));
+      hybrid = await ask({do: 'decode', alpha: Number(get('alpha').value), of});
       paint(get('result'), hybrid);
       get('picture').style.setProperty('--ratio', hybrid.width / hybrid.height);
       get('failure').textContent = '';

@@ -5,7 +5,7 @@
 import * as ort from './runtime/ort.wasm.min.mjs';
 
 let page, encoder, decoder, last = Promise.resolve();
-const codes = {};  // by role: {structure, texture, width, height}
+const codes = new Map();  // by the number of the order that encoded them: {role, structure, texture, width, height}
 
 // One after the other, in the order in which they were asked.
 self.onmessage = ({data}) => {
@@ -38,18 +38,20 @@ const WORK = {
     return [{threads}];
   },
 
-  async encode({role, pixels, width, height}) {
+  async encode({id, role, pixels, width, height}) {
     const small = fit(pixels, width, height);
     const start = performance.now();
     const {structure, texture} = await encoder.run({images: padded(small)});
-    codes[role] = {structure, texture, width: small.width, height: small.height};
+    codes.set(id, {role, structure, texture, width: small.width, height: small.height});
     return [{...small, milliseconds: performance.now() - start}, [small.pixels.buffer]];
   },
 
-  async decode({alpha}) {
-    const {structure, texture: own, width, height} = codes.structure;
+  // `of`: by role, the order that encoded the photograph shown; a later one may not be shown, and older ones are no more.
+  async decode({alpha, of}) {
+    for (const [id, {role}] of [...codes]) if (id < of[role]) codes.delete(id);
+    const {structure, texture: own, width, height} = codes.get(of.structure), other = codes.get(of.texture).texture;
     const start = performance.now();
-    const mixed = own.data.map((value, k) => value + alpha * (codes.texture.texture.data[k] - value));
+    const mixed = own.data.map((value, k) => value + alpha * (other.data[k] - value));
     const texture = new ort.Tensor('float32', mixed, own.dims);
     const {images} = await decoder.run({structure, texture});
     const milliseconds = performance.now() - start;
