@@ -137,8 +137,8 @@ class UploadCache:
         self._held -= self._entries.pop(key).upload.nbytes
 
 
-def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, Image.Image, tuple[int, int]]:
-    """An uploaded file as the model sees it, its preview, and its size.
+def upload_size(data: bytes) -> tuple[int, int]:
+    """(width, height) of an uploaded file, of which nothing but the header is read.
 
     Raises:
         PictureError: no picture that can be read, or one of an extreme shape.
@@ -148,6 +148,16 @@ def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, I
         raise PictureError(
             f"the picture is {width}x{height}, over {MAX_ASPECT} times as long as wide: crop it to a less extreme shape"
         )
+    return size
+
+
+def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, Image.Image, tuple[int, int]]:
+    """An uploaded file as the model sees it, its preview, and its size.
+
+    Raises:
+        PictureError: no picture that can be read, or one of an extreme shape.
+    """
+    size = upload_size(data)
     image = load_image(data, background=None)
     encoded = encode_loaded(model, image)
     # In place, and only ever smaller; nobody else needs the large one.
