@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -73,7 +73,7 @@ class UploadCache:
         self.model, self.most_bytes = model, most_bytes
         self._entries: OrderedDict[str, CacheEntry] = OrderedDict()
         self._held = 0
-        self._left: deque[str] = deque(maxlen=LEFT)
+        self._left: OrderedDict[str, None] = OrderedDict()
         # Also held while encoding: two threads with the same new photograph must not both do the work.
         self._lock = threading.Lock()
 
@@ -124,10 +124,17 @@ class UploadCache:
         """Forget the photographs that only this visit had."""
         with self._lock:
             if visit:
-                self._left.append(visit)
+                self._left[visit] = None
+                if len(self._left) > LEFT:
+                    self._left.popitem(last=False)
             for entry in self._entries.values():
                 entry.visits.discard(visit)
             self._drop(lambda entry: not entry.visits)
+
+    def came_back(self, visit: str) -> None:
+        """Keep photographs for a visit again that had left: its connection was lost for a while, and it asks anew."""
+        # Without the lock, for which it might wait as long as it takes to encode.
+        self._left.pop(visit, None)
 
     def _drop(self, wanted: Callable[[CacheEntry], bool]) -> None:
         for key in [key for key, entry in self._entries.items() if wanted(entry)]:

@@ -142,6 +142,13 @@ def test_photographs_are_forgotten_with_the_last_visit_that_had_them(
     assert not len(studio.uploads) and studio.uploads.nbytes == 0
     studio.uploads.get(structure, "two")  # by work that was under way
     assert not len(studio.uploads)
+    # Whose connection was only lost for a while asks for something anew.
+    Models(studio).came_back("two")
+    studio.uploads.get(structure, "two")
+    assert studio.uploads.visits == {"two"}
+    studio.uploads.leave("two")
+    studio.uploads.get(structure, "two")
+    assert not len(studio.uploads)
     # Who does not say goodbye is forgotten with time.
     studio.uploads.get(structure, "three")
     now = uploads.time.monotonic()
