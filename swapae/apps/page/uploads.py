@@ -54,10 +54,13 @@ class Upload(NamedTuple):
 
 @dataclass
 class CacheEntry:
-    """An upload that is kept, for which visits, and when it was last asked for (`time.monotonic`)."""
+    """An upload that is kept, and when it was last asked for (`time.monotonic`), in all and by each visit.
+
+    The visits are in that order.
+    """
 
     upload: Upload
-    visits: set[str]
+    visits: OrderedDict[str, float]
     asked: float
 
 
@@ -110,11 +113,16 @@ class UploadCache:
                 upload = Upload(encoded, preview, key, size)
                 if upload.nbytes > self.most_bytes or gone:
                     return upload
-                self._entries[key] = CacheEntry(upload, set(), now)
+                self._entries[key] = CacheEntry(upload, OrderedDict(), now)
                 self._held += upload.nbytes
             entry = self._entries[key]
             self._entries.move_to_end(key)
-            entry.visits |= {visit} if visit and not gone else set()
+            if visit and not gone:
+                entry.visits[visit] = now
+                entry.visits.move_to_end(visit)
+            # A program that calls without a session is a new visit each time, and never leaves.
+            while entry.visits and now - next(iter(entry.visits.values())) > KEEP_SECONDS:
+                entry.visits.popitem(last=False)
             entry.asked = now
             while self._held > self.most_bytes:
                 self._forget(next(iter(self._entries)))
@@ -128,7 +136,7 @@ class UploadCache:
                 if len(self._left) > LEFT:
                     self._left.popitem(last=False)
             for entry in self._entries.values():
-                entry.visits.discard(visit)
+                entry.visits.pop(visit, None)
             self._drop(lambda entry: not entry.visits)
 
     def came_back(self, visit: str) -> None:
