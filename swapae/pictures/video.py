@@ -115,12 +115,13 @@ def read_frames(
     while True:
         try:
             frame = next(decoded, None)
-            pixels = None if frame is None else upright(frame)
+            # One that is larger than the file claims is not even converted.
+            pixels = upright(frame) if frame is not None and (frame.width, frame.height) == size else None
         except Exception as error:  # the decoders raise much when fed damaged data
             raise UserError(f"{name} is damaged after frame {count} ({first_line(error)}): convert it anew") from None
-        if frame is None or pixels is None:
+        if frame is None:
             break
-        if (frame.width, frame.height) != size:
+        if pixels is None:
             raise UserError(f"{name} changes its size after frame {count}: convert it to one size")
         count += 1
         yield pixels, None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base

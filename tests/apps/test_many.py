@@ -115,6 +115,16 @@ def test_what_is_there_is_not_made_again_and_settings_are_not_mixed(run, here):
     assert_one_line(run("reconstruct", "looks", "-o", "other"), "holds other files")
 
 
+def test_quiet_says_which_pictures_failed_in_its_one_line(run, here):
+    for number in range(5):
+        (here / f"shapes/broken{number}.jpg").write_text("no picture")
+    status, out, error = run("reconstruct", "shapes", "-o", "out", "--quiet")
+    assert (status, out) == (2, "made 3, there before 0, failed 5\n")
+    (line,) = error.splitlines()
+    assert line.startswith("swapae: 5 of 8 could not be made, ") and line.endswith("; and 2 more; the others are there")
+    assert [number for number in range(5) if f"shapes/broken{number}.jpg" in line] == [0, 1, 2]
+
+
 def test_bad_input(run, here):
     make_pictures(here / "more", ["1.png", "2.png"])
     assert_one_line(run("swap", "shapes", "more", "-o", "out"), "3 structures and 2 textures")

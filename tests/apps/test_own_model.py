@@ -71,6 +71,21 @@ def test_what_cannot_work_is_one_line(tmp_path, monkeypatch, capsys, words, comp
     assert not (tmp_path / "mine").exists()
 
 
+@pytest.mark.parametrize("words", [["photos", "-o", "mine", "--workers", "0"], ["--data", "photos"], ["--config", "a"]])
+def test_without_what_trains_nothing_is_begun(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    make_photographs(tmp_path / "photos", 21)
+    monkeypatch.setattr(own_model, "prepare", lambda *_: pytest.fail("it looked through the photographs"))
+    monkeypatch.setitem(sys.modules, "accelerate", None)  # as where it is not installed
+    monkeypatch.delitem(sys.modules, "swapae.train", raising=False)
+    assert run(monkeypatch, "train", *words) == 2
+    said = capsys.readouterr()
+    assert said.err.splitlines() == [
+        "swapae: this needs the Python package 'accelerate', which is not installed: pip install 'swapae[train]'"
+    ]
+    assert not (tmp_path / "mine").exists()
+
+
 def test_the_nearest_model_is_the_one_that_redraws_best(monkeypatch, tiny_model):
     monkeypatch.setattr("swapae.training.own_model.embedded_names", lambda: ["random", "flowers"])
     flowers = SwapAE.default()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from command_line import assert_one_line
 
 from swapae import PRESETS, SwapAE, UserError
+from swapae.apps.cli import info
 from swapae.inference import choice, optimize_for_inference
 from swapae.inference.fast import ENGINES, EngineAutoencoder
 from swapae.model import Autoencoder
@@ -136,6 +138,19 @@ def test_both_engines_give_the_same_picture(cache, tiny_model):
             optimize_for_inference(tiny_model, engine=name).swap(images, images) for name in ("torch", "ncnn")
         )
     torch.testing.assert_close(first, second, atol=1e-4, rtol=1e-4)
+
+
+def test_info_says_what_is_not_installed(run, cache, monkeypatch):
+    there = info.version
+
+    def version(package):
+        if package == "gradio":
+            raise PackageNotFoundError(package)
+        return there(package)
+
+    monkeypatch.setattr(info, "version", version)
+    status, out, _ = run("info")
+    assert status == 0 and "gradio not installed" in out and f"torch {torch.__version__}" in out
 
 
 def test_info_says_what_was_measured(run, cache, monkeypatch):

@@ -5,11 +5,13 @@ import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from swapae.errors import UserError
+from swapae.pictures import video
 from swapae.pictures.animation import mp4_writer
 from swapae.pictures.video import open_video
 
@@ -98,6 +100,23 @@ def test_what_is_broken_or_points_elsewhere_is_one_sentence(film, name):
     with pytest.raises(UserError) as error:
         read(film.parent / name)
     assert "\n" not in str(error.value) and name in str(error.value)
+
+
+def test_a_frame_that_is_larger_than_the_file_claims_is_not_converted(tmp_path, monkeypatch):
+    for name, size in (("small.ts", (64, 48)), ("large.ts", (640, 480))):
+        with av.open(str(tmp_path / name), "w") as film:
+            stream = film.add_stream("mpeg2video", rate=25, options={"g": "1"})
+            stream.width, stream.height = size
+            for image in shades(4, size):
+                film.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+            film.mux(stream.encode())
+    both = (tmp_path / "small.ts").read_bytes() + (tmp_path / "large.ts").read_bytes()
+    (tmp_path / "both.ts").write_bytes(both)
+    converted, upright = [], video.upright
+    monkeypatch.setattr(video, "upright", lambda frame: converted.append((frame.width, frame.height)) or upright(frame))
+    with pytest.raises(UserError, match="changes its size after frame [34]: convert it to one size"):
+        read(tmp_path / "both.ts")
+    assert set(converted) == {(64, 48)}
 
 
 def test_other_refusals(film, tmp_path):

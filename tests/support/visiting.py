@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -16,12 +17,12 @@ from swapae.apps.page.studio import Studio
 from swapae.apps.page.visits import NAMED, Visits
 
 
-def everything(monkeypatch: pytest.MonkeyPatch, folder: Path, sessions: str = "me"):
+def everything(monkeypatch: pytest.MonkeyPatch, folder: Path, sessions: str = "me", allowed: Sequence[str] = ()):
     """The page's handlers, with a visit "name" that has the example photographs, for a session."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
     monkeypatch.setattr("swapae.apps.page.parts.session", lambda: sessions)
     model = tiny_model()
-    whole = page.Page(Models(Studio(model, tiny_directions(model))))
+    whole = page.Page(Models(Studio(model, tiny_directions(model)), allowed))
     whole.handlers.results = whole.results_files
     return whole.handlers
 

@@ -28,13 +28,25 @@ def main() -> int:
         print(f"swapae {release()}")
         return 0
     if words[:1] == ["train"] and any(word.startswith(FULL_TRAINING) for word in words):
-        # Its options, its gradients and its exit are its own; accelerate is not imported for other commands.
-        return importlib.import_module("swapae.train").main(words[1:])
-    status, message = outcome(words)
+        status, message = full_training(words[1:])
+    else:
+        status, message = outcome(words)
     if message is not None:
         # Not while the error is alive, which holds on to bars of progress: they end their line first.
         print("swapae: " + " ".join(message.split()), file=sys.stderr)
     return status
+
+
+def full_training(words: Sequence[str]) -> tuple[int, str | None]:
+    """As `outcome`, of `swapae.train`, whose options, gradients and exit are its own.
+
+    No other command imports accelerate.
+    """
+    try:
+        importlib.import_module("swapae.data.picture_files").import_optional("accelerate", "train")
+    except UserError as error:
+        return 2, str(error)
+    return importlib.import_module("swapae.train").main(words), None
 
 
 def outcome(words: Sequence[str]) -> tuple[int, str | None]:

@@ -34,6 +34,7 @@ from swapae.pictures.saving import check_output_file
 SETTINGS_FILE = "settings.json"
 READERS = 2  # threads; each keeps up with several GPUs' worth of small models
 AHEAD = 8  # jobs read before they are computed
+FAILURES_NAMED = 3  # in the one line of an error
 Item = TypeVar("Item")
 Read = TypeVar("Read")
 Made = TypeVar("Made")
@@ -246,7 +247,19 @@ def make_all(
     # A launcher ends all processes as soon as one fails.
     processes.wait()
     if failures:
-        raise UserError(f"{len(failures)} of {len(own)} could not be made, as said above; the others are there")
+        why = "as said above" if is_heard() else named(failures)
+        raise UserError(f"{len(failures)} of {len(own)} could not be made, {why}; the others are there")
+
+
+def is_heard() -> bool:
+    """Whether what is said on stderr goes anywhere: not with --quiet, which leaves the one line of an error."""
+    return getattr(sys.stderr, "name", None) != os.devnull
+
+
+def named(failures: Sequence[str]) -> str:
+    """The first few of what went wrong, and how much more did."""
+    more = len(failures) - FAILURES_NAMED
+    return "; ".join([*failures[:FAILURES_NAMED], *([f"and {more} more"] if more > 0 else [])])
 
 
 def ahead(

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from swapae.apps.cli.checks import check_between
 from swapae.config import PRESETS
 from swapae.data.check import check, check_clean_folder, write_clean
+from swapae.data.picture_files import import_optional
 from swapae.data.sources import StreamSource, open_source
 from swapae.editing.directions import FILE
 from swapae.editing.fitting import FEWEST, make_directions
@@ -66,6 +67,7 @@ def train(
     """
     check_between("minutes", minutes, SHORTEST, LONGEST)
     check_between("workers", workers, 0, 256)
+    import_optional("accelerate", "train")  # which its processes need, once the photographs were looked through
     run, copies = output / RUN, output / PHOTOGRAPHS
     check_folder(output)
     prepare(photographs, copies, workers)

@@ -53,7 +53,7 @@ def add_endpoints(models: Models, results: Results, controls: Controls) -> None:
     for name, output in OUTPUTS.items():
         function = getattr(endpoints, name)
         components = [inputs[parameter] for parameter in inspect.signature(function).parameters]
-        limits = {"concurrency_id": "films" if output == "film" else "model"}
+        limits = parts.FILMS if output == "film" else parts.MODEL
         gr.on([], in_sentences(function), components, outputs[output], api_name=name, **limits)
 
 

@@ -69,9 +69,8 @@ class Handlers:
             return NOTHING_NEW
         if not {"structure", "texture"} <= visit.paths.keys():
             return self.refused(visit, STARTED_ANEW if visit.lost else "Two photographs are needed: add the other one.")
-        studio = self.models.studio(visit.model)
         try:
-            files = visit.files()
+            studio, files = self.models.studio(visit.model), visit.files()
             result = studio.edit(files, visit.values, visit.session)
             photograph = studio.taken_in(files["structure"], visit.session)
         except UserError as error:
@@ -110,6 +109,7 @@ class Handlers:
     def asked(self, event: gr.EventData) -> None:
         """Take note of a change before it is its turn."""
         self.visits.asked(getattr(event, "name", ""), getattr(event, "turn", 0))
+        self.models.came_back(parts.session())
 
     def rendered(self, *arguments: Any) -> tuple:
         """Values of `shown` as the controls are now, after what was touched set some of them."""
@@ -216,7 +216,10 @@ class Handlers:
     def took_away(self, event: gr.EventData, *arguments: Any) -> tuple:
         """Without the edit whose cross was clicked."""
         visit, name = self.visits.of(arguments), getattr(event, "name", None)
-        edits = edits_on(visit.values, self.models.studio(visit.model).gain_names)
+        try:
+            edits = edits_on(visit.values, self.models.studio(visit.model).gain_names)
+        except UserError:  # the model cannot be loaded, which the picture says
+            edits = []
         found = next((one for one in edits if one.name == name), None)
         if found is None:
             return self.set_to(visit, visit)

@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--allow-model",
         action="append",
-        default=[name for name in os.environ.get("SWAPAE_MODELS", "").split(",") if name],
+        default=[name.strip() for name in os.environ.get("SWAPAE_MODELS", "").split(",") if name.strip()],
         metavar="FOLDER_OR_NAME",
         help="a model that visitors may choose as well; also $SWAPAE_MODELS, with commas between",
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -40,14 +41,16 @@ class Models:
         trained: Callable[[], Mapping[str, Path]] = dict,
     ) -> None:
         self.first, self.source = first, source or folders.EMBEDDED
-        self.opening = EMBEDDED_NAME if source is None else shown_name(source)
+        given = shown_names([*([] if source is None else [source]), *allowed])
+        self.opening = EMBEDDED_NAME if source is None else next(iter(given))
         own = folders.embedded_names() if self.comes_with("") else []
         embedded = {name + COMES_WITH: str(folders.embedded(name)) for name in own}
-        self._allowed = embedded | {shown_name(source): source for source in allowed}
+        self._allowed = embedded | given
         self._allowed.pop(self.opening, None)
         self._trained = trained
         self._loaded: OrderedDict[tuple[str, int], Studio] = OrderedDict()
         self._lock = threading.Lock()
+        self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @property
     def sources(self) -> dict[str, str]:
@@ -76,23 +79,38 @@ class Models:
         if source is None:
             raise UserError(f"this page has no such model; choose one of {', '.join(self.names)}")
         with self._lock:
+            loading = self._loading[str(name)]
+        # A model may have to be downloaded: only those who want it wait for that.
+        with loading:
             key = str(name), version(source)
-            if key not in self._loaded:
+            with self._lock:
+                studio = self._loaded.get(key)
+            if studio is None:
                 model = zerogpu.lend(load_model(source), source)
                 turns, trained = self.first.turns, trained_form(model, source)
-                self._loaded[key] = Studio(model, directions_of(model, source), turns=turns, trained=trained)
-            self._loaded.move_to_end(key)
-            while len(self._loaded) > MOST_LOADED:
-                self._loaded.popitem(last=False)
-            return self._loaded[key]
+                studio = Studio(model, directions_of(model, source), turns=turns, trained=trained)
+            with self._lock:
+                self._loaded[key] = studio
+                self._loaded.move_to_end(key)
+                while len(self._loaded) > MOST_LOADED:
+                    self._loaded.popitem(last=False)
+            return studio
 
     def leave(self, visit: str) -> None:
         """Forget what only this visit had uploaded."""
-        with self._lock:
-            loaded = [self.first, *self._loaded.values()]
-        for studio in loaded:
+        for studio in self.loaded():
             studio.uploads.leave(visit)
             studio.refined.leave(visit)
+
+    def came_back(self, visit: str) -> None:
+        """Keep again what this visit uploads, which had left."""
+        for studio in self.loaded():
+            studio.uploads.came_back(visit)
+
+    def loaded(self) -> list[Studio]:
+        """The studios of the models that are in memory."""
+        with self._lock:
+            return [self.first, *self._loaded.values()]
 
     def card(self, name: object) -> str:
         """The text of a model's card, or why there is none.
@@ -140,8 +158,21 @@ def version(source: str) -> int:
     return weights.stat().st_mtime_ns if weights.is_file() else 0
 
 
-def shown_name(source: str) -> str:
-    """What visitors see of a model's place: a folder's name alone, without the folders it is in."""
-    if Path(source).is_dir():
-        return Path(source).name
-    return source + COMES_WITH if source in folders.embedded_names() else source
+def shown_names(sources: Sequence[str]) -> dict[str, str]:
+    """Models' places by what visitors see of them: of a folder its name alone.
+
+    Only where two would be called the same, the names of the folders that they are in are put before it.
+    """
+    places: dict[tuple[str, ...], str] = {}
+    for source in sources:
+        name = source + COMES_WITH if source in folders.embedded_names() else source
+        place = Path(os.path.abspath(source)).parts if Path(source).is_dir() else (name,)
+        places.setdefault(place, source)
+    lengths = dict.fromkeys(places, 1)
+    while True:
+        names = {place: "/".join(place[-length:]) for place, length in lengths.items()}
+        counts = Counter(names.values())
+        short = [place for place, name in names.items() if counts[name] > 1 and lengths[place] < len(place)]
+        if not short:
+            return {names[place]: source for place, source in places.items()}
+        lengths |= {place: lengths[place] + 1 for place in short}

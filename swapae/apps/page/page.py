@@ -50,11 +50,11 @@ MAX_WAITING = 32
 # No part of the page is a function for programs, and every part tells how far it is in its own way.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Edits wait for each other here, films and previews in queues of their own: who computes is settled by `turns`.
-EDIT: dict[str, Any] = PRIVATE | {"concurrency_id": "model", "concurrency_limit": 1}
+EDIT: dict[str, Any] = PRIVATE | parts.MODEL
 # What sets controls does not wait for pictures.
 SET: dict[str, Any] = PRIVATE | {"concurrency_id": "controls", "concurrency_limit": 8, "js": NUMBERED}
 PREVIEW: dict[str, Any] = PRIVATE | {"concurrency_id": "previews", "concurrency_limit": 4}
-FILM: dict[str, Any] = PRIVATE | {"concurrency_id": "films", "concurrency_limit": 2}
+FILM: dict[str, Any] = PRIVATE | parts.FILMS
 REFINE: dict[str, Any] = PRIVATE | {"concurrency_id": "refining", "concurrency_limit": 2}
 AT_ONCE: dict[str, Any] = PRIVATE | {"queue": False}
 

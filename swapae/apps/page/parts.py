@@ -27,6 +27,11 @@ MAX_FILE_SIZE = 20 * 1024**2
 # What a dialogue of files shows: browsers do not count all of these among the images.
 IMAGE_TYPES = ["image", ".heic", ".heif", ".hif", ".avif", ".jxl"]
 
+# The page's parts and the functions for programs wait in the same queues. Gradio gives a queue the lowest limit that
+# any of its events has, which is 1 for an event that says none.
+MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+FILMS: dict[str, Any] = {"concurrency_id": "films", "concurrency_limit": 2}
+
 # From which mean change beyond what is painted, in 8-bit levels, one says which words of it.
 CHANGES = (0.5, 4.0)
 OUTSIDE = ("all stays as it was", "hardly anything changes", "the picture changes a little")

@@ -25,9 +25,11 @@ from swapae.apps.page.uploads import MAX_ASPECT
 from swapae.codes import Codes
 from swapae.data.crops import DRAFT_MARGIN
 from swapae.data.picture_files import import_optional
+from swapae.editing.recipes import ModelId
 from swapae.errors import PictureError, UserError
 from swapae.evaluation.measuring import centre_square
 from swapae.files import atomic_path, cache_folder
+from swapae.model import Autoencoder
 from swapae.pictures.images import header
 from swapae.pictures.listing import picture_names
 from swapae.search import PhotographIndex, Question
@@ -111,17 +113,17 @@ class PhotographFolder:
         """What one model finds; it is being made, or brought up to date, in the background."""
         name = f"{studio.id.config}-{studio.id.probe}"
         with self._lock:
-            index = self._indexes.setdefault(name, FolderIndex(self, studio))
-        index.refresh()
+            index = self._indexes.setdefault(name, FolderIndex(self, studio.id))
+        index.refresh(studio)
         return index
 
 
 class FolderIndex:
-    """The index of a folder for one model."""
+    """The index of a folder for one model, which it does not hold on to: of many, few are in memory at once."""
 
-    def __init__(self, folder: PhotographFolder, studio: Studio) -> None:
-        self.folder, self.studio = folder, studio
-        text = f"{folder.folder}\0{studio.id.config}\0{studio.id.probe}"
+    def __init__(self, folder: PhotographFolder, model: ModelId) -> None:
+        self.folder = folder
+        text = f"{folder.folder}\0{model.config}\0{model.probe}"
         digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:24]
         self.file = cache_folder() / "photographs" / f"{digest}.index"
         self.index: PhotographIndex | None = None
@@ -137,12 +139,12 @@ class FolderIndex:
         """Whether it is being made, or brought up to date."""
         return self._thread is not None and self._thread.is_alive()
 
-    def refresh(self) -> None:
-        """Begin to bring it up to date, unless that is under way or was done a moment ago."""
+    def refresh(self, studio: Studio) -> None:
+        """Begin to bring it up to date by its model's studio, unless that is under way or was done a moment ago."""
         with self._lock:
             if self.busy or time.monotonic() - self._looked < LOOK_AGAIN:
                 return
-            self._thread = threading.Thread(target=self._update, daemon=True)
+            self._thread = threading.Thread(target=self._update, args=(studio,), daemon=True)
             self._thread.start()
 
     def wait(self, seconds: float | None = None) -> None:
@@ -174,20 +176,20 @@ class FolderIndex:
 
     # ------------------------------------------------------------ in the background
 
-    def _update(self) -> None:
+    def _update(self, studio: Studio) -> None:
         try:
             with self.folder.turn:
                 self.problem, self.done, self.total = "", 0, 0
-                self._bring_up_to_date(self.folder.stamps())
+                self._bring_up_to_date(studio, self.folder.stamps())
         except UserError as error:
             self.problem = "The folder of photographs cannot be searched just now."
             print(f"app.py: {error}", file=sys.stderr)
         finally:
             self._looked = time.monotonic()
 
-    def _bring_up_to_date(self, stamps: dict[str, Stamp]) -> None:
+    def _bring_up_to_date(self, studio: Studio, stamps: dict[str, Stamp]) -> None:
         if self.index is None:
-            self._load()
+            self._load(studio.model)
         assert self.index is not None
         gone = self.known.keys() - stamps.keys()
         with self._lock:
@@ -201,18 +203,18 @@ class FolderIndex:
             self._save()
         for start in range(0, len(new), AT_ONCE):
             names = new[start : start + AT_ONCE]
-            self._add(names)
+            self._add(studio, names)
             self.known |= {name: stamps[name] for name in names}
             self._save()
 
-    def _add(self, names: Sequence[str]) -> None:
+    def _add(self, studio: Studio, names: Sequence[str]) -> None:
         """Encode photographs, one at a time between visitors' edits, and add them together."""
         assert self.index is not None
         codes: dict[str, Codes] = {}
         for name in names:
             try:
-                with self.studio.turns.one_of_many(), torch.inference_mode():
-                    codes[name] = self._encode(Path(self.folder.folder, name))
+                with studio.turns.one_of_many(), torch.inference_mode():
+                    codes[name] = self._encode(studio.model, Path(self.folder.folder, name))
             except PictureError:
                 self.broken.add(name)
             else:
@@ -223,19 +225,20 @@ class FolderIndex:
             if codes:
                 self.index.add([*codes], Codes(*map(torch.cat, zip(*codes.values(), strict=True))))
 
-    def _encode(self, path: Path) -> Codes:
+    @staticmethod
+    def _encode(model: Autoencoder, path: Path) -> Codes:
         width, height = header(path).size
         if max(width, height) > MAX_ASPECT * min(width, height):
             raise PictureError("it could not be used: its shape is too extreme")
-        model, size = self.studio.model, self.studio.model.config.image_size
+        size = model.config.image_size
         square = centre_square(path, model, size, draft_to=DRAFT_MARGIN * size)
         image = square.tensor.to(model.weight.device, model.weight.dtype)
         made = model.encode(image, square.opacity)
         return Codes(*(part.cpu() for part in made))
 
-    def _load(self) -> None:
+    def _load(self, model: Autoencoder) -> None:
         """What an earlier start kept, as far as it is sound; else an index of nothing."""
-        model, stamps = self.studio.model, self.file.with_suffix(".json")
+        stamps = self.file.with_suffix(".json")
         try:
             index = PhotographIndex.load(self.file, model)
             kept = json.loads(stamps.read_text(encoding="utf-8"))

@@ -10,20 +10,33 @@ from __future__ import annotations
 import secrets
 import shutil
 import threading
-from collections import deque
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from gradio.utils import get_upload_folder
 
 # Of one visit's results; of all, Gradio deletes those that are two hours old.
 MOST = 32
+# Seconds after a visit's newest result when nothing is kept of it any more. A program that calls without a session is a
+# new visit each time, and never leaves.
+KEPT = 7200.0
+
+
+class Kept(NamedTuple):
+    """The folders of a visit's results, and when the newest was made (`time.monotonic`)."""
+
+    folders: deque[Path]
+    newest: float
 
 
 class Results:
-    """New files, by visit; a visit's oldest go when it has too many. Threads may share it."""
+    """New files, by visit; a visit's oldest go when it has too many, and all in time. Threads may share it."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, deque[Path]] = {}
+        self._kept: OrderedDict[str, Kept] = OrderedDict()  # by the newest
         self._work: dict[str, set[threading.Event]] = {}
         self._lock = threading.Lock()
 
@@ -37,18 +50,23 @@ class Results:
         ending = suffix if isinstance(suffix, str) and suffix.isalnum() else "file"
         folder = Path(get_upload_folder(), secrets.token_urlsafe(24))
         folder.mkdir(parents=True)
+        over: list[Path] = []
         with self._lock:
+            now = time.monotonic()
             if session:
-                kept = self._kept.setdefault(session, deque())
-                kept.append(folder)
-                while len(kept) > MOST:
-                    shutil.rmtree(kept.popleft(), ignore_errors=True)
+                folders = self._kept.pop(session, Kept(deque(), now)).folders
+                folders.append(folder)
+                over += [folders.popleft() for _ in range(len(folders) - MOST)]
+                self._kept[session] = Kept(folders, now)
+            while self._kept and now - next(iter(self._kept.values())).newest > KEPT:
+                over += self._kept.popitem(last=False)[1].folders
+        delete(over)
         return (folder / f"swapae.{ending}").resolve()
 
     def find(self, name: str, session: str) -> Path | None:
         """A visit's file by the end of its path, "folder/file"; None if the visit has none of this name."""
         with self._lock:
-            folders = list(self._kept.get(session, ()))
+            folders = list(self._kept[session].folders) if session in self._kept else []
         found = [folder / Path(name).name for folder in folders if name.split("/")[0] == folder.name]
         return next((path.resolve() for path in found if path.is_file()), None)
 
@@ -76,6 +94,11 @@ class Results:
         """Stop a visit's films and delete its results."""
         self.stop(session)
         with self._lock:
-            folders = self._kept.pop(session, ())
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            kept = self._kept.pop(session, None)
+        delete(kept.folders if kept else ())
+
+
+def delete(folders: Iterable[Path]) -> None:
+    """Delete folders, as far as they are still there."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

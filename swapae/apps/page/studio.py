@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -15,7 +16,7 @@ from swapae import editing
 from swapae.apps.page.refined import Drawing, RefinedPhotographs
 from swapae.apps.page.settings import AXES, Situation, Values, checked, edits_of
 from swapae.apps.page.turns import Turns
-from swapae.apps.page.uploads import CACHE_BYTES, Upload, UploadCache
+from swapae.apps.page.uploads import CACHE_BYTES, Upload, UploadCache, upload_size
 from swapae.editing.directions import Directions
 from swapae.editing.masks import grid_of
 from swapae.editing.operations import Regions
@@ -214,9 +215,13 @@ class Studio:
             files: its photographs, in any order.
 
         Raises:
-            UserError: as of `Recipe.replay`.
+            UserError: as of `Recipe.replay`, or one of the recipe's photographs has an extreme shape.
         """
         recipe = Recipe.from_json(text)
+        named = {photograph.sha256 for photograph in recipe.inputs}
+        for data in files:
+            if hashlib.sha256(data).hexdigest() in named:
+                upload_size(data)
         start = time.perf_counter()
         with self.turns.edit():
             picture = recipe.replay(self.model, files, directions=self.directions)

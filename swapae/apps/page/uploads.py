@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -54,10 +54,13 @@ class Upload(NamedTuple):
 
 @dataclass
 class CacheEntry:
-    """An upload that is kept, for which visits, and when it was last asked for (`time.monotonic`)."""
+    """An upload that is kept, and when it was last asked for (`time.monotonic`), in all and by each visit.
+
+    The visits are in that order.
+    """
 
     upload: Upload
-    visits: set[str]
+    visits: OrderedDict[str, float]
     asked: float
 
 
@@ -73,7 +76,7 @@ class UploadCache:
         self.model, self.most_bytes = model, most_bytes
         self._entries: OrderedDict[str, CacheEntry] = OrderedDict()
         self._held = 0
-        self._left: deque[str] = deque(maxlen=LEFT)
+        self._left: OrderedDict[str, None] = OrderedDict()
         # Also held while encoding: two threads with the same new photograph must not both do the work.
         self._lock = threading.Lock()
 
@@ -110,11 +113,16 @@ class UploadCache:
                 upload = Upload(encoded, preview, key, size)
                 if upload.nbytes > self.most_bytes or gone:
                     return upload
-                self._entries[key] = CacheEntry(upload, set(), now)
+                self._entries[key] = CacheEntry(upload, OrderedDict(), now)
                 self._held += upload.nbytes
             entry = self._entries[key]
             self._entries.move_to_end(key)
-            entry.visits |= {visit} if visit and not gone else set()
+            if visit and not gone:
+                entry.visits[visit] = now
+                entry.visits.move_to_end(visit)
+            # A program that calls without a session is a new visit each time, and never leaves.
+            while entry.visits and now - next(iter(entry.visits.values())) > KEEP_SECONDS:
+                entry.visits.popitem(last=False)
             entry.asked = now
             while self._held > self.most_bytes:
                 self._forget(next(iter(self._entries)))
@@ -124,10 +132,17 @@ class UploadCache:
         """Forget the photographs that only this visit had."""
         with self._lock:
             if visit:
-                self._left.append(visit)
+                self._left[visit] = None
+                if len(self._left) > LEFT:
+                    self._left.popitem(last=False)
             for entry in self._entries.values():
-                entry.visits.discard(visit)
+                entry.visits.pop(visit, None)
             self._drop(lambda entry: not entry.visits)
+
+    def came_back(self, visit: str) -> None:
+        """Keep photographs for a visit again that had left: its connection was lost for a while, and it asks anew."""
+        # Without the lock, for which it might wait as long as it takes to encode.
+        self._left.pop(visit, None)
 
     def _drop(self, wanted: Callable[[CacheEntry], bool]) -> None:
         for key in [key for key, entry in self._entries.items() if wanted(entry)]:
@@ -137,8 +152,8 @@ class UploadCache:
         self._held -= self._entries.pop(key).upload.nbytes
 
 
-def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, Image.Image, tuple[int, int]]:
-    """An uploaded file as the model sees it, its preview, and its size.
+def upload_size(data: bytes) -> tuple[int, int]:
+    """(width, height) of an uploaded file, of which nothing but the header is read.
 
     Raises:
         PictureError: no picture that can be read, or one of an extreme shape.
@@ -148,6 +163,16 @@ def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, I
         raise PictureError(
             f"the picture is {width}x{height}, over {MAX_ASPECT} times as long as wide: crop it to a less extreme shape"
         )
+    return size
+
+
+def encode_upload(model: Autoencoder, data: bytes) -> tuple[EncodedPhotograph, Image.Image, tuple[int, int]]:
+    """An uploaded file as the model sees it, its preview, and its size.
+
+    Raises:
+        PictureError: no picture that can be read, or one of an extreme shape.
+    """
+    size = upload_size(data)
     image = load_image(data, background=None)
     encoded = encode_loaded(model, image)
     # In place, and only ever smaller; nobody else needs the large one.

@@ -17,6 +17,7 @@ from page_api import ENDPOINTS, assert_same, expected, raw, raw_upload, refusal
 from PIL import Image
 from studio_page import encoded, painted
 
+import app
 from swapae import SwapAE
 from swapae.apps.page.filming import MAX_FRAMES
 from swapae.apps.page.models import EMBEDDED_NAME
@@ -176,6 +177,14 @@ def test_api_refuses_what_cannot_be(
         client.predict(*four[: ENDPOINTS[endpoint].count("_image ")], **settings, api_name=endpoint)
     text = str(caught.value)
     assert message in text and text.endswith(".") and "\n" not in text
+
+
+def test_programs_and_the_page_wait_in_the_same_queues(model: SwapAE) -> None:
+    demo = app.build_demo(model)
+    for function in demo.fns.values():
+        demo._queue.create_event_queue_for_fn(function)  # as Gradio does once each is asked for
+    limits = {name: queue.concurrency_limit for name, queue in demo._queue.event_queue_per_concurrency_id.items()}
+    assert (limits["model"], limits["films"]) == (1, 2)
 
 
 def test_api_knows_only_allowed_models(client: Client, four: list[dict]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from pathlib import Path
 
 import gradio as gr
@@ -91,6 +93,15 @@ def test_an_index_is_kept_and_brought_up_to_date(
         file.unlink()
     index = indexed(offered, studio)
     assert index.words() == "The folder of photographs cannot be searched just now."
+
+
+def test_an_index_does_not_keep_its_model_in_memory(folder: Path, model: SwapAE) -> None:
+    studio, offered = Studio(SwapAE(model.config).eval()), PhotographFolder(folder)
+    held = weakref.ref(studio), weakref.ref(studio.model)
+    index = indexed(offered, studio)
+    del studio
+    gc.collect()
+    assert [one() for one in held] == [None, None] and len(index.index) == 4
 
 
 def test_what_cannot_be_kept_is_found_all_the_same(

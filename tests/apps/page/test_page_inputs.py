@@ -1,5 +1,7 @@
 """What visitors bring to the page: transparency, HEIC, extreme shapes, videos with sound."""
 
+import dataclasses
+import hashlib
 import io
 
 import av
@@ -14,7 +16,7 @@ from swapae.apps.page.addresses import miniature, thumbnail
 from swapae.apps.page.filming import FilmSettings, make_film
 from swapae.apps.page.restyling import restyle_video
 from swapae.apps.page.studio import Studio
-from swapae.editing.recipes import Recipe
+from swapae.editing.recipes import PhotographId, Recipe
 from swapae.errors import PictureError
 from swapae.pictures.images import to_pil
 
@@ -91,6 +93,18 @@ def test_an_extreme_shape_is_refused_before_it_is_decoded(studio, monkeypatch):
     monkeypatch.setattr("swapae.apps.page.uploads.load_image", lambda *_, **__: pytest.fail("decoded"))
     with pytest.raises(PictureError, match="7x4000, over 4 times as long as wide: crop it to a less extreme shape"):
         studio.uploads.get(data)
+
+
+def test_an_extreme_shape_of_a_recipe_is_refused_before_it_is_decoded(studio, monkeypatch):
+    files = [encoded(painted(64, 64, seed=1)), encoded(Image.new("RGB", (7, 4000)))]
+    plain = studio.edit({"structure": files[0], "texture": files[0]}, {"amount": 0}).recipe
+    long = PhotographId("long", hashlib.sha256(files[1]).hexdigest())
+    recipe = dataclasses.replace(plain, inputs=(long,), edits=()).to_json()
+    monkeypatch.setattr("swapae.editing.recipes.load_image", lambda *_, **__: pytest.fail("decoded"))
+    with pytest.raises(PictureError, match="7x4000, over 4 times as long as wide"):
+        studio.replay(recipe, files)
+    monkeypatch.undo()
+    assert studio.replay(plain.to_json(), files).image  # of what else was given nothing is asked
 
 
 def test_a_restyled_video_keeps_its_sound_and_its_times(studio, tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gradio as gr
@@ -13,8 +15,12 @@ from page_api import assert_same
 
 from swapae import SwapAE, UserError
 from swapae.apps.page import launch
+from swapae.apps.page import models as models_module
 from swapae.apps.page.models import EMBEDDED_NAME, Models
 from swapae.apps.page.studio import Studio
+from swapae.model import Autoencoder
+
+WAIT = 20
 
 
 def test_models_are_those_the_operator_allowed(model: SwapAE, structure: bytes, tmp_path: Path) -> None:
@@ -34,6 +40,53 @@ def test_models_are_those_the_operator_allowed(model: SwapAE, structure: bytes, 
         models.studio(str(tmp_path))
     with pytest.raises(UserError, match="no such folder"):
         models.studio(str(tmp_path / "gone"))
+
+
+def test_nobody_waits_while_another_model_is_loaded(
+    model: SwapAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("slow", "quick"):
+        model.save_pretrained(tmp_path / name)
+    begun, go_on, load, loads = threading.Event(), threading.Event(), models_module.load_model, []
+
+    def held(source: str) -> Autoencoder:
+        loads.append(Path(source).name)
+        if source.endswith("slow"):
+            begun.set()
+            assert go_on.wait(WAIT)
+        return load(source)
+
+    monkeypatch.setattr(models_module, "load_model", held)
+    models = Models(Studio(model), [str(tmp_path / name) for name in ("slow", "quick")])
+    with ThreadPoolExecutor() as pool:
+        try:
+            slow = [pool.submit(models.studio, "slow") for _ in range(2)]
+            assert begun.wait(WAIT)
+            quick = pool.submit(models.studio, "quick").result(WAIT)
+            pool.submit(models.leave, "a visit").result(WAIT)
+            assert not any(one.done() for one in slow)
+        finally:
+            go_on.set()
+        assert slow[0].result(WAIT) is slow[1].result(WAIT) is models.studio("slow") is not quick
+    assert loads == ["slow", "quick"]
+
+
+def test_models_of_one_folder_s_name_are_told_apart(model: SwapAE, tmp_path: Path) -> None:
+    places = [tmp_path / name for name in ("a/best", "b/best", "b/c/best", "b/other")]
+    for place in places:
+        place.mkdir(parents=True)
+    first, *allowed = map(str, places)
+    models = Models(Studio(model), [*allowed, f"{first}/", f"{allowed[0]}/../best"], first)
+    assert models.names == ["a/best", "b/best", "c/best", "other"]
+    assert models.sources == dict(zip(models.names[1:], allowed, strict=True))
+    again = [tmp_path / "deeper" / name for name in ("a/best", "b/best")]
+    for place in again:
+        place.mkdir(parents=True)
+    assert Models(Studio(model), [*map(str, again), first]).names[2:] == [
+        "deeper/a/best",
+        "b/best",
+        f"{tmp_path.name}/a/best",
+    ]
 
 
 def test_the_page_may_open_with_another_model(model: SwapAE, tmp_path: Path) -> None:
@@ -103,6 +156,7 @@ def test_where_it_serves(
             launched.update(options)
 
     launched: dict = {}
+    built: list[tuple] = []
     for name in ("PORT", "SPACE_ID", "GRADIO_SERVER_NAME"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -110,8 +164,10 @@ def test_where_it_serves(
     monkeypatch.setattr(SwapAE, "default", lambda: None)
     monkeypatch.setattr(launch, "optimize_for_inference", lambda model: model)
     monkeypatch.setattr(launch, "directions_of", lambda model, source: None)
-    monkeypatch.setattr(launch, "build_demo", lambda *arguments: Page())
+    monkeypatch.setenv("SWAPAE_MODELS", " a/b, runs/mine ,,")
+    monkeypatch.setattr(launch, "build_demo", lambda *arguments: built.append(arguments) or Page())
     assert launch.main(arguments) == 0
+    assert built[0][2] == ["a/b", "runs/mine"]
     assert (launched["server_name"], launched["server_port"]) == (host, port)
     assert launched["max_file_size"] == launch.MAX_FILE_SIZE
 

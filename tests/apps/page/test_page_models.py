@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from studio_page import painted
-from visiting import everything, inputs
+from visiting import everything, inputs, shown
 
 from swapae.apps.page import parts
 from swapae.apps.page.examples import SHOWCASES, paths_of
@@ -49,3 +50,15 @@ def test_examples_follow_the_model_and_photographs_of_ones_own_stay(
     assert paths(handlers) == (str(mine), *SHOWCASES["flowers"].opening[1:])
     said = {one["remark"] for one in answer if isinstance(one, dict) and "preview" in one}
     assert said == {"", "This model knows flowers; others come out rough."}
+
+
+def test_a_model_that_cannot_be_loaded_is_a_sentence_and_the_picture_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    handlers = everything(monkeypatch, tmp_path, allowed=[str(tmp_path / "gone")])
+    given = inputs(handlers.visits, "a", amount=0.5)
+    given[4] = str(tmp_path / "gone")
+    told = shown(handlers.moved("Strength", *given))
+    assert told["result"] == gr.skip() and "no such folder" in told["status"]
+    taken = handlers.took_away(gr.EventData(None, {"name": "amount"}), *given)
+    assert all(one == gr.skip() for one in taken)

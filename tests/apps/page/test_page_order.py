@@ -153,6 +153,19 @@ def test_a_photograph_stays_though_its_picture_was_overtaken(monkeypatch: pytest
     assert handlers.visits.named(name).paths["structure"] != handlers.visits.opening.paths["structure"]
 
 
+def test_who_lost_the_connection_is_kept_for_again_at_the_next_change(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    handlers = everything(monkeypatch, tmp_path)
+    name, uploads = f"{handlers.visits.start}.a", handlers.models.first.uploads
+    handlers.models.leave("me")
+    handlers.moved("Strength", *inputs(handlers.visits, "a", turn=1, amount=0.5))  # was under way
+    assert not uploads.visits
+    handlers.asked(gr.EventData(None, {"name": name, "turn": 2}))
+    handlers.moved("Strength", *inputs(handlers.visits, "a", turn=2, amount=0.2))
+    assert uploads.visits == {"me"}
+
+
 @pytest.mark.parametrize("turn", [None, 0, -1, 1.5, True, "7", [3]])
 def test_what_is_no_number_of_a_change_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, turn: object) -> None:
     handlers = everything(monkeypatch, tmp_path)

@@ -25,7 +25,7 @@ from swapae.apps.page.handlers import NOTHING_NEW
 from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.long_work import Stopped, Told, told
 from swapae.apps.page.motion import MotionHandlers, progress_words, steadiness
-from swapae.apps.page.results import MOST, Results
+from swapae.apps.page.results import KEPT, MOST, Results
 from swapae.apps.page.settings import DEFAULTS, ROLES, checked
 from swapae.apps.page.slot_handlers import SlotHandlers
 from swapae.apps.page.slots import uploaded
@@ -267,6 +267,23 @@ def test_results_have_names_that_nobody_guesses_and_end_with_their_visit(
     stop = results.stopping("mine")
     results.leave("mine")
     assert stop.is_set() and not paths[-1].parent.exists() and other.is_file()
+
+
+def test_results_of_visits_that_never_leave_go_in_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    now = [0.0]
+    monkeypatch.setattr("swapae.apps.page.results.time.monotonic", lambda: now[0])
+    results, made = Results(), {}
+    for call in ("call 1", "page", "call 2", "page", "call 3"):
+        made.setdefault(call, []).append(results.new("png", call).parent)
+        now[0] += 0.6 * KEPT
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        path.name for call in ("page", "call 3") for path in made[call]
+    )
+    results.new("png", "call 4")
+    now[0] += KEPT + 1
+    results.new("png", "")
+    assert len([*tmp_path.iterdir()]) == 1
 
 
 def test_history_brings_photographs_back_and_knows_what_is_no_step() -> None:

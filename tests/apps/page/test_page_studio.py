@@ -142,9 +142,31 @@ def test_photographs_are_forgotten_with_the_last_visit_that_had_them(
     assert not len(studio.uploads) and studio.uploads.nbytes == 0
     studio.uploads.get(structure, "two")  # by work that was under way
     assert not len(studio.uploads)
+    # Whose connection was only lost for a while asks for something anew.
+    Models(studio).came_back("two")
+    studio.uploads.get(structure, "two")
+    assert studio.uploads.visits == {"two"}
+    studio.uploads.leave("two")
+    studio.uploads.get(structure, "two")
+    assert not len(studio.uploads)
     # Who does not say goodbye is forgotten with time.
     studio.uploads.get(structure, "three")
     now = uploads.time.monotonic()
     monkeypatch.setattr(uploads.time, "monotonic", lambda: now + uploads.KEEP_SECONDS + 1)
     studio.uploads.get(texture, "four")
     assert len(studio.uploads) == 1
+
+
+def test_visits_that_never_leave_are_forgotten_though_others_want_the_same_photograph(
+    model: SwapAE, structure: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, now = Studio(model), [0.0]
+    monkeypatch.setattr(uploads.time, "monotonic", lambda: now[0])
+    for visit in ("one", "two", "three", "one"):
+        studio.uploads.get(structure, visit)
+        now[0] += 0.6 * uploads.KEEP_SECONDS
+    assert studio.uploads.visits == {"one", "three"}
+    studio.uploads.leave("one")
+    assert len(studio.uploads) == 1
+    studio.uploads.leave("three")
+    assert not len(studio.uploads)

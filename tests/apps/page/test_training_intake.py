@@ -73,6 +73,12 @@ def locked(data: bytes) -> bytes:
     return data[:at] + b"\1" + data[at + 1 :]
 
 
+def damaged(data: bytes) -> bytes:
+    """An archive of one packed file, whose bytes are changed."""
+    start, end = 60, data.rindex(b"PK\1\2") - 10
+    return data[:start] + bytes(255 - byte for byte in data[start:end]) + data[end:]
+
+
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
@@ -86,9 +92,15 @@ def locked(data: bytes) -> bytes:
         (locked(packed(("a.png", PHOTO))), "needs a password"),
         (packed(("a.png", PHOTO)).replace(PHOTO[50:60], bytes(10)), "is damaged"),
         (packed(("a.png", PHOTO))[:-30], "is damaged"),
+        (damaged(packed(("a.png", PHOTO), compression=zipfile.ZIP_DEFLATED)), "is damaged"),
+        (damaged(packed(("a.png", PHOTO), compression=zipfile.ZIP_BZIP2)), "is damaged"),
+        (damaged(packed(("a.png", PHOTO), compression=zipfile.ZIP_LZMA)), "is damaged"),
         (PHOTO, "is damaged, or no .zip archive"),
     ],
-    ids=["absolute", "up", "drive", "backslash", "link", "deep", "bomb", "locked", "bits", "cut", "other"],
+    ids=[
+        *("absolute", "up", "drive", "backslash", "link", "deep", "bomb", "locked", "bits", "cut"),
+        *("deflated", "bzip2", "lzma", "other"),
+    ],
 )
 def test_archives_that_cannot_be_trusted_are_refused_whole(tmp_path: Path, data: bytes, complaint: str) -> None:
     good = given(tmp_path / "sent", "good.png", PHOTO)
@@ -157,6 +169,14 @@ def test_a_full_disk_is_a_sentence_and_keeps_nothing(tmp_path: Path, monkeypatch
     with pytest.raises(UserError, match=r"cannot be kept here \(No space left on device\)"):
         take(files, tmp_path / "kept")
     assert not list((tmp_path / "kept").iterdir())
+
+
+def test_a_piece_that_cannot_be_read_is_no_damaged_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = given(tmp_path / "sent", "photos.zip", packed(("a.png", PHOTO)))
+    # Deleted once the list of files was read.
+    monkeypatch.setattr(intake, "check_entries", lambda *_: archive.pieces[0].unlink())
+    with pytest.raises(UserError, match=r"cannot be kept here \(No such file or directory\)"):
+        take([archive], tmp_path / "kept")
 
 
 def test_dropped_photographs_gather_under_a_name_and_go_in_time(

@@ -271,6 +271,18 @@ def test_what_cannot_begin_is_a_sentence(
     few.mkdir(parents=True)
     (few / "a.png").write_bytes(encoded(painted(40, 30, seed=1)))
     assert "has to allow it: SWAPAE_TRAIN=1" in handlers.began("key", "", "tulips", 30, few.name)[2]
+    # Nor are photographs kept for whom may not.
+    sent = tmp_path / "gradio/more.png"
+    sent.parent.mkdir()
+    sent.write_bytes((few / "a.png").read_bytes())
+    dropped = gr.EventData(None, {"files": json.dumps([{"name": "more.png", "pieces": [str(sent)]}])})
+    refused, name = handlers.took(dropped, "")
+    assert "has to allow it: SWAPAE_TRAIN=1" in refused["problem"] and name == ""
+    assert [path.name for path in trainings.dropped.iterdir()] == [few.name]
+    monkeypatch.setenv("SWAPAE_TRAIN", "1")
+    assert handlers.took(dropped, few.name)[0]["words"] == "2 photographs; 20 are needed"
+    (few / "more.png").unlink()
+    monkeypatch.delenv("SWAPAE_TRAIN")
     asked(monkeypatch, "127.0.0.1")
     for name, minutes, dropped, words in [
         ("", 30, few.name, "Give the model a name"),

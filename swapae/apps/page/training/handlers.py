@@ -44,6 +44,7 @@ class TrainingHandlers:
     def took(self, event: gr.EventData, name: str) -> tuple[dict[str, Any], str]:
         """Values of the place to drop photographs, and of their folder's name, after some arrived."""
         try:
+            self.check_permission()
             name, kept, reasons = self.dropped.add(name, given(getattr(event, "files", None)))
         except UserError as error:
             return {"problem": parts.sentence(error), "told": told.now()}, name
@@ -118,8 +119,7 @@ class TrainingHandlers:
     def began(self, key: str, seen: str, name: Any, minutes: Any, dropped: str) -> tuple:
         """Values of the place to drop photographs, their folder's name and the note, then as of `told`."""
         try:
-            if not may_begin():
-                raise UserError(NOT_HERE)
+            self.check_permission()
             name = self.checked_name(name)
             number(1, LONGEST)("Minutes", minutes)
             folder = self.dropped.find(dropped) if dropped else None
@@ -130,6 +130,12 @@ class TrainingHandlers:
         except UserError as error:
             return gr.skip(), gr.skip(), parts.problem(self.scrubbed(str(error))), *self.told(key, seen)
         return {"told": told.now()}, "", "", *self.told(key, seen)
+
+    @staticmethod
+    def check_permission() -> None:
+        """Raise UserError if whoever asks may not train here, nor have photographs kept for it."""
+        if not may_begin():
+            raise UserError(NOT_HERE)
 
     def checked_name(self, name: Any) -> str:
         """The name of a new model.

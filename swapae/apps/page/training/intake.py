@@ -6,7 +6,6 @@ import io
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -109,8 +108,8 @@ def entries(archive: str, stream: Pieces, left_out: list[tuple[str, str]]) -> It
                 with opened.open(entry) as file:
                     data = read_some(file)
                 yield path.name, data
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        if isinstance(error, UserError):
+    except Exception as error:  # each way of packing has errors of its own for damaged data; bzip2's is an OSError
+        if isinstance(error, UserError) or (isinstance(error, OSError) and error.errno is not None):
             raise
         raise UserError(f"{archive!r} is damaged, or no .zip archive that can be read: pack it again") from None
 
