@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,ogg,gif"
 FASTEST = 1000  # frames per second
+MOST_OBLONG = 4  # of pixels that are not square
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,14 @@ def open_video(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
             if not 0 < rate <= FASTEST:
                 raise UserError(f"{name} claims {float(rate):g} frames per second: convert it to {FASTEST} at most")
             size = (stream.codec_context.width, stream.codec_context.height)
-            if not 0 < size[0] * size[1] <= max_pixels:
-                raise UserError(f"{name} has frames of {size[0]}x{size[1]}, over the limit of {max_pixels} pixels")
+            shown = with_square_pixels(size, stream.sample_aspect_ratio)
+            if not 0 < size[0] * size[1] <= max_pixels or shown[0] * shown[1] > max_pixels:
+                raise UserError(f"{name} has frames of {shown[0]}x{shown[1]}, over the limit of {max_pixels} pixels")
             rate, times = rate.limit_denominator(60_000), list[Fraction]()
             base = stream.time_base or 1 / rate
             length = stream.duration * base if stream.duration else Fraction(container.duration or 0, av.time_base)
             origin = Fraction(container.start_time or 0, av.time_base)
-            frames = timed(read_frames(container, name, size), times, origin, 1 / rate)
+            frames = timed(read_frames(container, name, size, shown), times, origin, 1 / rate)
             yield Video(rate, stream.frames, stream.frames or round(length * rate), base, origin, times, frames)
 
 
@@ -103,9 +105,15 @@ def timed(
 
 
 def read_frames(
-    container: InputContainer, name: str, size: tuple[int, int]
+    container: InputContainer, name: str, size: tuple[int, int], shown: tuple[int, int]
 ) -> Iterator[tuple[np.ndarray, Fraction | None]]:
-    """The frames of the first picture track and their times, of a file of this name and a size (width, height).
+    """The frames of the first picture track and their times.
+
+    Args:
+        container: of the video.
+        name: of the file, for messages.
+        size: (width, height) of the frames as they are stored.
+        shown: as they are to be shown, before they are turned.
 
     Raises:
         UserError: damaged, without any frame, or with frames of several sizes.
@@ -116,7 +124,7 @@ def read_frames(
         try:
             frame = next(decoded, None)
             # One that is larger than the file claims is not even converted.
-            pixels = upright(frame) if frame is not None and (frame.width, frame.height) == size else None
+            pixels = upright(frame, shown) if frame is not None and (frame.width, frame.height) == size else None
         except Exception as error:  # the decoders raise much when fed damaged data
             raise UserError(f"{name} is damaged after frame {count} ({first_line(error)}): convert it anew") from None
         if frame is None:
@@ -129,7 +137,15 @@ def read_frames(
         raise UserError(f"{name} holds no frames: give a video")
 
 
-def upright(frame: VideoFrame) -> np.ndarray:
-    """Pixels [H, W, 3] of a frame, turned as the file says that it is to be shown."""
-    pixels = frame.to_ndarray(format="rgb24")
+def with_square_pixels(size: tuple[int, int], ratio: Fraction | None) -> tuple[int, int]:
+    """(width, height) in square pixels of frames whose pixels are `ratio` times as wide as high, as of DVDs."""
+    if not ratio or not 1 / MOST_OBLONG <= ratio <= MOST_OBLONG:  # not known, or nonsense
+        return size
+    width, height = size
+    return (round(width * ratio), height) if ratio > 1 else (width, round(height / ratio))
+
+
+def upright(frame: VideoFrame, shown: tuple[int, int]) -> np.ndarray:
+    """Pixels [H, W, 3] of a frame, of the size and turned as the file says that it is to be shown."""
+    pixels = frame.reformat(*shown, format="rgb24").to_ndarray()
     return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))

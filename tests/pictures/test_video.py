@@ -68,6 +68,24 @@ def test_a_telephones_rotation_is_undone(tmp_path):
     assert shown[:32, 24:].mean() > 250 and shown[:32, :24].mean() < 5 and shown[32:].mean() < 5
 
 
+@pytest.mark.parametrize(
+    ("ratio", "shape"), [((4, 3), (48, 85)), ((3, 4), (64, 64)), ((1, 1), (48, 64)), ((99, 1), (48, 64))]
+)
+def test_oblong_pixels_become_square(tmp_path, ratio, shape):
+    """As of DVDs, and of cameras that store 1440 pixels for 1920."""
+    with av.open(str(tmp_path / "film.mp4"), "w") as film:
+        stream = film.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(*ratio)
+        for pixels in shades(3):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        film.mux(stream.encode())
+    frames = read(tmp_path / "film.mp4")
+    assert [frame.shape for frame in frames] == [(*shape, 3)] * 3
+    with pytest.raises(UserError, match=f"{shape[1]}x{shape[0]}"):
+        read(tmp_path / "film.mp4", max_pixels=shape[0] * shape[1] - 1)
+
+
 def test_a_long_video_takes_no_more_memory(tmp_path):
     write(tmp_path / "long.mp4", shades(150, (128, 128)))
     tracemalloc.start()
@@ -113,7 +131,12 @@ def test_a_frame_that_is_larger_than_the_file_claims_is_not_converted(tmp_path, 
     both = (tmp_path / "small.ts").read_bytes() + (tmp_path / "large.ts").read_bytes()
     (tmp_path / "both.ts").write_bytes(both)
     converted, upright = [], video.upright
-    monkeypatch.setattr(video, "upright", lambda frame: converted.append((frame.width, frame.height)) or upright(frame))
+
+    def recorded(frame, shown):
+        converted.append((frame.width, frame.height))
+        return upright(frame, shown)
+
+    monkeypatch.setattr(video, "upright", recorded)
     with pytest.raises(UserError, match="changes its size after frame [34]: convert it to one size"):
         read(tmp_path / "both.ts")
     assert set(converted) == {(64, 48)}
