@@ -93,6 +93,11 @@ element.addEventListener('click', async (event) => {
   const what = event.target.closest('button')?.dataset.do, visit = saved();
   if (!what) return;
   banner.hidden = true;
+  if (what === 'dismiss') {
+    sessionStorage.removeItem('swapae saved');
+    // A page that stayed open has a name of before, by which nothing is kept: loaded anew it gets another.
+    if (props.value?.state === 'lost') location.reload();
+  }
   if (what !== 'resume' || !visit) return;
   for (const [role, photograph] of Object.entries(visit.photographs)) {
     if (typeof photograph !== 'string') continue;

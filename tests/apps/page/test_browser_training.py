@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ from browsing import TIMEOUT, open_tab, wait_for_another
 from loopback_hub import LoopbackHub
 from playwright.sync_api import Browser, Page, expect
 from space_page import served
-from studio_page import encoded, painted
+from studio_page import encoded, launched, painted, tiny_model
 
 from swapae import SwapAE
+from swapae.apps.page.models import Models
+from swapae.apps.page.page import Page as WholePage
+from swapae.apps.page.studio import Studio
 from swapae.apps.page.training.job import SECRET, Trainings
 from swapae.apps.page.training.process import end_all
 
@@ -133,3 +137,43 @@ def test_a_training_outlives_its_server_and_its_model_can_be_chosen_taken_home_a
     kept = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size < 10**6]
     assert (folder / "log.txt") in kept
     assert not [path for path in kept if hub.token.encode() in path.read_bytes()]
+
+
+def test_no_photographs_are_lost_while_those_before_are_looked_at(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SPACE_ID", "SWAPAE_TRAIN"):
+        monkeypatch.delenv(name, raising=False)
+    paths = [tmp_path / f"{number}.png" for number in range(2)]
+    for number, path in enumerate(paths):
+        path.write_bytes(encoded(painted(150, 140, number)))
+    whole = WholePage(Models(Studio(tiny_model())), trainings=Trainings(tmp_path / "models"))
+    dropped = whole.training.handlers.dropped
+    begun, go_on, add = threading.Event(), threading.Event(), dropped.add
+
+    def held(*given):
+        begun.set()
+        assert go_on.wait(TIMEOUT / 1000)
+        return add(*given)
+
+    monkeypatch.setattr(dropped, "add", held)
+    page = browser.new_page()
+    page.set_default_timeout(TIMEOUT)
+    drop, said = page.locator("#train-drop input"), page.locator("#train-drop .count")
+    with launched(whole.build()) as url:
+        opened(page, url)
+        drop.set_input_files(paths[0])
+        assert begun.wait(TIMEOUT / 1000)
+        drop.set_input_files(paths[1])
+        expect(page.locator("#train-drop .note")).to_contain_text("still on their way: drop these again")
+        go_on.set()
+        expect(said).to_have_text("1 photograph; 20 are needed")
+        expect(page.locator("#train-drop .note")).to_be_empty()
+        # What nobody foresaw ends it too.
+        monkeypatch.setattr(dropped, "add", lambda *_: 1 / 0)
+        drop.set_input_files(paths[1])
+        expect(page.locator("#train-drop .note")).to_contain_text("could not be looked at: drop them again")
+        monkeypatch.setattr(dropped, "add", add)
+        drop.set_input_files(paths[1])
+        expect(said).to_have_text("2 photographs; 20 are needed")
+        page.close()

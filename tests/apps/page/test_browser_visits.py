@@ -201,6 +201,30 @@ def test_a_reload_and_a_restart_of_the_server_keep_the_visit(
     page.close()
 
 
+def test_a_page_that_stayed_open_over_a_restart_can_begin_anew(browser: Browser, photographs: dict[str, Path]) -> None:
+    port = free_port()
+    page = browser.new_page()
+    page.set_default_timeout(TIMEOUT)
+    with launched(build_demo(tiny_model()), port):
+        page.goto(f"http://127.0.0.1:{port}/")
+        expect(page.locator("#result img").last).to_be_visible()
+        page.wait_for_function("window.swapae")
+        opening = source(page)
+        page.get_by_label("range slider for Strength").press("Home")
+        wait_for_another(page, opening)
+    with launched(build_demo(tiny_model()), port):
+        page.get_by_label("range slider for Strength").press("End")
+        expect(page.locator("#keeper .lost")).to_be_visible()
+        page.get_by_role("button", name="Begin anew").click()
+        wait_for_source(page, opening)
+        page.wait_for_function("window.swapae")
+        expect(page.locator("#keeper .lost")).to_be_hidden()
+        upload(page, "structure", photographs["structure"])
+        wait_for_another(page, opening)
+        expect(page.locator("#history button")).to_have_count(2)
+        page.close()
+
+
 def test_a_reload_keeps_the_photographs_of_both_kinds_and_after_a_restart_it_is_said_that_they_are_gone(
     browser: Browser, photographs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

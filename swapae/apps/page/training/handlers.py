@@ -29,6 +29,7 @@ from swapae.errors import UserError
 from swapae.training.own_model import FEWEST
 
 NAME = re.compile(r"[^\W_][\w -]{0,59}")
+NOT_TAKEN = "The photographs could not be looked at: drop them again in a moment."
 NOT_HERE = "whoever runs this page has to allow it: SWAPAE_TRAIN=1"
 
 
@@ -52,6 +53,10 @@ class TrainingHandlers:
         words = f"{kept} photograph{'s' * (kept != 1)}{more}"
         lines = [f"{one}: {reason}" for one, reason in reasons]
         return {"words": words, "details": told.left_out_html(lines), "told": told.now()}, name
+
+    def not_taken(self) -> dict[str, Any]:
+        """The value of the place to drop photographs where `took` answered nothing, as when too many wait."""
+        return {"problem": NOT_TAKEN, "told": told.now()}
 
     def cleared(self, name: str) -> tuple[dict[str, Any], str]:
         """Values as of `took`, without any."""

@@ -51,15 +51,20 @@ const send = async (file) => {
     pieces.push((await upload(new File([file.slice(start, start + PIECE)], 'piece'))).path);
   return pieces;
 };
+// Until the server has looked at them: Gradio passes on nothing that is sent meanwhile.
 let sending = false;
+const sends = (on) => {
+  sending = on;
+  element.classList.toggle('sending', on);
+};
 const take = async (chosen) => {
   const files = [...chosen];
-  if (!files.length || sending) return;
+  if (!files.length) return;
+  if (sending) return say('The photographs from before are still on their way: drop these again once they are here.');
   const size = files.reduce((sum, file) => sum + file.size, 0);
   if (size > props.most) return say(`These have over ${Math.round(props.most / 2 ** 30)} GB: give fewer.`);
   say('');
-  sending = true;
-  element.classList.add('sending');
+  sends(true);
   try {
     const sent = [];
     for (const [number, file] of files.entries()) {
@@ -71,9 +76,7 @@ const take = async (chosen) => {
   } catch {
     count.textContent = '';
     say('The photographs could not be sent: try again in a moment.');
-  } finally {
-    sending = false;
-    element.classList.remove('sending');
+    sends(false);
   }
 };
 input.addEventListener('change', () => { take(input.files); input.value = ''; });
@@ -88,6 +91,7 @@ clear.addEventListener('click', () => { trigger('clear', {}); input.focus(); });
 let words = '';
 watch('value', () => {
   const {problem = '', details = ''} = props.value || {};
+  if (problem || props.value?.words) sends(false);
   say(problem);
   // What was wrong with the newest leaves those from before.
   if (!problem) words = props.value?.words || '';
@@ -178,7 +182,8 @@ class TrainingTab:
         who = [key, seen]
         demo.load(None, None, key, js=KEY, api_visibility="private").then(handlers.told, who, shown, **AT_ONCE)
         self.status.ask(handlers.told, who, shown, **AT_ONCE)
-        self.drop.upload(handlers.took, dropped, [self.drop, dropped], **SLOW)
+        took = self.drop.upload(handlers.took, dropped, [self.drop, dropped], **SLOW)
+        took.failure(handlers.not_taken, None, self.drop, **AT_ONCE)
         self.drop.clear(handlers.cleared, dropped, [self.drop, dropped], **AT_ONCE)
         chosen = [*who, self.name, self.minutes, dropped]
         self.start.click(handlers.began, chosen, [self.drop, dropped, self.note, *shown], **SLOW)
