@@ -83,7 +83,11 @@ class Visitor:
         if strength not in self.expected:
             own, other = self.fitted
             with torch.inference_mode():
-                made = self.model.swap(own.tensor, other.tensor, alpha=strength)
+                if strength:
+                    made = self.model.swap(own.tensor, other.tensor, alpha=strength)
+                else:  # no edit: the photograph itself, redrawn
+                    codes = self.model.encode(own.tensor)
+                    made = self.model.decode(codes, noise=self.model.reconstruction_noise())
             self.expected[strength] = np.asarray(to_pil(made, own.size))
         with Image.open(io.BytesIO(picture)) as image:
             return np.array_equal(np.asarray(image), self.expected[strength])
