@@ -44,8 +44,9 @@ class PreviewHandlers:
     def opened(self, event: gr.EventData, *arguments: Any) -> list[str]:
         """Values of all tabs' presets once a tab is opened."""
         visit, tab = self.handlers.visits.of(arguments), getattr(event, "tab", None)
-        self.handlers.visits.opens(visit, tab if tab in TABS else TABS[0])
-        return self.refreshed(*arguments)
+        tab = tab if tab in TABS else TABS[0]
+        self.handlers.visits.opens(visit, tab)
+        return self.thumbnails(tab, visit)
 
     def refreshed(self, *arguments: Any) -> list[str]:
         """Values as of `opened`, for the tab that is open."""

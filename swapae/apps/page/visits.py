@@ -81,7 +81,7 @@ class Visits:
         self.opening = opening
         self.start = secrets.token_hex(8)
         self._kept: OrderedDict[str, Visit] = OrderedDict()
-        self._tabs: dict[str, str] = {}
+        self._tabs: OrderedDict[str, str] = OrderedDict()
         self._turns: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -162,9 +162,13 @@ class Visits:
 
     def opens(self, visit: Visit, tab: str) -> None:
         """Remember the tab that is open; apart from the rest, for it is opened while an edit is under way."""
+        if not visit.name:
+            return
         with self._lock:
-            if visit.name in self._kept:
-                self._tabs[visit.name] = tab
+            self._tabs[visit.name] = tab
+            self._tabs.move_to_end(visit.name)
+            while len(self._tabs) > MOST:
+                self._tabs.popitem(last=False)
 
     def tab(self, visit: Visit) -> str | None:
         """The tab that is open, if it was opened."""

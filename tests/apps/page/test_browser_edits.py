@@ -99,7 +99,7 @@ def test_presets_show_this_photograph_with_the_edit_applied(page: Page, photogra
     shown = [pictures.nth(number).get_attribute("src") for number in range(4)]
     assert len(set(shown)) == 4
     upload(page, "structure", photographs["structure"])
-    page.wait_for_function("old => document.querySelector('#try-swap img')?.src !== old", arg=shown[0])
+    page.wait_for_function("old => (document.querySelector('#try-swap img')?.src ?? old) !== old", arg=shown[0])
     open_tab(page, "Structure")
     expect(page.locator("#try-structure img")).to_have_count(4)
 

@@ -15,6 +15,7 @@ from studio_page import encoded, painted, tiny_model
 from visiting import everything, inputs, settled, shown
 
 from swapae import UserError
+from swapae.apps.page import tabs
 from swapae.apps.page.arrivals import ArrivalHandlers
 from swapae.apps.page.dragging import DraggingHandlers
 from swapae.apps.page.edits_on import edits_html, edits_on
@@ -25,6 +26,7 @@ from swapae.apps.page.handlers import NOTHING_NEW
 from swapae.apps.page.history import History, HistoryStep
 from swapae.apps.page.long_work import Stopped, Told, told
 from swapae.apps.page.motion import MotionHandlers, progress_words, steadiness
+from swapae.apps.page.previews import PreviewHandlers
 from swapae.apps.page.results import KEPT, MOST, Results
 from swapae.apps.page.settings import DEFAULTS, ROLES, checked
 from swapae.apps.page.slot_handlers import SlotHandlers
@@ -483,3 +485,17 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch: pytest
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(UserError, match="12000x9000"):
         UploadCache(tiny_model()).get(data)
+
+
+def test_a_tab_opened_before_any_edit_shows_what_it_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The visit is not kept yet then; of its tab the page knows all the same, also when a photograph comes later."""
+    handlers = everything(monkeypatch, tmp_path)
+    previews, arguments = PreviewHandlers(handlers), inputs(handlers.visits, "a")
+    assert handlers.visits.known(arguments[0]) is None
+    places = list(tabs.TAB_PRESETS)
+    for values in (
+        previews.opened(gr.EventData(None, {"tab": "structure"}), *arguments),
+        previews.refreshed(*arguments),
+    ):
+        assert values[places.index("structure")].count("<img") == len(tabs.TAB_PRESETS["structure"])
+        assert values[places.index("swap")] == gr.skip()
