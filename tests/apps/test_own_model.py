@@ -128,6 +128,8 @@ def test_processes_share_a_batch_whatever_the_cores(monkeypatch):
     for cores, processes, threads in ((1, 1, 1), (2, 2, 1), (3, 2, 1), (6, 4, 1), (16, 4, 4)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda process, cores=cores: set(range(cores)))
         monkeypatch.setattr("swapae.training.own_model.throughput", lambda device, precision: 1e11)
+        monkeypatch.setattr("swapae.training.own_model.costs", lambda processes: None)  # which take seconds to estimate
+        monkeypatch.setattr("swapae.training.own_model.images_per_second", lambda costs, speed, processes: 1.0)
         machine = look_at_machine()
         assert (machine.processes, machine.threads) == (processes, threads)
 
