@@ -129,12 +129,12 @@ class Directions:
         for name in names:
             part, vector = self.axis(name) or ("texture", self[name].vector)
             if orthogonal:
-                rest = over_places(float64(vector))
+                rest = whole = over_places(float64(vector))
                 for unit in units[part]:
                     rest = rest - inner(rest, unit) * unit
                 length = inner(rest, rest).sqrt()
                 # What rounding alone leaves of a vector is no direction.
-                new = length > 1e-6 * inner(over_places(float64(vector)), over_places(float64(vector))).sqrt()
+                new = length > 1e-6 * inner(whole, whole).sqrt()
                 units[part] += [rest / length] if new else []
                 rest = rest.float().to(vector.device) if new else torch.zeros_like(vector)
                 vector = rest.view(vector.shape) if rest.numel() == vector.numel() else rest

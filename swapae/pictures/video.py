@@ -83,7 +83,7 @@ def open_video(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
                 raise UserError(f"{name} claims {float(rate):g} frames per second: convert it to {FASTEST} at most")
             size = (stream.codec_context.width, stream.codec_context.height)
             shown = with_square_pixels(size, stream.sample_aspect_ratio)
-            if not 0 < size[0] * size[1] <= max_pixels or shown[0] * shown[1] > max_pixels:
+            if not 0 < shown[0] * shown[1] <= max_pixels:
                 raise UserError(f"{name} has frames of {shown[0]}x{shown[1]}, over the limit of {max_pixels} pixels")
             rate, times = rate.limit_denominator(60_000), list[Fraction]()
             base = stream.time_base or 1 / rate

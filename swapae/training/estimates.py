@@ -239,8 +239,8 @@ def throughput(device: torch.device | str, precision: Precision, seconds: float 
         start = time.perf_counter()
         made = F.conv2d(images, weight, padding=1)
         torch.autograd.grad(made, (images, weight), made.detach())
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
         return time.perf_counter() - start
 
     batch = 1

@@ -13,7 +13,6 @@ import torch
 from command_line import assert_one_line
 
 from swapae import PRESETS, SwapAE, UserError
-from swapae.apps.cli import info
 from swapae.inference import choice, optimize_for_inference
 from swapae.inference.fast import ENGINES, EngineAutoencoder
 from swapae.model import Autoencoder
@@ -141,14 +140,14 @@ def test_both_engines_give_the_same_picture(cache, tiny_model):
 
 
 def test_info_says_what_is_not_installed(run, cache, monkeypatch):
-    there = info.version
+    there = choice.version
 
     def version(package):
         if package == "gradio":
             raise PackageNotFoundError(package)
         return there(package)
 
-    monkeypatch.setattr(info, "version", version)
+    monkeypatch.setattr(choice, "version", version)
     status, out, _ = run("info")
     assert status == 0 and "gradio not installed" in out and f"torch {torch.__version__}" in out
 

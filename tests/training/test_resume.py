@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 from forking import fork
-from launching import FEATURES, ROOT
+from launching import ENVIRONMENT, FEATURES, ROOT
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -22,7 +22,7 @@ KINDS = {"pixels": ["--discriminators", "pixels"], "features": FEATURES}
 
 def start(folder, output, kind):
     # One thread: sums in another order are other numbers.
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **ENVIRONMENT}
     program = [str(ROOT / "train_accelerate.py"), "--output", output, *ARGUMENTS, *KINDS[kind]]
     return fork(program, folder, environment, folder)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import torch
@@ -34,19 +33,11 @@ def info(
     optimize_for_inference(loaded)
     print(f"swapae {release()}, Python {platform.python_version()}, {platform.platform()}")
     packages = ["torch", "ncnn", *(["openvino"] if is_installed() else []), "numpy", "pillow", "gradio"]
-    print(", ".join(map(with_version, packages)))
+    print(", ".join(f"{name} {choice.version_of(name) or 'not installed'}" for name in packages))
     print(f"processor: {choice.processor()}, {torch.get_num_threads()} threads")
     print(f"GPU: {torch.cuda.get_device_name() if torch.cuda.is_available() else 'none that torch finds'}")
     print(f"models that come with swapae: {', '.join(folders.embedded_names())}")
     print(f"engine: {described(loaded)}")
-
-
-def with_version(package: str) -> str:
-    """A package's name and version; the page's are not everywhere."""
-    try:
-        return f"{package} {version(package)}"
-    except PackageNotFoundError:
-        return f"{package} not installed"
 
 
 def described(model: SwapAE) -> str:

@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from swapae.apps.page import parts
 from swapae.apps.page.history import History, HistoryStep
@@ -19,6 +19,7 @@ from swapae.apps.page.studio import MAX_DOMAIN
 
 # Visits that are remembered; of more, those unused for longest are forgotten.
 MOST = 200
+Kept = TypeVar("Kept")
 # The settings that are drawn on a canvas and kept here, and those that are one component each.
 DRAWN = ("paint", "points", "still")
 NAMED = tuple(name for name in SETTINGS if name not in (*DRAWN, "gains", "axes"))
@@ -135,10 +136,7 @@ class Visits:
         if not name or not turn:
             return
         with self._lock:
-            self._turns[name] = max(turn, self._turns.get(name, 0))
-            self._turns.move_to_end(name)
-            while len(self._turns) > MOST:
-                self._turns.popitem(last=False)
+            remember(self._turns, name, max(turn, self._turns.get(name, 0)))
 
     def newest(self, visit: Visit) -> bool:
         """Whether a visit has asked for no newer change than this one."""
@@ -165,10 +163,7 @@ class Visits:
         if not visit.name:
             return
         with self._lock:
-            self._tabs[visit.name] = tab
-            self._tabs.move_to_end(visit.name)
-            while len(self._tabs) > MOST:
-                self._tabs.popitem(last=False)
+            remember(self._tabs, visit.name, tab)
 
     def tab(self, visit: Visit) -> str | None:
         """The tab that is open, if it was opened."""
@@ -185,6 +180,14 @@ class Visits:
         values |= {drawn: visit.values[drawn] for drawn in DRAWN}
         kinds = source or [], target or []
         return visit._replace(kinds=kinds, model=model, values=values, turn=turn_of(turn))
+
+
+def remember(kept: OrderedDict[str, Kept], name: str, value: Kept) -> None:
+    """Keep something of a visit; of more than `MOST` visits, that of those it was kept of longest ago goes."""
+    kept[name] = value
+    kept.move_to_end(name)
+    while len(kept) > MOST:
+        kept.popitem(last=False)
 
 
 def turn_of(number: object) -> int:
