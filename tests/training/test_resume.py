@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 
 from swapae.training.checkpoints import list_checkpoints
 
-IMAGES = 72
+IMAGES = {"pixels": 72, "features": 48}
 ARGUMENTS = ["--data", "photos", "--preset", "small128", "--batch-size", "2", "--num-workers", "0", "--seed", "7"]
-ARGUMENTS += ["--total-images", str(IMAGES), "--save-every-images", "8", "--log-every-images", "8"]
+ARGUMENTS += ["--save-every-images", "8", "--log-every-images", "8"]
 ARGUMENTS += ["--sample-every-images", "24"]
 KINDS = {"pixels": ["--discriminators", "pixels"], "features": FEATURES}
 
@@ -24,6 +24,7 @@ def start(folder, output, kind):
     # One thread: sums in another order are other numbers.
     environment = {**os.environ, **ENVIRONMENT}
     program = [str(ROOT / "train_accelerate.py"), "--output", output, *ARGUMENTS, *KINDS[kind]]
+    program += ["--total-images", str(IMAGES[kind])]
     return fork(program, folder, environment, folder)
 
 
@@ -59,7 +60,7 @@ def test_killed_five_times_and_bit_identical(tmp_path, kind):
     assert resumed_from == sorted(resumed_from) and resumed_from[0] > 0
 
     folders = [list_checkpoints(tmp_path / name / "checkpoints")[-1] for name in ("whole", "killed")]
-    assert folders[0].name == folders[1].name == f"step_{IMAGES // (4 if kind == 'pixels' else 2):09d}"
+    assert folders[0].name == folders[1].name == f"step_{IMAGES[kind] // (4 if kind == 'pixels' else 2):09d}"
     for name in ("model", "ema", "discriminators"):
         one, other = (load_file(folder / f"{name}.safetensors") for folder in folders)
         assert all(torch.equal(one[key], other[key]) for key in one), name
