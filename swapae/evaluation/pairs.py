@@ -135,7 +135,7 @@ def listed_photographs(folder: str | os.PathLike[str], names: str | os.PathLike[
     there = {name_below(folder, path): path for path in list_images(folder)}
     if names is not None:
         try:
-            lines = Path(names).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+            lines = Path(names).read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
         except OSError as error:
             raise UserError(
                 f"{os.fspath(names)!r} cannot be read ({error.strerror}): give a text file of names"

@@ -228,7 +228,7 @@ def parse(arguments: Sequence[str], prog: str) -> TrainConfig:
 
 def from_file(path: Path) -> TrainConfig:
     """The settings that a run kept."""
-    saved = {RENAMED.get(name, name): value for name, value in json.loads(path.read_text()).items()}
+    saved = {RENAMED.get(name, name): value for name, value in json.loads(path.read_bytes()).items()}
     return TrainConfig(**{**saved, "output": Path(saved["output"]), "freeze": tuple(saved["freeze"])})
 
 

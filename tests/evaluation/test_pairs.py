@@ -44,6 +44,8 @@ def test_a_list_is_made_and_fits_its_folder_alone(run, photographs):
 def test_a_text_file_chooses_photographs(run, photographs):
     Path("names.txt").write_text("rose_1.png\n\ntulip_2.png\nrose_3.png\n")
     assert [*listed_photographs("many", "names.txt")] == ["rose_1.png", "tulip_2.png", "rose_3.png"]
+    Path("notepad.txt").write_text("rose_1.png\r\ntulip_2.png", encoding="utf-8-sig", newline="")
+    assert [*listed_photographs("many", "notepad.txt")] == ["rose_1.png", "tulip_2.png"]
     assert run("pairs", "make", "many", "-o", "pairs.json", "--list", "names.txt", model=False)[0] == 0
     assert len(Pairs.load("pairs.json").pairs) == 6
     Path("names.txt").write_text("../a.png\n")

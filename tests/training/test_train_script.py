@@ -212,6 +212,13 @@ def test_the_embedded_models_settings_are_complete(tmp_path):
     assert set(listed) < set(names) and all(map(is_validation, listed)) and len(set(listed)) == 169
 
 
+def test_settings_may_be_written_in_notepad(tmp_path):
+    """UTF-8 with the mark that says so, whatever the system's own encoding."""
+    saved = json.dumps({"data": "Blüten", "output": "out", "freeze": []}, ensure_ascii=False)
+    (tmp_path / "mine.json").write_bytes(saved.encode("utf-8-sig"))
+    assert parse(["--config", str(tmp_path / "mine.json")], "train_accelerate.py").data == "Blüten"
+
+
 def complaint(folder, monkeypatch, capsys, *arguments):
     """The one line on stderr of a run in this process that must end with status 2 and leave nothing behind."""
     sys.path.insert(0, str(ROOT))
