@@ -79,6 +79,8 @@ def new_folder(folder: Path, *, parents: bool = False) -> Iterator[Path]:
         with refusals(folder, "folder"):
             temporary.mkdir(parents=parents)
             yield temporary
+            if os.name == "nt" and target.is_dir():
+                target.rmdir()  # it is empty; nothing there takes a folder's place
             os.replace(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -108,3 +108,16 @@ def test_the_wheel_holds_weights_examples_and_types(tmp_path):
     } <= names
     assert "swapae = swapae.apps.cli:main" in entry_points
     assert not any(name.startswith(("tests", "benchmarks", "runs")) for name in names)
+
+
+# Modules of Python's that are not there on Windows.
+OF_UNIX = {"crypt", "fcntl", "grp", "nis", "posix", "pty", "pwd", "readline", "resource", "spwd", "syslog", "termios"}
+
+
+def test_every_module_can_be_imported_on_windows():
+    """What only Unix has is imported where it is used, in what asks first which system it is."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            assert not OF_UNIX & set(names), path

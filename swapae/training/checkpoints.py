@@ -141,8 +141,10 @@ def digest(path: Path) -> str:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file or the entries of a folder are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file or the entries of a folder are on the disk; Windows opens no folder, and none is waited for."""
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # Windows waits for what may be written
     try:
         os.fsync(descriptor)
     finally:

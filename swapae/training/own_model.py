@@ -6,6 +6,7 @@ The settings are those by which the embedded models were trained (`docs/flowers2
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ SMALLEST = 128  # pixels of a photograph's short side: below, half of what the m
 COMPARED = 8  # photographs by which the nearest model is chosen
 BATCH = 8  # on a CPU, and on each GPU
 MOST_PROCESSES = 4  # on a CPU: each needs two images of a batch
+SEVERAL_PROCESSES = sys.platform != "win32"  # torch's launcher of several does not work in its builds for Windows
 # In half precision a step has to be this much faster before it is worth its rounding.
 WORTH_HALF = 1.2
 SAMPLE_SECONDS, LOG_SECONDS = 30, 10
@@ -63,11 +65,12 @@ class Machine:
 def look_at_machine() -> Machine:
     """Measure for some two seconds what this machine is good for."""
     if torch.cuda.is_available():
-        count = torch.cuda.device_count()
+        count = torch.cuda.device_count() if SEVERAL_PROCESSES else 1
         speed = throughput("cuda", "bf16")
         return Machine("cuda", count, 1, "bf16", images_per_second(costs(1), speed, count))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    processes = max(count for count in range(1, MOST_PROCESSES + 1) if count <= cores and BATCH % count == 0)
+    most = min(cores, MOST_PROCESSES) if SEVERAL_PROCESSES else 1
+    processes = max(count for count in range(1, most + 1) if BATCH % count == 0)
     threads = cores // processes
     with torch_threads(threads):
         plain, half = throughput("cpu", "no"), throughput("cpu", "bf16")

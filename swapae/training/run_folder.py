@@ -14,7 +14,6 @@ import dataclasses
 import json
 import math
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -272,6 +271,12 @@ def peak_memory() -> int:
     """Bytes of the device's allocator at its peak, or of the process without one."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        import psutil  # comes with Accelerate
+
+        return psutil.Process().memory_info().peak_wset
+    import resource  # not on Windows
+
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used if sys.platform == "darwin" else used * 1024
 

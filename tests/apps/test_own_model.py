@@ -132,6 +132,9 @@ def test_processes_share_a_batch_whatever_the_cores(monkeypatch):
         monkeypatch.setattr("swapae.training.own_model.images_per_second", lambda costs, speed, processes: 1.0)
         machine = look_at_machine()
         assert (machine.processes, machine.threads) == (processes, threads)
+    monkeypatch.setattr("swapae.training.own_model.SEVERAL_PROCESSES", False)  # Windows
+    machine = look_at_machine()
+    assert (machine.processes, machine.threads) == (1, 16)
 
 
 def test_a_training_stopped_before_it_has_a_model_does_not_say_that_there_is_one(tmp_path, monkeypatch, capsys):
