@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import io
 import os
 import re
 import shutil
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import pytest
 from command_line import assert_one_line, files, pixels
+from PIL import Image
 
+from swapae.apps.cli import main, print_any_name
 from swapae.apps.cli.commands import COMMANDS, GROUPS
 
 ROOT = Path(__file__).parents[2]
@@ -145,6 +148,33 @@ def test_completion_knows_options_of_all_commands():
     for option in ("--spherical", "--threshold", "--half", "--vertical"):
         assert option in done.stdout, option
     assert subprocess.run(["bash", "-n"], input=done.stdout, text=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "printed"),
+    [
+        ("cp1252", "花.png", rb"'z.png' = '\u82b1.png'"),
+        ("utf-8", "花.png", "'z.png' = '花.png'".encode()),
+        ("ascii", "ä.png", rb"'z.png' = '\xe4.png'"),
+    ],
+)
+def test_results_name_any_file_in_any_encoding(tmp_path, monkeypatch, encoding, name, printed):
+    """As on Windows, when the output goes into a file."""
+    Image.effect_noise((64, 64), 40).save(tmp_path / name)
+    shutil.copy(tmp_path / name, tmp_path / "z.png")
+    output = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output, encoding=encoding, write_through=True))
+    monkeypatch.setattr(sys, "argv", ["swapae", "data", "check", str(tmp_path)])
+    assert main() == 0
+    assert printed in output.getvalue()
+
+
+def test_a_name_that_is_no_text_is_printed_as_the_bytes_it_is(monkeypatch):
+    output = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output, encoding="utf-8", write_through=True))
+    print_any_name()
+    print(os.fsdecode(b"bad\xff.jpg"))
+    assert output.getvalue() == b"bad\xff.jpg\n"
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ INTERRUPTED = 130  # what shells report of a program that Ctrl-C ended
 def main() -> int:
     """Run a command; exit status 0, or 2 or 130 with one line on stderr."""
     words = sys.argv[1:]
+    print_any_name()
     if os.environ.get("NO_COLOR"):
         os.environ["TERM"] = "dumb"  # the one way in which tyro can be asked for plain help
     if words == ["--version"]:
@@ -35,6 +37,14 @@ def main() -> int:
         # Not while the error is alive, which holds on to bars of progress: they end their line first.
         print("swapae: " + " ".join(message.split()), file=sys.stderr)
     return status
+
+
+def print_any_name() -> None:
+    """Let results name any file, where the output's encoding has not all characters or a name is no text at all."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        unicode = sys.stdout.encoding.lower().startswith("utf")
+        # A name that is no UTF-8 leaves as the bytes it is, for the next program; others are escaped, as on stderr.
+        sys.stdout.reconfigure(errors="surrogateescape" if unicode else "backslashreplace")
 
 
 def full_training(words: Sequence[str]) -> tuple[int, str | None]:
