@@ -12,9 +12,17 @@ from pathlib import Path
 from swapae.errors import UserError, first_line
 
 
+def home() -> Path:
+    """The user's own folder; the root, where Docker puts users without a name, if the system knows of none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
 def cache_folder() -> Path:
-    """The user's folder for what can be made again at any time; it need not exist."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swapae"
+    """The user's folder for what can be made again at any time; it need not exist, nor be writable."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "swapae"
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from nasty import NASTY, UNREADABLE
 from PIL import Image, ImageCms, features
 
 from swapae.errors import PictureError, UserError
-from swapae.files import atomic_path, new_folder
+from swapae.files import atomic_path, cache_folder, new_folder
 from swapae.pictures.decoding import unread
 from swapae.pictures.grids import swap_grid
 from swapae.pictures.images import fit, load_image, to_pil
@@ -864,6 +864,14 @@ def test_atomic_path(tmp_path: Path) -> None:
     assert target.read_text() == "new" and os.listdir(tmp_path) == ["a.gif"]
     with pytest.raises(UserError, match="Not a directory"), atomic_path(target / "b.gif") as temporary:
         temporary.write_text("half")
+
+
+def test_a_user_whom_the_system_does_not_know_has_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that was given the number of a user: caches are not kept, and all else works."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert cache_folder() == Path("/.cache/swapae")
 
 
 def test_a_new_folder_may_be_a_link_to_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from gradio.context import LocalContext
 
 from swapae.apps.page.training.job import Job
 from swapae.errors import UserError
+from swapae.files import home
 
 VARIABLE, FOLDER = "SWAPAE_TRAIN", "SWAPAE_TRAINED_MODELS"
 # What a proxy says of whom it asks for.
@@ -40,7 +41,7 @@ def trains_at(host: str) -> bool:
 
 def models_folder() -> Path:
     """Where the models are kept that are trained on the page."""
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+    data = Path(os.environ.get("XDG_DATA_HOME") or home() / ".local/share")
     return Path(os.environ.get(FOLDER) or data / "swapae/models")
 
 
