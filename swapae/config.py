@@ -107,6 +107,7 @@ class DiscriminatorConfig:
         patch_capacity: factor on the patch discriminator's channels.
         patch_max_channels: cap on its channels.
         patch_hidden_channels: width of the linear layers that compare two patch features.
+        patch_scale: factor on the sides of patches, which are shares of the crop's.
     """
 
     crop_size: int = 256
@@ -116,6 +117,7 @@ class DiscriminatorConfig:
     patch_capacity: float = 4.0
     patch_max_channels: int = 384
     patch_hidden_channels: int = 2048
+    patch_scale: float = 1.0
 
     def __post_init__(self) -> None:
         check_positive(self)
@@ -174,7 +176,7 @@ def check_positive(config: SwapAEConfig | DiscriminatorConfig) -> None:
 
 
 # Fields that configurations written before may lack.
-ADDED = {"head_blocks", "noise_in_reconstructions"}
+ADDED = {"head_blocks", "noise_in_reconstructions", "patch_scale"}
 Config = TypeVar("Config", SwapAEConfig, DiscriminatorConfig)
 
 
@@ -270,6 +272,26 @@ class Preset:
             discriminators=dataclasses.replace(self.discriminators, crop_size=crop_size, patch_size=patch_size),
             r1_weight=self.r1_weight * min(1.0, factor**2),
             patch_r1_weight=self.patch_r1_weight * min(1.0, factor**2),
+        )
+
+    def cropped(self, crop_size: int) -> Preset:
+        """The preset for crops of another side in pixels, up to whole photographs; patches keep theirs.
+
+        Raises:
+            UserError: the side is no multiple of the stride, larger than photographs or too small for the patches.
+        """
+        own, stride, largest = self.discriminators.crop_size, self.model.stride, self.model.image_size
+        smallest = ceil_div(max(own // 2, self.model.minimum_side), stride) * stride
+        if crop_size % stride or not smallest <= crop_size <= largest:
+            raise UserError(
+                f"--crop {crop_size} does not suit this preset: give a multiple of {stride} from {smallest} to "
+                f"{largest}"
+            )
+        factor = crop_size / own
+        return dataclasses.replace(
+            self,
+            discriminators=dataclasses.replace(self.discriminators, crop_size=crop_size, patch_scale=1 / factor),
+            r1_weight=self.r1_weight * min(1.0, factor**2),
         )
 
 

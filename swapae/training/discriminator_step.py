@@ -79,7 +79,7 @@ class DiscriminatorStep(nn.Module):
         if backbone is None:
             self.image_discriminator = ImageDiscriminator(config)
             self.patch_discriminator = PatchDiscriminator(config)
-            self.adversarial, self.patch_sides = NON_SATURATING, PIXEL_PATCH_SIDES
+            self.adversarial, sides = NON_SATURATING, PIXEL_PATCH_SIDES
         else:
             if min(config.crop_size, 2 * config.patch_size) < SMALLEST_SEEN:
                 raise UserError(
@@ -89,7 +89,8 @@ class DiscriminatorStep(nn.Module):
                 )
             self.image_discriminator = FeatureImageDiscriminator(backbone)
             self.patch_discriminator = FeaturePatchDiscriminator(backbone)
-            self.adversarial, self.patch_sides = HINGE, PATCH_SIDES
+            self.adversarial, sides = HINGE, PATCH_SIDES
+        self.patch_sides = (config.patch_scale * sides[0], config.patch_scale * sides[1])
         self.patch_size, self.weights, self.generation = config.patch_size, weights, generation
         self.augmented, self.compiled = augmented, False
         self.register_buffer("strength", torch.zeros(()))  # of the augmentation

@@ -19,6 +19,8 @@ from swapae.training.checkpoints import STATE_FILE, list_checkpoints, load_check
 from swapae.training.run_folder import read_sizes
 
 logger = logging.getLogger(__name__)
+# What says nothing of the discriminators' layers but of how many of them there are.
+ANY_SIZE = ("crop_size", "patch_size", "patch_scale")
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,12 @@ def start_from(where: str, preset: Preset, model: nn.Module, ema: nn.Module, dis
         )
     elif preset.kind == "features":  # the same layers for crops of any size
         discriminators.load_state_dict(grown(initial.discriminators, discriminators.state_dict()), strict=False)
-    elif differs := differing(initial.discriminator_config, preset.discriminators, ignore=("crop_size", "patch_size")):
+    elif differs := differing(initial.discriminator_config, preset.discriminators, ignore=ANY_SIZE):
         logger.warning("the discriminators of %s are of another --preset (their %s): random weights", where, differs)
     else:
         # All but the augmentation's strength.
         discriminators.load_state_dict(grown(initial.discriminators, discriminators.state_dict()), strict=False)
-        if differs := differing(initial.discriminator_config, preset.discriminators):
+        if differs := differing(initial.discriminator_config, preset.discriminators, ignore=("patch_scale",)):
             logger.warning(
                 "the discriminators of %s are of other crops (%s): their first layers are new", where, differs
             )

@@ -102,8 +102,8 @@ class RunFolder:
             return 0, 0, 0.0
         if read_sizes(checkpoint.counters) != read_sizes({"sizes": self.sizes}):
             raise UserError(
-                f"the checkpoint in {self.folder} is of another --preset, --resolution or --discriminators: give that "
-                "one, or another --output, and start from it with --init"
+                f"the checkpoint in {self.folder} is of another --preset, --resolution, --crop or --discriminators: "
+                "give that one, or another --output, and start from it with --init"
             )
         try:
             for name, network in self.networks.items():

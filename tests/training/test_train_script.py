@@ -100,6 +100,11 @@ def test_init_takes_every_kind_of_weights_and_freeze_keeps_some(folder):
     assert "discriminators of run are of other crops (crop_size is 64, not 128" in done.stderr
     assert SwapAE.from_pretrained(folder / "larger/latest").config.image_size == 256
 
+    done = train(folder, *start, "run", "--output", "whole", "--crop", "128")
+    assert "discriminators of run are of other crops (crop_size is 64, not 128): their first" in done.stderr
+    done = launch(folder, *USUAL, "--output", "whole")
+    assert done.returncode == 2 and "is of another --preset, --resolution, --crop or" in done.stderr
+
     done = launch(folder, *USUAL, *start, "run", "--preset", "small256", "--output", "other")
     assert done.returncode == 2 and "structure_channels is 4, not 8" in done.stderr.strip().splitlines()[-1]
 
@@ -155,7 +160,7 @@ def test_a_checkpoint_of_the_other_kind_is_refused_and_starts_another_run(folder
     few = ["--total-images", "8", "--eval-every-images", "0"]
     train(folder, *few)
     done = launch(folder, *USUAL, *few, "--total-images", "16", "--discriminators", "features")
-    assert done.returncode == 2 and "of another --preset, --resolution or --discriminators" in done.stderr
+    assert done.returncode == 2 and "of another --preset, --resolution, --crop or --discriminators" in done.stderr
     done = train(folder, *few, "--init", "run", "--output", "other", "--discriminators", "features")
     assert "are of --discriminators pixels, not features: random weights" in done.stderr
 
@@ -245,6 +250,9 @@ def complaint(folder, monkeypatch, capsys, *arguments):
         (["--preset", "church"], "church"),
         (["--resolution", "100"], "multiple of 8, at least 112"),
         (["--resolution", "64"], "at least 112"),
+        (["--crop", "100"], "--crop 100 does not suit this preset: give a multiple of 8 from 56 to 128"),
+        (["--crop", "256"], "a multiple of 8 from 56 to 128"),
+        (["--crop", "48"], "a multiple of 8 from 56 to 128"),
         (["--batch-size", "1"], "--batch-size"),
         (["--batch-size", "6", "--gradient-accumulation-steps", "4"], "--batch-size"),
         (["--total-images", "7"], "--total-images must be at least 8"),

@@ -186,6 +186,21 @@ def accepted(preset):
             continue
 
 
+@pytest.mark.parametrize("kind", ["pixels", "features"])
+def test_patches_of_larger_crops_keep_their_size_in_pixels(kind):
+    preset = PRESETS["small256"]
+    cropped = preset.cropped(256)
+    assert cropped.data.crop_size == cropped.data.size == 256
+    assert cropped.discriminators.patch_size == preset.discriminators.patch_size
+    backbone = FrozenBackbone("squeeze") if kind == "features" else None
+    sides = []
+    for one in (preset, cropped):
+        config = dataclasses.replace(one.discriminators, patch_capacity=0.1, patch_hidden_channels=8)
+        shares = DiscriminatorStep(config, LossWeights(), backbone=backbone).patch_sides
+        sides.append([share * config.crop_size for share in shares])
+    assert sides[0] == sides[1] == ([16, 32] if kind == "pixels" else [24, 48])
+
+
 # The published presets share their networks; what differs is the size that factors start from.
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["church256", "mountain512", "ffhq1024", "drawings64", "small128", "small256"])
