@@ -28,7 +28,6 @@ def image(model):
 
 @pytest.fixture
 def few_steps(monkeypatch):
-    monkeypatch.setattr(refining, "CODE_STEPS", 6)
     monkeypatch.setattr(refining, "GENERATOR_STEPS", 3)
 
 
@@ -107,9 +106,7 @@ def test_the_commands_draw_the_photograph_nearer_and_keep_what_was_refined(
         fit(load_image(path), 64, config.stride, config.minimum_side).tensor
         for path in (tmp_path / "loose.png", tmp_path / "near.png", tmp_path / "again.png", EXAMPLES[0])
     )
-    network = LPIPS("squeeze")
-    far, nearer = (network(made, wanted).item() + (made - wanted).abs().mean().item() for made in (loose, near))
-    assert nearer < far, (nearer, far)
+    assert (near - wanted).abs().mean() < (loose - wanted).abs().mean()
     assert torch.equal(again, near)
     hybrid = ["swap", EXAMPLES[0], EXAMPLES[3], "-o", tmp_path / "hybrid.png", *options, "--fidelity", fidelity]
     assert call(monkeypatch, *hybrid) == 0
