@@ -29,17 +29,19 @@ PRESET = "small256"  # that of the embedded models
 FEWEST = 20  # photographs
 SMALLEST = 128  # pixels of a photograph's short side: below, half of what the model sees would be made up
 COMPARED = 8  # photographs by which the nearest model is chosen
-BATCH = 8  # on a CPU, and on each GPU
-MOST_PROCESSES = 4  # on a CPU: each needs two images of a batch
+# Whole photographs, which the embedded models saw last: on parts of them they unlearn what whole ones look like.
+CROP = PRESETS[PRESET].model.image_size
+BATCH = 4  # on a CPU, and on each GPU
+MOST_PROCESSES = 2  # on a CPU: each needs two images of a batch
 SEVERAL_PROCESSES = sys.platform != "win32"  # torch's launcher of several does not work in its builds for Windows
 # In half precision a step has to be this much faster before it is worth its rounding.
 WORTH_HALF = 1.2
 SAMPLE_SECONDS, LOG_SECONDS = 30, 10
 SAVE_SECONDS = 120
-# Evaluations in a run, of so many photographs that they take about a twelfth of it: one photograph takes three quarters
-# of the time that an image of training takes.
+# Evaluations in a run, of so many photographs that they take about a twelfth of it: one photograph takes a third of the
+# time that an image of training takes.
 EVALUATIONS, FEWEST_EVALUATED, MOST_EVALUATED = 10, 8, 64
-IMAGES_TO_EVALUATE_ONE = 90
+IMAGES_TO_EVALUATE_ONE = 40
 EMA_SHARE = 1 / 20  # of all images, after which an old weight counts half
 
 
@@ -81,7 +83,7 @@ def look_at_machine() -> Machine:
 
 def costs(processes: int) -> Estimate:
     """Of a step of one of the processes that share a batch."""
-    return estimate(PRESETS[PRESET], BATCH // processes, noise="hybrids")
+    return estimate(PRESETS[PRESET].cropped(CROP), BATCH // processes, noise="hybrids")
 
 
 def left_out(report: Report) -> list[tuple[str, str]]:
@@ -144,9 +146,9 @@ def settings(photographs: Path, run: Path, start: str, minutes: float, machine: 
         data=str(photographs.resolve()),
         output=run.resolve(),
         preset=PRESET,
+        crop=CROP,
         init=start,
         minutes=minutes,
-        zoom=True,
         colour_jitter=True,
         hide_grain=0.1,
         structure_noise=0.2,

@@ -16,6 +16,7 @@ from swapae import SwapAE
 from swapae.apps.cli import main, own_model
 from swapae.apps.page.examples import examples_of, showcase
 from swapae.editing.directions import Directions
+from swapae.training.config import choose_preset
 from swapae.training.own_model import Machine, launch_command, look_at_machine, nearest_model, settings
 
 EXAMPLES = [example.path for example in examples_of(showcase("flowers"))]
@@ -94,14 +95,19 @@ def test_the_nearest_model_is_the_one_that_redraws_best(monkeypatch, tiny_model)
     assert name == "flowers" and distances["flowers"] < distances["random"]
 
 
+def test_whole_photographs_are_trained_on_in_the_batch_that_speed_is_measured_with(tmp_path):
+    preset = choose_preset(settings(tmp_path / "copies", tmp_path / "run", "flowers", 30, SLOW_MACHINE))
+    assert preset.discriminators.crop_size == preset.model.image_size == 256
+
+
 def test_intervals_follow_the_machine(tmp_path):
     slow = settings(tmp_path / "copies", tmp_path / "run", "flowers", 30, SLOW_MACHINE)
     fast = settings(
         tmp_path / "copies", tmp_path / "run", "flowers", 30, Machine("cuda", 2, 1, "bf16", images_per_second=100)
     )
     assert (slow.sample_every_images, fast.sample_every_images) == (30, 3000)  # every half a minute
-    assert (slow.minutes, slow.batch_size, fast.batch_size) == (30, 8, 16)
-    assert (slow.eval_photographs, fast.eval_photographs) == (20, 64)
+    assert (slow.minutes, slow.batch_size, fast.batch_size) == (30, 4, 8)
+    assert (slow.eval_photographs, fast.eval_photographs) == (45, 64)
     assert (slow.ema_half_life, fast.ema_half_life) == (90, 9000)
 
 
@@ -125,7 +131,7 @@ def test_what_is_gone_from_the_folder_is_trained_on_no_more(tmp_path):
 
 
 def test_processes_share_a_batch_whatever_the_cores(monkeypatch):
-    for cores, processes, threads in ((1, 1, 1), (2, 2, 1), (3, 2, 1), (6, 4, 1), (16, 4, 4)):
+    for cores, processes, threads in ((1, 1, 1), (2, 2, 1), (3, 2, 1), (6, 2, 3), (16, 2, 8)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda process, cores=cores: set(range(cores)))
         monkeypatch.setattr("swapae.training.own_model.throughput", lambda device, precision: 1e11)
         monkeypatch.setattr("swapae.training.own_model.costs", lambda processes: None)  # which take seconds to estimate

@@ -209,7 +209,7 @@ def test_the_embedded_models_settings_are_complete(tmp_path):
         assert config.preset == "small256"
         check(dataclasses.replace(config, output=tmp_path / "run"), 1)
         output = str(config.output)
-    assert output == "runs/flowers/10_obedient"
+    assert output == "runs/flowers/12_whole"
     own = parse(["--config", str(ROOT / "docs/facades256/1_facades.json")], "train_accelerate.py")
     assert (own.preset, own.init) == ("small256", "flowers")
     fronts = (ROOT / "docs/facades256/validation.txt").read_text().split()
