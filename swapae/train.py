@@ -15,7 +15,7 @@ from accelerate import Accelerator, DataLoaderConfiguration
 
 from swapae.errors import UserError, first_line
 from swapae.training.config import TrainConfig, check, choose_preset, parse
-from swapae.training.estimates import describe, estimate, images_per_second, throughput
+from swapae.training.estimates import describe, estimate, images_per_second, step_throughput, throughput
 from swapae.training.tracking import choose_tracker
 from swapae.training.trainer import Trainer
 
@@ -69,11 +69,14 @@ def dry_run(config: TrainConfig, accelerator: Accelerator) -> None:
         size = config.batch_size // parts // processes
         costs = estimate(choose_preset(config), size, noise=config.noise, accumulates=parts > 1)
         warn_of_idle_cores(accelerator)
-        speed = throughput(accelerator.device, accelerator.mixed_precision)
+        in_float32 = throughput(accelerator.device, "no")
+        half = accelerator.mixed_precision != "no"
+        convolutions = throughput(accelerator.device, accelerator.mixed_precision) if half else in_float32
         total = config.total_images
         if config.minutes is not None:
-            total = min(total, round(60 * config.minutes * images_per_second(costs, speed, processes)))
-        print(describe(costs, speed, accelerator.mixed_precision, processes, total))
+            speed = images_per_second(costs, step_throughput(convolutions, in_float32), processes)
+            total = min(total, round(60 * config.minutes * speed))
+        print(describe(costs, convolutions, in_float32, accelerator.mixed_precision, processes, total))
 
 
 def announce(config: TrainConfig, accelerator: Accelerator, images_seen: int, over: bool) -> None:

@@ -34,9 +34,8 @@ from swapae.training.random import StepRandom
 Precision = Literal["no", "bf16", "fp16"]  # as Accelerate names them
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-# Share of `throughput` that whole steps reach, the rest being activations, resampling and Adam. Measured in float32 on
-# two cores of a Zen 4: 0.58 for small128 (batch 8), 0.59 for small256 as it was then (batch 2). In bf16 there, 0.32 and
-# 0.48, before a slow filter was mended; not measured again since, and never on a GPU.
+# Share of `throughput` that whole steps reach in float32, the rest being activations, resampling and Adam. Measured on
+# two cores of a Zen 4: 0.58 for small128 (batch 8), 0.59 for small256 as it was then (batch 2). Never on a GPU.
 STEP_EFFICIENCY = 0.6
 
 
@@ -256,22 +255,34 @@ def throughput(device: torch.device | str, precision: Precision, seconds: float 
     return 3 * forward / median  # the backward pass has two convolutions of the forward's size
 
 
-def images_per_second(costs: Estimate, flop_per_second: float, processes: int = 1) -> float:
-    """Images seen in a second, of `processes` that have a device each of what `throughput` found."""
-    return processes * STEP_EFFICIENCY * flop_per_second / costs.flop_per_image_seen
+def step_throughput(convolutions: float, in_float32: float) -> float:
+    """FLOP per second that whole steps reach, where convolutions reach so many in the run's precision and in float32.
+
+    What is no convolution takes as long as in float32: on two cores with AMX, whose convolutions are many times as fast
+    in bf16, small256 on whole photographs was estimated at 12 images/s without that, and did 2.6.
+    """
+    return 1 / (1 / convolutions + (1 / STEP_EFFICIENCY - 1) / in_float32)
 
 
-def describe(costs: Estimate, flop_per_second: float, precision: Precision, processes: int, total_images: int) -> str:
+def images_per_second(costs: Estimate, step_flop_per_second: float, processes: int = 1) -> float:
+    """Images seen in a second, of `processes` that have a device each of that `step_throughput`."""
+    return processes * step_flop_per_second / costs.flop_per_image_seen
+
+
+def describe(
+    costs: Estimate, convolutions: float, in_float32: float, precision: Precision, processes: int, total_images: int
+) -> str:
     """Lines for a reader: parameters, GFLOP, memory, speed and time; each says what it is derived from.
 
     Args:
         costs: of one process.
-        flop_per_second: what `throughput` found for each process.
+        convolutions, in_float32: what `throughput` found for each process, in the run's precision and in float32.
         precision: "no" is float32.
         processes: how many compute at the same time, each on a device of its own.
         total_images: seen by the run.
     """
-    per_process = images_per_second(costs, flop_per_second)
+    reached = step_throughput(convolutions, in_float32)
+    per_process = images_per_second(costs, reached)
     seconds = total_images / (per_process * processes)
     together = f"{processes} process{'es' * (processes > 1)}"
     steps = {
@@ -291,9 +302,8 @@ def describe(costs: Estimate, flop_per_second: float, precision: Precision, proc
             f"without libraries): "
             + (f"{gibibytes(costs.peak_bytes('no'))} in float32, " if precision == "no" else "")
             + f"{gibibytes(costs.peak_bytes('bf16'))} with bf16 or fp16",
-            f"speed (estimate, from GFLOP, a convolution timed at {flop_per_second / 1e9:,.0f} GFLOP/s, and the "
-            f"{STEP_EFFICIENCY:.0%} of it that steps reach{'' if precision == 'no' else ' in float32, less in half'}): "
-            f"{significant(per_process)} images/s per process",
+            f"speed (estimate, from GFLOP, a convolution timed at {convolutions / 1e9:,.0f} GFLOP/s, and the "
+            f"{reached / convolutions:.0%} of it that steps reach): {significant(per_process)} images/s per process",
             f"time (estimate, from that speed on {together} with a device each, generation of pictures not counted): "
             f"{duration(seconds)} for {total_images:,} images",
         ]
