@@ -210,8 +210,9 @@ def test_the_embedded_models_settings_are_complete(tmp_path):
         check(dataclasses.replace(config, output=tmp_path / "run"), 1)
         output = str(config.output)
     assert output == "runs/flowers/12_whole"
-    own = parse(["--config", str(ROOT / "docs/facades256/1_facades.json")], "train_accelerate.py")
-    assert (own.preset, own.init) == ("small256", "flowers")
+    for name, start in (("1_facades", "flowers"), ("2_whole", "facades")):
+        own = parse(["--config", str(ROOT / f"docs/facades256/{name}.json")], "train_accelerate.py")
+        assert (own.preset, own.init) == ("small256", start)
     fronts = (ROOT / "docs/facades256/validation.txt").read_text().split()
     assert all(map(is_validation, fronts)) and len(set(fronts)) == 35
     listed = (ROOT / "docs/flowers256/validation.txt").read_text().split()
