@@ -15,7 +15,7 @@ from accelerate import Accelerator, DataLoaderConfiguration
 
 from swapae.errors import UserError, first_line
 from swapae.training.config import TrainConfig, check, choose_preset, parse
-from swapae.training.estimates import describe, estimate, images_per_second, step_throughput, throughput
+from swapae.training.estimates import Throughput, describe, estimate, images_per_second, throughput
 from swapae.training.tracking import choose_tracker
 from swapae.training.trainer import Trainer
 
@@ -72,11 +72,11 @@ def dry_run(config: TrainConfig, accelerator: Accelerator) -> None:
         in_float32 = throughput(accelerator.device, "no")
         half = accelerator.mixed_precision != "no"
         convolutions = throughput(accelerator.device, accelerator.mixed_precision) if half else in_float32
+        speed = Throughput(convolutions, in_float32)
         total = config.total_images
         if config.minutes is not None:
-            speed = images_per_second(costs, step_throughput(convolutions, in_float32), processes)
-            total = min(total, round(60 * config.minutes * speed))
-        print(describe(costs, convolutions, in_float32, accelerator.mixed_precision, processes, total))
+            total = min(total, round(60 * config.minutes * images_per_second(costs, speed, processes)))
+        print(describe(costs, speed, accelerator.mixed_precision, processes, total))
 
 
 def announce(config: TrainConfig, accelerator: Accelerator, images_seen: int, over: bool) -> None:

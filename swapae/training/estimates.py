@@ -222,6 +222,28 @@ def estimate(preset: Preset, part_size: int, *, noise: TrainingNoise = "random",
     )
 
 
+@dataclass(frozen=True)
+class Throughput:
+    """What a process's device computes, in FLOP per second.
+
+    Args:
+        convolutions: in the run's precision, as `throughput` finds it.
+        in_float32: the same in float32.
+    """
+
+    convolutions: float
+    in_float32: float
+
+    @property
+    def steps(self) -> float:
+        """What whole steps reach: what is no convolution takes as long as in float32.
+
+        On two cores with AMX, whose convolutions are many times as fast in bf16, small256 on whole photographs was
+        estimated at 12 images/s without that, and did 2.6.
+        """
+        return 1 / (1 / self.convolutions + (1 / STEP_EFFICIENCY - 1) / self.in_float32)
+
+
 def throughput(device: torch.device | str, precision: Precision, seconds: float = 1.0) -> float:
     """FLOP per second of the device in a 3x3 convolution of 128 channels at 64 pixels, forward and backward.
 
@@ -255,34 +277,22 @@ def throughput(device: torch.device | str, precision: Precision, seconds: float 
     return 3 * forward / median  # the backward pass has two convolutions of the forward's size
 
 
-def step_throughput(convolutions: float, in_float32: float) -> float:
-    """FLOP per second that whole steps reach, where convolutions reach so many in the run's precision and in float32.
-
-    What is no convolution takes as long as in float32: on two cores with AMX, whose convolutions are many times as fast
-    in bf16, small256 on whole photographs was estimated at 12 images/s without that, and did 2.6.
-    """
-    return 1 / (1 / convolutions + (1 / STEP_EFFICIENCY - 1) / in_float32)
+def images_per_second(costs: Estimate, speed: Throughput, processes: int = 1) -> float:
+    """Images seen in a second, of `processes` that have a device of that speed each."""
+    return processes * speed.steps / costs.flop_per_image_seen
 
 
-def images_per_second(costs: Estimate, step_flop_per_second: float, processes: int = 1) -> float:
-    """Images seen in a second, of `processes` that have a device each of that `step_throughput`."""
-    return processes * step_flop_per_second / costs.flop_per_image_seen
-
-
-def describe(
-    costs: Estimate, convolutions: float, in_float32: float, precision: Precision, processes: int, total_images: int
-) -> str:
+def describe(costs: Estimate, speed: Throughput, precision: Precision, processes: int, total_images: int) -> str:
     """Lines for a reader: parameters, GFLOP, memory, speed and time; each says what it is derived from.
 
     Args:
         costs: of one process.
-        convolutions, in_float32: what `throughput` found for each process, in the run's precision and in float32.
+        speed: of each process.
         precision: "no" is float32.
         processes: how many compute at the same time, each on a device of its own.
         total_images: seen by the run.
     """
-    reached = step_throughput(convolutions, in_float32)
-    per_process = images_per_second(costs, reached)
+    per_process = images_per_second(costs, speed)
     seconds = total_images / (per_process * processes)
     together = f"{processes} process{'es' * (processes > 1)}"
     steps = {
@@ -302,8 +312,9 @@ def describe(
             f"without libraries): "
             + (f"{gibibytes(costs.peak_bytes('no'))} in float32, " if precision == "no" else "")
             + f"{gibibytes(costs.peak_bytes('bf16'))} with bf16 or fp16",
-            f"speed (estimate, from GFLOP, a convolution timed at {convolutions / 1e9:,.0f} GFLOP/s, and the "
-            f"{reached / convolutions:.0%} of it that steps reach): {significant(per_process)} images/s per process",
+            f"speed (estimate, from GFLOP, a convolution timed at {speed.convolutions / 1e9:,.0f} GFLOP/s, and the "
+            f"{speed.steps / speed.convolutions:.0%} of it that steps reach): "
+            f"{significant(per_process)} images/s per process",
             f"time (estimate, from that speed on {together} with a device each, generation of pictures not counted): "
             f"{duration(seconds)} for {total_images:,} images",
         ]

@@ -23,7 +23,7 @@ from swapae.hub.folders import embedded_names
 from swapae.model import SwapAE
 from swapae.threads import torch_threads
 from swapae.training.config import TrainConfig, check
-from swapae.training.estimates import Estimate, Precision, estimate, images_per_second, step_throughput, throughput
+from swapae.training.estimates import Estimate, Precision, Throughput, estimate, images_per_second, throughput
 
 PRESET = "small256"  # that of the embedded models
 FEWEST = 20  # photographs
@@ -68,7 +68,7 @@ def look_at_machine() -> Machine:
     """Measure for some two seconds what this machine is good for."""
     if torch.cuda.is_available():
         count = torch.cuda.device_count() if SEVERAL_PROCESSES else 1
-        speed = step_throughput(throughput("cuda", "bf16"), throughput("cuda", "no"))
+        speed = Throughput(throughput("cuda", "bf16"), throughput("cuda", "no"))
         return Machine("cuda", count, 1, "bf16", images_per_second(costs(1), speed, count))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     most = min(cores, MOST_PROCESSES) if SEVERAL_PROCESSES else 1
@@ -77,7 +77,7 @@ def look_at_machine() -> Machine:
     with torch_threads(threads):
         plain, half = throughput("cpu", "no"), throughput("cpu", "bf16")
     precision: Precision = "bf16" if half > WORTH_HALF * plain else "no"
-    speed = step_throughput(half if precision == "bf16" else plain, plain)
+    speed = Throughput(half if precision == "bf16" else plain, plain)
     return Machine("cpu", processes, threads, precision, images_per_second(costs(processes), speed, processes))
 
 

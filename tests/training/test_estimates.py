@@ -9,7 +9,7 @@ from swapae import PRESETS, SwapAE
 from swapae.config import Preset
 from swapae.losses import Losses, LossWeights
 from swapae.training.discriminator_step import DiscriminatorStep
-from swapae.training.estimates import Estimate, Meter, Step, describe, estimate, throughput
+from swapae.training.estimates import Estimate, Meter, Step, Throughput, describe, estimate, throughput
 from swapae.training.generator_step import GeneratorStep
 from swapae.training.optimizers import adam
 from swapae.training.random import StepRandom
@@ -102,7 +102,7 @@ def test_discriminators_of_features_have_no_r1_and_share_the_batches():
     assert costs.flop_per_image_seen == costs.discriminator_step.flop + costs.generator_step.flop
     # What the generator makes is in its own step alone.
     assert costs.discriminator_step.flop < costs.generator_step.flop
-    lines = describe(costs, 1e12, 1e12, "bf16", 1, 1000)
+    lines = describe(costs, Throughput(1e12, 1e12), "bf16", 1, 1000)
     assert "generator step" in lines and "R1" not in lines
 
 
@@ -120,7 +120,7 @@ def test_the_lines_say_how_much_and_from_what():
     gigaflop, gibibyte = 10**9, 2**30
     steps = [Step(1016.4 * gigaflop, 3 * gibibyte, gibibyte), Step(780.0 * gigaflop, 2 * gibibyte, gibibyte)]
     costs = Estimate(4, 30_600_000, 25_100_000, 28_900_000, 0, *steps, Step(785.0 * gigaflop, gibibyte, gibibyte))
-    lines = describe(costs, 1e12, 1e12, "no", 2, 1_000_000).splitlines()
+    lines = describe(costs, Throughput(1e12, 1e12), "no", 2, 1_000_000).splitlines()
     parameters, work, memory, speed, time = lines
     assert all(text in parameters for text in ("counted", "encoder 30.6 M", "generator 25.1 M", "patch discriminator"))
     assert "discriminator step 1,016, generator step 780, R1 (every 16th step) 785" in work
@@ -131,9 +131,9 @@ def test_the_lines_say_how_much_and_from_what():
     assert "0.65 images/s per process" in speed
     assert "estimate" in time and "2 processes" in time and "8.9 days for 1,000,000 images" in time
     # What is no convolution takes two thirds of a unit of time still, and convolutions a tenth instead of one.
-    halved = describe(costs, 1e13, 1e12, "bf16", 2, 10)
+    halved = describe(costs, Throughput(1e13, 1e12), "bf16", 2, 10)
     assert "GiB in float32" not in halved and "the 13% of it that steps reach): 1.41 images/s" in halved
-    assert "1 process with" in describe(costs, 1e12, 1e12, "bf16", 1, 100) and "minutes" in describe(
-        costs, 1e12, 1e12, "no", 1, 9
+    assert "1 process with" in describe(costs, Throughput(1e12, 1e12), "bf16", 1, 100) and "minutes" in describe(
+        costs, Throughput(1e12, 1e12), "no", 1, 9
     )
-    assert "hours for" in describe(costs, 1e13, 1e13, "no", 2, 100_000)
+    assert "hours for" in describe(costs, Throughput(1e13, 1e13), "no", 2, 100_000)
