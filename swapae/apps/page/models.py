@@ -18,6 +18,7 @@ from swapae.inference.fast import optimize_for_inference
 from swapae.model import Autoencoder, SwapAE
 
 COMES_WITH = " (comes with swapae)"
+TRAINED_HERE = " (trained here)"  # where another model has the name
 EMBEDDED_NAME = folders.EMBEDDED.name + COMES_WITH
 MOST_LOADED = 2
 
@@ -55,7 +56,10 @@ class Models:
     @property
     def sources(self) -> dict[str, str]:
         """Folders and names of the models beside the first, by what visitors see of them."""
-        return {name: str(path) for name, path in self._trained().items()} | self._allowed
+        given = self._allowed | {self.opening: self.source}
+        places = set(map(os.path.abspath, given.values()))
+        trained = {name: str(path) for name, path in self._trained().items() if os.path.abspath(path) not in places}
+        return {name + TRAINED_HERE * (name in given): place for name, place in trained.items()} | self._allowed
 
     @property
     def names(self) -> list[str]:

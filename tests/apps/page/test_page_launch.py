@@ -89,6 +89,21 @@ def test_models_of_one_folder_s_name_are_told_apart(model: SwapAE, tmp_path: Pat
     ]
 
 
+def test_a_model_trained_here_is_not_hidden_by_one_of_its_name(model: SwapAE, tmp_path: Path) -> None:
+    allowed, here, other = (tmp_path / name for name in ("a/tulips", "b/tulips", "b/roses"))
+    for place in (allowed, here, other):
+        model.save_pretrained(place)
+
+    def trained() -> dict[str, Path]:
+        return {place.name: place for place in (here, other)}
+
+    models = Models(Studio(model), [str(allowed)], trained=trained)
+    assert models.names[1:] == ["tulips (trained here)", "roses", "facades (comes with swapae)", "tulips"]
+    assert models.sources["tulips (trained here)"] == str(here) and models.sources["tulips"] == str(allowed)
+    opened = Models(Studio(model), [str(other)], str(here), trained)
+    assert opened.names == ["tulips", "roses"]  # each once
+
+
 def test_the_page_may_open_with_another_model(model: SwapAE, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "mine", model_card_kwargs={"title": "Tulips"})
     models = Models(Studio(model), source=str(tmp_path / "mine"))
