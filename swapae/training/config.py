@@ -61,8 +61,9 @@ class TrainConfig:
         swap_weight: likewise, of the hybrids' realism.
         colour_weight: likewise, of the difference of the hybrid's colours, in mean and deviation, from its texture
             image's; not in the paper.
-        alternation_weight: likewise, of the share of the generator's features at the structure's resolution that
-            alternates from cell to cell, which shows as a grid of dots; not in the paper.
+        alternation_weight: likewise, of what alternates from cell to cell of the structure code, which shows as a grid
+            of dots: its share in the generator's features there, and in hybrids what photographs have less of; not in
+            the paper.
         noise: random noise maps for fine detail, for all pictures or for hybrids alone (reconstruction losses drive
             noise out), or zero; a short training with discriminators of pixels does better without, since it would take
             noise for texture long before it learns to draw any.

@@ -9,8 +9,10 @@ from swapae.config import PRESETS
 from swapae.discriminators import ImageDiscriminator, PatchDiscriminator, random_patches
 from swapae.losses import (
     LOSS_PRESETS,
+    PHOTOGRAPHS_ALTERNATE,
     Fakes,
     LossWeights,
+    alternating_share,
     alternation_loss,
     discriminator_losses,
     generate,
@@ -129,10 +131,26 @@ def test_alternation_is_the_share_of_what_changes_sign_from_cell_to_cell():
     # Of white noise: the squared weights of [-1, 2, -1]/4 twice, and of it with [1, 2, 1]/4 and the other way round.
     for map_, share in ((board, 1), (stripes, 1), (stripes.T, 1), (waves, math.sin(math.pi / 16) ** 4), (noise, 0.42)):
         features = 7 * map_.expand(2, 64, 32, 32) + 5
-        assert alternation_loss(features).item() == pytest.approx(share, abs=0.01)
+        assert alternating_share(features).mean().item() == pytest.approx(share, abs=0.01)
     # Each image counts alike, however strong its features are.
     both = torch.stack([board[None], 100 * waves[None]])
-    assert alternation_loss(both).item() == pytest.approx(0.5, abs=0.01)
+    assert alternating_share(both).mean().item() == pytest.approx(0.5, abs=0.01)
+
+
+def test_dots_that_hybrids_have_more_of_than_photographs_are_held_down():
+    board = (-1.0) ** sum(torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij"))
+    waves = torch.sin(torch.arange(16) * math.pi / 8).expand(16, 16)
+    calm = waves.repeat_interleave(8, 0).repeat_interleave(8, 1).expand(2, 3, 128, 128)
+    dots = board.repeat_interleave(8, 0).repeat_interleave(8, 1).expand(2, 3, 128, 128)
+    head, fine = waves.expand(2, 4, 16, 16), torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    trace = alternation_loss([head], calm).item()
+    assert trace == pytest.approx(math.sin(math.pi / 16) ** 4, abs=0.001)  # photographs have more
+    assert alternation_loss([head], calm + fine).item() < trace + 0.01  # grain finer than a cell is none of it
+    assert alternation_loss([head], dots).item() == pytest.approx(trace + 1 - PHOTOGRAPHS_ALTERNATE, abs=0.01)
+    half = torch.cat([calm[:1], dots[:1]])
+    assert alternation_loss([head, board.expand(2, 4, 16, 16)], half).item() == pytest.approx(
+        (trace + 1) / 2 + (1 - PHOTOGRAPHS_ALTERNATE) / 2, abs=0.01
+    )
 
 
 def test_r1_is_the_squared_gradient():
