@@ -209,7 +209,7 @@ def test_the_embedded_models_settings_are_complete(tmp_path):
         assert config.preset == "small256"
         check(dataclasses.replace(config, output=tmp_path / "run"), 1)
         output = str(config.output)
-    assert output == "runs/flowers/12_whole"
+    assert output == "runs/flowers/16_whole"
     for name, start in (("1_facades", "flowers"), ("2_whole", "facades")):
         own = parse(["--config", str(ROOT / f"docs/facades256/{name}.json")], "train_accelerate.py")
         assert (own.preset, own.init) == ("small256", start)
