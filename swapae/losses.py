@@ -45,7 +45,7 @@ class LossWeights:
         return any((self.gan_reconstruction, self.gan_swap, self.patch))
 
 
-PHOTOGRAPHS_ALTERNATE = 0.06  # share of the variance of photographs of 32 x 32 pixels, the mean of 24
+PHOTOGRAPHS_ALTERNATE = 0.06  # `alternating_share` of photographs brought to 32 x 32 pixels, the mean of 24
 
 LOSS_PRESETS = {
     "paper": LossWeights(),
