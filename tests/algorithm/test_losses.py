@@ -140,8 +140,7 @@ def test_alternation_is_the_share_of_what_changes_sign_from_cell_to_cell():
 def test_dots_that_hybrids_have_more_of_than_photographs_are_held_down():
     board = (-1.0) ** sum(torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij"))
     waves = torch.sin(torch.arange(16) * math.pi / 8).expand(16, 16)
-    calm = waves.repeat_interleave(8, 0).repeat_interleave(8, 1).expand(2, 3, 128, 128)
-    dots = board.repeat_interleave(8, 0).repeat_interleave(8, 1).expand(2, 3, 128, 128)
+    calm, dots = (torch.kron(cells, torch.ones(8, 8)).expand(2, 3, 128, 128) for cells in (waves, board))
     head, fine = waves.expand(2, 4, 16, 16), torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     trace = alternation_loss([head], calm).item()
     assert trace == pytest.approx(math.sin(math.pi / 16) ** 4, abs=0.001)  # photographs have more
